@@ -1,0 +1,125 @@
+"""Looking at calls, and changing them while they last."""
+
+from typing import Literal
+
+import anyio
+import attrs
+
+from sinch_voice_async._endpoints.paths import id_segment
+from sinch_voice_async._transport.base_url import BaseUrl
+from sinch_voice_async._transport.transport import Request, Transport
+from sinch_voice_async._wire.codec import decode, encode
+from sinch_voice_async.errors import InvalidRequestError, RequestTimeoutError
+from sinch_voice_async.models.calls import Call
+from sinch_voice_async.models.svaml.actions import Hangup
+from sinch_voice_async.models.svaml.document import Svaml
+
+__all__ = ["Calls"]
+
+_PREFIX = "/calling/v1/calls/id/"
+_ROUTE = _PREFIX + "{call_id}"
+_LEGS = ("caller", "callee", "both")
+
+
+@attrs.frozen(eq=False)
+class Calls:
+    """Reads and manages calls: ``client.calls``.
+
+    Wherever a ``call_id`` is asked for, the ``call_resource_url`` of an event will do: the request then goes to the
+    region that owns the call. Credentials follow only to a host of the platform, or to the client's own.
+    """
+
+    _transport: Transport
+
+    async def get(self, call_id: str) -> Call:
+        """Return what the platform knows about a call.
+
+        :raises InvalidRequestError: ``call_id`` cannot be an id, or is a URL of somebody else.
+        :raises NotFoundError: there is no such call.
+
+        Source: Calling API, Get Call Result.
+        """
+        base, segment = self._locate(call_id)
+        request = Request(method="GET", path=_PREFIX + segment, route=_ROUTE, repeatable=True, base=base)
+        response = await self._transport.send(request)
+        return decode(response.body, Call, status=response.status, attempts=response.attempts)
+
+    async def update(self, call_id: str, svaml: Svaml) -> None:
+        """Carry out SVAML on an ongoing call, or un-park a parked one with what its ICE was not answered with.
+
+        Only for calls that originate from or terminate to PSTN or SIP. Never repeated on doubt: a message must not be
+        heard twice.
+
+        :raises InvalidRequestError: ``call_id`` cannot be an id, or is a URL of somebody else.
+        :raises NotFoundError: there is no such ongoing call.
+
+        Source: Calling API, Manage Call.
+        """
+        base, segment = self._locate(call_id)
+        await self._patch(_PREFIX + segment, _ROUTE, svaml, base=base, repeatable=False)
+
+    async def update_leg(self, call_id: str, leg: Literal["caller", "callee", "both"], svaml: Svaml) -> None:
+        """Carry out SVAML on one side of an ongoing call.
+
+        The leg matters to ``PlayFiles`` and ``Say`` only, and the platform ignores it for calls in a conference and
+        calls that began as a callout. Never repeated on doubt.
+
+        :raises InvalidRequestError: ``call_id`` or ``leg`` cannot be one.
+        :raises NotFoundError: there is no such ongoing call.
+
+        Source: Calling API, Manage Call.
+        """
+        if leg not in _LEGS:
+            raise InvalidRequestError(f"leg must be one of {', '.join(_LEGS)}", field="leg")
+        base, segment = self._locate(call_id)
+        await self._patch(f"{_PREFIX}{segment}/leg/{leg}", _ROUTE + "/leg/{leg}", svaml, base=base, repeatable=False)
+
+    async def hang_up(self, call_id: str) -> None:
+        """End an ongoing call.
+
+        :raises InvalidRequestError: ``call_id`` cannot be an id, or is a URL of somebody else.
+        :raises NotFoundError: there is no such ongoing call; it may have ended a moment before.
+
+        Source: Calling API, Manage Call.
+        """
+        base, segment = self._locate(call_id)
+        await self._patch(_PREFIX + segment, _ROUTE, Svaml(action=Hangup()), base=base, repeatable=True)
+
+    async def wait_until_final(
+        self, call_id: str, *, poll_interval: float = 2.0, timeout: float | None = None  # noqa: ASYNC109 - an option
+    ) -> Call:
+        """Ask for a call again and again until its status is FINAL, and return it.
+
+        ``poll_interval`` and ``timeout`` are seconds; a :class:`~sinch_voice_async.webhooks.CallTracker` learns the
+        same from callbacks, without asking.
+
+        :raises RequestTimeoutError: the call was not final within ``timeout``.
+        :raises InvalidRequestError: a parameter is out of range, or ``call_id`` cannot be an id.
+        :raises NotFoundError: there is no such call.
+
+        Source: Calling API, Get Call Result.
+        """
+        for name, value in (("poll_interval", poll_interval), ("timeout", timeout)):
+            if value is not None and not value >= 0:
+                raise InvalidRequestError(f"{name} must not be negative", field=name)
+        with anyio.move_on_after(timeout):
+            while True:
+                call = await self.get(call_id)
+                if call.is_final:
+                    return call
+                await anyio.sleep(poll_interval)
+        raise RequestTimeoutError(f"the call was not final after {timeout} s", phase="read", outcome="accepted")
+
+    async def _patch(self, path: str, route: str, svaml: Svaml, *, base: BaseUrl | None, repeatable: bool) -> None:
+        body = encode(svaml)
+        await self._transport.send(
+            Request(method="PATCH", path=path, route=route, repeatable=repeatable, body=body, base=base)
+        )
+
+    def _locate(self, call_id: str) -> tuple[BaseUrl | None, str]:
+        if not isinstance(call_id, str) or "://" not in call_id:
+            return None, id_segment(call_id, "call_id")
+        base, path = self._transport.trusted(call_id, "call_id")
+        if not path.startswith(_PREFIX):
+            raise InvalidRequestError(f"call_id: the path of its URL must begin with {_PREFIX}", field="call_id")
+        return base, id_segment(path.removeprefix(_PREFIX), "call_id")

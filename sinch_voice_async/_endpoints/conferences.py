@@ -1,0 +1,90 @@
+"""Looking at conferences, and managing who is in them."""
+
+import attrs
+
+from sinch_voice_async._endpoints.paths import id_segment, segment
+from sinch_voice_async._transport.transport import Request, Transport
+from sinch_voice_async._wire.codec import decode, encode
+from sinch_voice_async.models.callouts import MusicOnHold
+from sinch_voice_async.models.conferences import Conference, ConferenceCommand
+
+__all__ = ["Conferences"]
+
+_ROUTE = "/calling/v1/conferences/id/{conference_id}"
+_PARTICIPANT_ROUTE = _ROUTE + "/{call_id}"
+
+
+@attrs.frozen(eq=False)
+class Conferences:
+    """Reads and manages ongoing conferences: ``client.conferences``.
+
+    A conference lives in one region: use a client of that region for all of it. Every method raises
+    :class:`InvalidRequestError` for an id that cannot be one, and :class:`NotFoundError` where there is no such ongoing
+    conference or participant. ``call_id`` is that of the participant's leg.
+    """
+
+    _transport: Transport
+
+    async def get(self, conference_id: str) -> Conference:
+        """Return who is in an ongoing conference.
+
+        Source: Calling API, Get Conference Info.
+        """
+        path = "/calling/v1/conferences/id/" + segment(conference_id, "conference_id")
+        response = await self._transport.send(Request(method="GET", path=path, route=_ROUTE, repeatable=True))
+        return decode(response.body, Conference, status=response.status, attempts=response.attempts)
+
+    async def mute(self, conference_id: str, call_id: str) -> None:
+        """Let the others no longer hear a participant.
+
+        Source: Calling API, Mute/Unmute Conference Participant.
+        """
+        await self._command(conference_id, call_id, ConferenceCommand(command="mute"))
+
+    async def unmute(self, conference_id: str, call_id: str) -> None:
+        """Let the others hear a participant again.
+
+        Source: Calling API, Mute/Unmute Conference Participant.
+        """
+        await self._command(conference_id, call_id, ConferenceCommand(command="unmute"))
+
+    async def hold(self, conference_id: str, call_id: str, moh: MusicOnHold | None = None) -> None:
+        """Put a participant on hold, with ``moh`` as the music: ring, music1, music2 or music3.
+
+        Source: OpenAPI document of the Voice API, Manage Conference Participant.
+        """
+        await self._command(conference_id, call_id, ConferenceCommand(command="onhold", moh=moh))
+
+    async def resume(self, conference_id: str, call_id: str) -> None:
+        """Take a participant off hold.
+
+        Source: OpenAPI document of the Voice API, Manage Conference Participant.
+        """
+        await self._command(conference_id, call_id, ConferenceCommand(command="resume"))
+
+    async def kick(self, conference_id: str, call_id: str) -> None:
+        """Remove one participant.
+
+        Source: Calling API, Kick Conference Participant.
+        """
+        path = _participant(conference_id, call_id)
+        await self._transport.send(Request(method="DELETE", path=path, route=_PARTICIPANT_ROUTE, repeatable=True))
+
+    async def kick_all(self, conference_id: str) -> None:
+        """Remove all participants, which ends the conference.
+
+        Source: Calling API, Kick All Conference Participants.
+        """
+        path = "/calling/v1/conferences/id/" + segment(conference_id, "conference_id")
+        await self._transport.send(Request(method="DELETE", path=path, route=_ROUTE, repeatable=True))
+
+    async def _command(self, conference_id: str, call_id: str, command: ConferenceCommand) -> None:
+        path = _participant(conference_id, call_id)
+        await self._transport.send(
+            Request(method="PATCH", path=path, route=_PARTICIPANT_ROUTE, repeatable=True, body=encode(command))
+        )
+
+
+def _participant(conference_id: str, call_id: str) -> str:
+    conference = segment(conference_id, "conference_id")
+    return f"/calling/v1/conferences/id/{conference}/{id_segment(call_id, 'call_id')}"

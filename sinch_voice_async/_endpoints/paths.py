@@ -1,0 +1,41 @@
+"""Ids in paths: checked and percent-encoded, so that none can reach another endpoint.
+
+What need not be encoded stays as it is (``+ @ : ~`` and the sub-delimiters of RFC 3986), since the platform's own
+documents write it so, and what is signed is what is on the wire.
+"""
+
+from urllib.parse import quote
+
+from sinch_voice_async.errors import InvalidRequestError
+
+__all__ = ["id_segment", "segment"]
+
+_KEPT = "+@:~-._!$&'()*,;="
+
+
+def segment(value: str, field: str) -> str:
+    """Return a name that the user chose (a conference, a recording) as one segment of a path.
+
+    :raises InvalidRequestError: it is no string, empty, ``.`` or ``..``, or holds a control character.
+    """
+    if not isinstance(value, str):
+        raise InvalidRequestError(f"{field} must be a str, not {type(value).__name__}", field=field)
+    if value in ("", ".", ".."):
+        raise InvalidRequestError(f"{field} must not be {value!r}", field=field)
+    if any(ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 for character in value):
+        raise InvalidRequestError(f"{field} must not hold control characters", field=field)
+    try:
+        return quote(value, safe=_KEPT)
+    except UnicodeEncodeError:
+        raise InvalidRequestError(f"{field} must be text that can be written as UTF-8", field=field) from None
+
+
+def id_segment(value: str, field: str) -> str:
+    """Return an id that the platform made as one segment of a path: it never holds a slash, a query or a fragment.
+
+    :raises InvalidRequestError: as for :func:`segment`, or it holds ``/``, ``?``, ``#`` or ``\\``.
+    """
+    encoded = segment(value, field)
+    if any(character in value for character in "/?#\\"):
+        raise InvalidRequestError(f"{field} must not hold '/', '?', '#' or a backslash", field=field)
+    return encoded

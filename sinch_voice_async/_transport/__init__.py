@@ -1,0 +1,1 @@
+"""Bytes over HTTP, on asyncio and trio: signing, connections, retries. Knows no model."""

@@ -1,0 +1,64 @@
+"""Where requests go: a base URL, parsed and judged once.
+
+Credentials travel only to a base made here, and a base is https, or plain http to this machine, unless the user said
+otherwise in as many words.
+"""
+
+import ipaddress
+
+import attrs
+import httpx
+
+from sinch_voice_async._transport.pool import Origin
+from sinch_voice_async.errors import ConfigurationError
+
+__all__ = ["BaseUrl"]
+
+
+@attrs.frozen
+class BaseUrl:
+    """A scheme, host and port, the prefix of the path (``""``, or ``/like/this``), and the Host header for it."""
+
+    origin: Origin
+    prefix: str
+    host_header: bytes
+
+    @classmethod
+    def parse(cls, url: str, *, name: str, allow_insecure: bool = False) -> "BaseUrl":
+        """Read a base URL.
+
+        :raises ConfigurationError: it is no absolute http(s) URL, carries a user, a query or a fragment, or is plain
+            http to another machine; the message begins with ``name``.
+        """
+        try:
+            parsed = httpx.URL(url)
+            port = parsed.port
+        except (httpx.InvalidURL, TypeError, ValueError):
+            raise ConfigurationError(f"{name} is not a URL") from None
+        if parsed.scheme not in ("https", "http") or not parsed.host or port == 0:
+            raise ConfigurationError(f"{name} must begin with https:// and name a host")
+        if parsed.userinfo or parsed.query or parsed.fragment:
+            raise ConfigurationError(f"{name} must not carry a user, a query or a fragment")
+        if parsed.scheme == "http" and not (allow_insecure or _is_loopback(parsed.host)):
+            raise ConfigurationError(
+                f"{name} is plain http to another machine, which would show every request to the network: "
+                "use https, or pass allow_insecure=True"
+            )
+        return cls(Origin.of(parsed), parsed.raw_path.decode("ascii").rstrip("/"), parsed.netloc)
+
+    @classmethod
+    def of_host(cls, host: str) -> "BaseUrl":
+        """Return the https base of a host name of the platform."""
+        return cls.parse(f"https://{host}", name="host")
+
+    def __str__(self) -> str:
+        return f"{self.origin.scheme}://{self.host_header.decode('ascii')}{self.prefix}"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

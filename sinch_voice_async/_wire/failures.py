@@ -1,0 +1,121 @@
+"""An answer that is no success -> the :class:`APIError` that it stands for.
+
+The platform's body is ``{"errorCode": 40400, "message": "…", "reference": "…"}``; the code comes as a number or as a
+string, any field may be missing, and a proxy on the way may answer with HTML or nothing at all. Nothing here raises.
+
+Source: Calling API, Errors; OpenAPI document, schema Error.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from sinch_voice_async.errors import (
+    APIError,
+    AuthenticationError,
+    BadRequestError,
+    ConflictError,
+    ForbiddenError,
+    NotFoundError,
+    Outcome,
+    PaymentRequiredError,
+    RateLimitedError,
+    ServerError,
+    UnprocessableError,
+)
+
+__all__ = ["api_error", "outcome_of_status", "retry_after"]
+
+_BY_STATUS: dict[int, type[APIError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    402: PaymentRequiredError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    409: ConflictError,
+    422: UnprocessableError,
+    429: RateLimitedError,
+}
+_LONGEST_MESSAGE = 2000
+
+
+def api_error(status: int, headers: Mapping[str, str], body: bytes, *, attempts: int = 1) -> APIError:
+    """Return the error for one answer, whatever its body is.
+
+    Source: Calling API, Errors.
+    """
+    fields = _fields(body)
+    code = _code(fields.get("errorcode"))
+    message = _text(fields.get("message"))
+    cls = ServerError if status >= 500 else _BY_STATUS.get(status, APIError)
+    error = cls(
+        _sentence(status, code, message, headers),
+        status=status,
+        code=code,
+        message=message,
+        reference=_text(fields.get("reference")) or None,
+        headers=headers,
+        outcome=outcome_of_status(status, headers),
+        attempts=attempts,
+    )
+    if isinstance(error, RateLimitedError):
+        error.retry_after = retry_after(headers)
+    return error
+
+
+def outcome_of_status(status: int, headers: Mapping[str, str]) -> Outcome:
+    """Say what an answer proves: 2xx accepted; 5xx unknown, but for a 503 that says when to come back; else rejected."""
+    if 200 <= status < 300:
+        return "accepted"
+    if status >= 500 and not (status == 503 and retry_after(headers) is not None):
+        return "unknown"
+    return "rejected"
+
+
+def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Return the seconds that a ``Retry-After`` header asks for, never negative; None where it is missing or garbled.
+
+    Both forms of RFC 9110 section 10.2.3 are read: a number of seconds and a date.
+    """
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.replace(".", "", 1).isdigit():
+        seconds = float(value)
+        return seconds if math.isfinite(seconds) else None
+    try:
+        until = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    # A date without a zone ("-0000") is UTC by RFC 5322.
+    until = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return max(0.0, (until - (now or datetime.now(UTC))).total_seconds())
+
+
+def _fields(body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return {key.lower(): value for key, value in document.items()} if isinstance(document, dict) else {}
+
+
+def _code(value: object) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 9:
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _text(value: object) -> str:
+    return value[:_LONGEST_MESSAGE] if isinstance(value, str) else ""
+
+
+def _sentence(status: int, code: int | None, message: str, headers: Mapping[str, str]) -> str:
+    start = f"{status}" if code is None else f"{status} ({code})"
+    if 300 <= status < 400:
+        # Only the host: a location may carry a token.
+        return f"{start}: a redirect, which is never followed; check the base URL or the region"
+    if message:
+        return f"{start}: {message}"
+    return f"{start}: the answer says nothing more (content type {headers.get('content-type', 'none')!r})"
