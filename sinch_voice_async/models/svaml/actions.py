@@ -1,0 +1,225 @@
+"""The actions of SVAML: what becomes of the call once the instructions are done. Voice API, SVAML, Actions.
+
+Durations are whole seconds. ``record`` with ``recording_options`` on an action records the call that it connects; on
+``ConnectConference`` that is the whole conference, until all have left. Only the recording page has the pair.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final, Literal, TypeAlias
+
+from attrs import field, frozen
+
+from sinch_voice_async.models.conferences import ConferenceDtmfOptions
+from sinch_voice_async.models.destinations import Destination
+from sinch_voice_async.models.svaml.fields import length, limit, listed, masked, typed
+from sinch_voice_async.models.svaml.kinds import Action, Open
+from sinch_voice_async.models.svaml.menus import Menu, broken_menus
+from sinch_voice_async.models.svaml.prompts import unplayable
+from sinch_voice_async.models.svaml.recording import RecordingOptions
+from sinch_voice_async.models.svaml.rules import at_most_bytes, at_most_characters, phone_number, seconds, tones
+
+__all__ = [
+    "Amd",
+    "CallHeader",
+    "ConnectConference",
+    "ConnectMxp",
+    "ConnectPstn",
+    "ConnectSip",
+    "ConnectStream",
+    "Continue",
+    "Hangup",
+    "MusicOnHold",
+    "Park",
+    "RunMenu",
+    "StreamingOptions",
+    "Transport",
+]
+
+MOST_CALL_SECONDS: Final = 14_400
+MOST_PARK_SECONDS: Final = 600
+MOST_HEADER_BYTES: Final = 1024
+
+MusicOnHold: TypeAlias = Literal["ring", "music1", "music2", "music3"] | str
+Transport: TypeAlias = Literal["UDP", "TCP", "TLS"] | str
+
+
+@frozen(field_transformer=typed)
+class CallHeader(Open):
+    """One key and value that the other side of the call gets, and later events too. Voice API, Call headers."""
+
+    key: str
+    value: str = field(repr=length)
+
+
+@frozen(field_transformer=typed)
+class Amd(Open):
+    """Answering machine detection. Voice API, Answering Machine Detection.
+
+    With ``async_`` the call goes on at once and a notification brings the result; otherwise the ACE event waits for it.
+    """
+
+    enabled: bool | None = True
+    async_: bool | None = field(default=None, kw_only=True)
+
+
+@frozen(field_transformer=typed, kw_only=True)
+class StreamingOptions(Open):
+    """The protocol's ``version`` and the ``sample_rate`` in hertz of a streamed call. Voice API, connectStream."""
+
+    version: int | None = None
+    sample_rate: int | None = None
+
+
+def _headers(headers: Mapping[str, str] | Iterable[CallHeader]) -> tuple[CallHeader, ...]:
+    """Call headers are given as a mapping or as ``CallHeader``; the wire has a list."""
+    if isinstance(headers, Mapping):
+        return tuple(CallHeader(key, value) for key, value in headers.items())
+    return listed(headers)
+
+
+def _too_many_headers(headers: Iterable[CallHeader]) -> str | None:
+    return at_most_bytes(MOST_HEADER_BYTES, (text for header in headers for text in (header.key, header.value)))
+
+
+def _username(name: str | Destination | None) -> Destination | None:
+    return Destination.username(name) if isinstance(name, str) else name
+
+
+def _sip(address: str | Destination) -> Destination:
+    return Destination.sip(address) if isinstance(address, str) else address
+
+
+def _websocket(url: str | Destination) -> Destination:
+    return Destination(type="Websocket", endpoint=url) if isinstance(url, str) else url
+
+
+@frozen(field_transformer=typed)
+class Hangup(Action):
+    """End the call."""
+
+
+@frozen(field_transformer=typed)
+class Continue(Action):
+    """Go on as if nothing had been asked: connect the call, or play what the callout was for. Not allowed in answer to ICE."""
+
+    record: bool | None = field(default=None, kw_only=True)
+    recording_options: RecordingOptions | None = field(default=None, kw_only=True)
+
+
+@frozen(field_transformer=typed)
+class ConnectPstn(Action):
+    """Connect the call to a telephone number.
+
+    Without ``number`` that is the extension that was dialled. ``cli`` is shown to the callee; ``private`` hides it. ``max_duration``
+    is at most 14,400 s. ``dial_timeout`` is how long it may ring. ``suppress_callbacks`` asks for no ACE and no DiCE.
+    ``dtmf`` is sent when the callee answers. ``indications`` is the country whose ringing tone is played (``se``, ``us`` …).
+    Raises ``InvalidRequestError`` for a number that is not E.164 and for what is past a limit.
+    """
+
+    number: str | None = field(default=None, repr=masked, validator=limit(phone_number))
+    locale: str | None = field(default=None, kw_only=True)
+    max_duration: int | None = field(default=None, kw_only=True, validator=limit(seconds(MOST_CALL_SECONDS)))
+    dial_timeout: int | None = field(default=None, kw_only=True)
+    cli: str | None = field(default=None, kw_only=True, repr=masked)
+    suppress_callbacks: bool | None = field(default=None, kw_only=True)
+    dtmf: str | None = field(default=None, kw_only=True, repr=length, validator=limit(tones))
+    indications: str | None = field(default=None, kw_only=True)
+    amd: Amd | None = field(default=None, kw_only=True)
+    record: bool | None = field(default=None, kw_only=True)
+    recording_options: RecordingOptions | None = field(default=None, kw_only=True)
+
+
+@frozen(field_transformer=typed)
+class ConnectMxp(Action):
+    """Connect the call to an app or web client; ``destination`` is its user name, the one that was called where left out.
+
+    ``call_headers``, a mapping or ``CallHeader`` items, have at most 1,024 bytes in all, keys included.
+    """
+
+    destination: Destination | None = field(default=None, converter=_username)
+    call_headers: tuple[CallHeader, ...] = field(
+        default=(), kw_only=True, converter=_headers, validator=limit(_too_many_headers)
+    )
+    record: bool | None = field(default=None, kw_only=True)
+    recording_options: RecordingOptions | None = field(default=None, kw_only=True)
+
+
+@frozen(field_transformer=typed)
+class ConnectConference(Action):
+    """Connect the call to a conference, which is made if there is none of that id (1 to 64 characters).
+
+    ``moh`` is heard while nobody else is there.
+    """
+
+    conference_id: str = field(validator=limit(at_most_characters(64)))
+    conference_dtmf_options: ConferenceDtmfOptions | None = field(default=None, kw_only=True)
+    moh: MusicOnHold | None = field(default=None, kw_only=True)
+    record: bool | None = field(default=None, kw_only=True)
+    recording_options: RecordingOptions | None = field(default=None, kw_only=True)
+
+
+@frozen(field_transformer=typed)
+class ConnectSip(Action):
+    """Connect the call to a SIP server; ``destination`` is an address, as in ``46708000000@sip.example.com``.
+
+    ``transport`` is UDP where left out. ``call_headers`` go as private SIP headers, at most 1,024 bytes of them; ``max_duration``
+    is at most 14,400 s; ``moh`` is heard until the other side answers.
+    """
+
+    destination: Destination = field(converter=_sip)
+    max_duration: int | None = field(default=None, kw_only=True, validator=limit(seconds(MOST_CALL_SECONDS)))
+    cli: str | None = field(default=None, kw_only=True, repr=masked)
+    transport: Transport | None = field(default=None, kw_only=True)
+    suppress_callbacks: bool | None = field(default=None, kw_only=True)
+    call_headers: tuple[CallHeader, ...] = field(
+        default=(), kw_only=True, converter=_headers, validator=limit(_too_many_headers)
+    )
+    moh: MusicOnHold | None = field(default=None, kw_only=True)
+
+
+@frozen(field_transformer=typed)
+class ConnectStream(Action):
+    """Connect the call's sound to a WebSocket server (a closed beta); ``destination`` is its ``wss://`` address.
+
+    ``call_headers``, at most 1,024 bytes, are in the first message; ``max_duration`` is at most 14,400 s.
+    """
+
+    destination: Destination = field(converter=_websocket)
+    streaming_options: StreamingOptions | None = field(default=None, kw_only=True)
+    max_duration: int | None = field(default=None, kw_only=True, validator=limit(seconds(MOST_CALL_SECONDS)))
+    call_headers: tuple[CallHeader, ...] = field(
+        default=(), kw_only=True, converter=_headers, validator=limit(_too_many_headers)
+    )
+
+
+@frozen(field_transformer=typed)
+class RunMenu(Action):
+    """Play menus and wait for keys; a PIE event brings what was pressed.
+
+    One menu must be ``main``, or be named by ``main_menu``; each id is there once, no option leads to a menu that is not there,
+    and no menu is out of reach: ``InvalidRequestError`` otherwise. ``barge`` (True where left out) lets the caller press before
+    the prompt has ended. ``enable_voice`` takes spoken answers, and wants a ``locale``.
+    """
+
+    menus: tuple[Menu, ...] = field(converter=listed)
+    barge: bool | None = field(default=None, kw_only=True)
+    locale: str | None = field(default=None, kw_only=True)
+    main_menu: str | None = field(default=None, kw_only=True)
+    enable_voice: bool | None = field(default=None, kw_only=True)
+
+    @menus.validator
+    def _connected(self, attribute: object, menus: tuple[Menu, ...]) -> None:
+        limit(lambda found: broken_menus(found, self.main_menu))(self, attribute, menus)
+
+
+@frozen(field_transformer=typed)
+class Park(Action):
+    """Hold the call until it is managed (``client.calls.update``), for at most ``max_duration`` seconds: 600.
+
+    ``intro_prompt`` is played once, ``hold_prompt`` over and over.
+    """
+
+    locale: str | None = field(default=None, kw_only=True)
+    intro_prompt: str | None = field(default=None, kw_only=True, repr=length, validator=limit(unplayable))
+    hold_prompt: str | None = field(default=None, kw_only=True, repr=length, validator=limit(unplayable))
+    max_duration: int | None = field(default=None, kw_only=True, validator=limit(seconds(MOST_PARK_SECONDS)))

@@ -1,0 +1,149 @@
+"""The SVAML document, and what may be in it where: one table, which is the types' and ``Svaml.check``'s.
+
+Known instructions and actions are where the platform's table has them. Unknown ones are allowed everywhere: only the platform
+knows. A document for an ongoing call may hold any action, since a parked call takes what would have answered its ICE event.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final, Generic, Literal, TypeAlias, get_args
+
+from attrs import field, frozen
+from typing_extensions import TypeVar
+
+from sinch_voice_async.errors import InvalidRequestError
+from sinch_voice_async.models.svaml.actions import (
+    ConnectConference,
+    ConnectMxp,
+    ConnectPstn,
+    ConnectSip,
+    ConnectStream,
+    Continue,
+    Hangup,
+    Park,
+    RunMenu,
+)
+from sinch_voice_async.models.svaml.fields import limit, listed, measure, typed
+from sinch_voice_async.models.svaml.instructions import (
+    Answer,
+    PlayFiles,
+    ReportCallStatus,
+    Say,
+    SendDtmf,
+    SetCookie,
+    StartRecording,
+    StopRecording,
+    too_many_cookies,
+)
+from sinch_voice_async.models.svaml.kinds import Action, Instruction, Open, UnknownAction, UnknownInstruction
+
+__all__ = [
+    "AceAction",
+    "AceInstruction",
+    "AceSvaml",
+    "CallAction",
+    "CallInstruction",
+    "CallSvaml",
+    "DiceAction",
+    "DiceInstruction",
+    "DiceSvaml",
+    "IceAction",
+    "IceInstruction",
+    "IceSvaml",
+    "PieAction",
+    "PieInstruction",
+    "PieSvaml",
+    "Place",
+    "Svaml",
+]
+
+Place: TypeAlias = Literal["ice", "ace", "pie", "dice", "call"]
+"""Where a document goes: in answer to an event, or to an ongoing call (``client.calls.update``)."""
+
+AceInstruction: TypeAlias = PlayFiles | Say | SetCookie | StartRecording | StopRecording | UnknownInstruction
+PieInstruction: TypeAlias = AceInstruction | SendDtmf
+IceInstruction: TypeAlias = PieInstruction | Answer
+CallInstruction: TypeAlias = IceInstruction
+DiceInstruction: TypeAlias = ReportCallStatus | UnknownInstruction
+
+AceAction: TypeAlias = Hangup | Continue | ConnectConference | RunMenu | UnknownAction
+PieAction: TypeAlias = AceAction | ConnectPstn | ConnectSip
+IceAction: TypeAlias = (
+    Hangup
+    | ConnectPstn
+    | ConnectMxp
+    | ConnectConference
+    | ConnectSip
+    | ConnectStream
+    | RunMenu
+    | Park
+    | UnknownAction
+)
+CallAction: TypeAlias = IceAction | Continue | StartRecording | StopRecording
+DiceAction: TypeAlias = Hangup | UnknownAction
+
+I = TypeVar("I", bound=Instruction, covariant=True, default=Any)
+A = TypeVar("A", bound=Action, covariant=True, default=Any)
+
+_ALLOWED: Final[dict[str, tuple[tuple[type, ...], tuple[type, ...]]]] = {
+    "ice": (get_args(IceInstruction), get_args(IceAction)),
+    "ace": (get_args(AceInstruction), get_args(AceAction)),
+    "pie": (get_args(PieInstruction), get_args(PieAction)),
+    "dice": (get_args(DiceInstruction), get_args(DiceAction)),
+    "call": (get_args(CallInstruction), get_args(CallAction)),
+}
+
+
+def _steps(instructions: Iterable[I]) -> tuple[I, ...]:
+    return listed(instructions)
+
+
+@frozen(field_transformer=typed)
+class Svaml(Open, Generic[I, A]):
+    """A whole document: any number of instructions, taken in order, and the action after them.
+
+    ``Svaml`` alone is any document; ``IceSvaml``, ``AceSvaml``, ``PieSvaml``, ``DiceSvaml`` and ``CallSvaml`` are those that may go there, to
+    mypy and pyright. The platform's schema does not ask for an action, so none is allowed here; every sample has one.
+    All cookies together have at most 1,024 bytes: ``InvalidRequestError`` past that. Voice API, SVAML.
+    """
+
+    instructions: tuple[I, ...] = field(default=(), kw_only=True, converter=_steps, validator=limit(too_many_cookies))
+    action: A | None = field(default=None, kw_only=True)
+
+    def check(self, place: Place) -> None:
+        """Raise ``InvalidRequestError`` if the platform would refuse this document there.
+
+        That is: an instruction or action that is not allowed there, or any limit passed (which only a document that was
+        read can have done). Voice API, SVAML, Instructions and Actions.
+        """
+        if place not in _ALLOWED:
+            raise InvalidRequestError(f"place must be one of {', '.join(_ALLOWED)}", field="place")
+        instructions, actions = _ALLOWED[place]
+        for index, step in enumerate(self.instructions):
+            _allow(step, instructions, place, f"instructions[{index}]")
+        if self.action is not None:
+            _allow(self.action, actions, place, "action")
+        measure(self)
+
+
+def _allow(part: object, allowed: tuple[type, ...], place: str, where: str) -> None:
+    if not isinstance(part, allowed):
+        names = ", ".join(cls.__name__ for cls in allowed)
+        raise InvalidRequestError(
+            f"{where} is a {type(part).__name__}, which is not allowed in svaml for {place!r}; allowed are {names}", field=where
+        )
+
+
+IceSvaml: TypeAlias = Svaml[IceInstruction, IceAction]
+"""What may answer an IncomingCall."""
+
+AceSvaml: TypeAlias = Svaml[AceInstruction, AceAction]
+"""What may answer an AnsweredCall."""
+
+PieSvaml: TypeAlias = Svaml[PieInstruction, PieAction]
+"""What may answer a PromptInput."""
+
+DiceSvaml: TypeAlias = Svaml[DiceInstruction, DiceAction]
+"""What may answer a DisconnectedCall."""
+
+CallSvaml: TypeAlias = Svaml[CallInstruction, CallAction]
+"""What ``client.calls.update`` may send to an ongoing call."""

@@ -1,0 +1,111 @@
+"""The instructions of SVAML: what is said, played, sent and remembered before the action. Voice API, SVAML, Instructions."""
+
+from collections.abc import Iterable
+from typing import Final, Literal, TypeAlias
+
+from attrs import field, frozen
+
+from sinch_voice_async.models.svaml.fields import length, limit, listed, typed
+from sinch_voice_async.models.svaml.kinds import Action, Instruction
+from sinch_voice_async.models.svaml.recording import RecordingOptions
+from sinch_voice_async.models.svaml.rules import at_most_bytes, at_most_characters, tones
+
+__all__ = [
+    "Answer",
+    "PlayFiles",
+    "ReportCallStatus",
+    "Say",
+    "SendDtmf",
+    "SetCookie",
+    "StartRecording",
+    "StopRecording",
+]
+
+MOST_COOKIE_BYTES: Final = 1024
+"""Keys and values of all cookies of one document, in bytes of UTF-8."""
+
+CallStatus: TypeAlias = Literal["success", "failure"] | str
+
+
+def too_many_cookies(instructions: Iterable[Instruction]) -> str | None:
+    """What is wrong with the cookies that a document sets, or None."""
+    cookies = [step for step in instructions if isinstance(step, SetCookie)]
+    fault = at_most_bytes(MOST_COOKIE_BYTES, (text for cookie in cookies for text in (cookie.key, cookie.value)))
+    return fault and f"set cookies that {fault}"
+
+
+@frozen(field_transformer=typed)
+class PlayFiles(Instruction):
+    """Play prompts to the caller, one after the other.
+
+    Each of ``ids`` is the name of a recorded file, a URL, or what ``tts``, ``ssml`` or ``href`` returns. ``locale`` is the
+    language or voice of those that are spoken.
+    """
+
+    ids: tuple[str, ...] = field(converter=listed, repr=lambda ids: f"<{len(ids)} prompts>")
+    locale: str | None = field(default=None, kw_only=True)
+
+
+@frozen(field_transformer=typed)
+class Say(Instruction):
+    """Speak a text.
+
+    At most 600 characters, unless your account says otherwise: not checked here. ``locale`` is a language (``en-US``), a
+    language and a gender (``en-US/male``) or the name of a voice.
+    """
+
+    text: str = field(repr=length)
+    locale: str | None = field(default=None, kw_only=True)
+
+
+@frozen(field_transformer=typed)
+class SendDtmf(Instruction):
+    """Send DTMF tones: ``0-9`` and ``#``, and ``w`` for a pause of 500 ms, as in ``ww1234#w#``.
+
+    Raises ``InvalidRequestError`` for any other character.
+    """
+
+    value: str = field(repr=length, validator=limit(tones))
+
+
+@frozen(field_transformer=typed)
+class SetCookie(Instruction):
+    """Remember a value for the rest of the call: later events bring it back (``event.cookie(key)``).
+
+    All cookies of a document together have at most 1,024 bytes, keys included; ``InvalidRequestError`` past that.
+    """
+
+    key: str = field(validator=limit(lambda key: at_most_bytes(MOST_COOKIE_BYTES, (key,))))
+    value: str = field(repr=length, validator=limit(lambda value: at_most_bytes(MOST_COOKIE_BYTES, (value,))))
+
+
+@frozen(field_transformer=typed)
+class Answer(Instruction):
+    """Answer the call before the action is taken. Billing starts here."""
+
+
+@frozen(field_transformer=typed)
+class StartRecording(Instruction, Action):
+    """Record this participant's call until it ends or ``StopRecording``. Voice API, Recording.
+
+    Also an action when an ongoing call is managed, as in the Calling API, Manage Call; newer documents have the instruction
+    alone. The platform ignores it together with ``ConnectMxp``: use that action's ``record``.
+    """
+
+    options: RecordingOptions | None = None
+
+
+@frozen(field_transformer=typed)
+class StopRecording(Instruction, Action):
+    """Stop what ``StartRecording`` started. Also an action when an ongoing call is managed (Calling API, Manage Call)."""
+
+
+@frozen(field_transformer=typed)
+class ReportCallStatus(Instruction):
+    """Tell the platform's call records how the call went; answered to DiCE, and only there.
+
+    ``value`` is ``success`` or ``failure``; ``details`` has at most 64 characters. Only the 2021 documents have it.
+    """
+
+    value: CallStatus
+    details: str | None = field(default=None, kw_only=True, validator=limit(at_most_characters(64)))
