@@ -1,0 +1,101 @@
+"""Whether a request carries the application's own credentials; pure functions over what came over the wire.
+
+Documents: Authentication, "Application signed request" and "Basic authorization". The tolerance of five minutes is the
+sandbox's own: the platform publishes none.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from .refusals import Refusal
+
+__all__ = ["Arrival", "authenticate", "signature", "string_to_sign"]
+
+TOLERANCE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One request as it came: the path undecoded and without its query, header names in lower case, the raw body."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    def header(self, name: str) -> str:
+        """Return the value of a header, or an empty string."""
+        return self.headers.get(name, "")
+
+
+def string_to_sign(arrival: Arrival) -> str:
+    """Return the five lines that a signature covers."""
+    digest = base64.b64encode(hashlib.md5(arrival.body, usedforsecurity=False).digest()).decode() if arrival.body else ""
+    timestamp = f"x-timestamp:{arrival.header('x-timestamp')}"
+    return "\n".join((arrival.method.upper(), digest, arrival.header("content-type"), timestamp, arrival.path))
+
+
+def signature(secret: str, text: str) -> str:
+    """Return the base64 signature of ``text`` under a base64 application secret."""
+    digest = hmac.digest(base64.b64decode(secret), text.encode("utf-8", "surrogateescape"), "sha256")
+    return base64.b64encode(digest).decode()
+
+
+def authenticate(arrival: Arrival, *, key: str, secret: str, now: datetime) -> None:
+    """Raise the platform's :class:`Refusal` unless the request is signed, or has basic credentials, of ``key``."""
+    scheme, _, credentials = arrival.header("authorization").strip().partition(" ")
+    credentials = credentials.strip()
+    if not scheme or not credentials:
+        raise Refusal(40100, "Authorization header is missing or illegal")
+    match scheme.lower():
+        case "application":
+            _check_signed(arrival, credentials, key, secret, now)
+        case "basic":
+            _check_basic(credentials, key, secret)
+        case _:
+            raise Refusal(40301, "Invalid authorization scheme for calling the method")
+
+
+def _check_signed(arrival: Arrival, credentials: str, key: str, secret: str, now: datetime) -> None:
+    claimed_key, colon, claimed_signature = credentials.partition(":")
+    if not colon or not claimed_signature:
+        raise Refusal(40100, "Authorization header is illegal: expected 'Application key:signature'")
+    if claimed_key.lower() != key.lower():
+        raise Refusal(40107, "Invalid application key")
+    timestamp = _timestamp(arrival.header("x-timestamp"))
+    text = string_to_sign(arrival)
+    if not _same(claimed_signature, signature(secret, text)):
+        message = f"Invalid signature. Expected the signature of this string: {text!r}"
+        raise Refusal(40102, message, details={"stringToSign": text})
+    if abs(now - timestamp) > TOLERANCE:
+        raise Refusal(40105, f"Request expired: x-timestamp is more than {TOLERANCE} from now")
+
+
+def _check_basic(credentials: str, key: str, secret: str) -> None:
+    try:
+        pair = base64.b64decode(credentials, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise Refusal(40100, "Authorization header is illegal: expected 'Basic base64(key:secret)'") from None
+    claimed_key, _, claimed_secret = pair.partition(":")
+    secret_fits = _same(claimed_secret, secret)
+    if claimed_key.lower() != key.lower() or not secret_fits:
+        raise Refusal(40108, "Invalid credentials")
+
+
+def _timestamp(text: str) -> datetime:
+    """Read any ISO 8601 form; a time without a zone is UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        problem = "is not an ISO 8601 time" if text else "is missing"
+        raise Refusal(40101, f"x-timestamp {problem}") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _same(claimed: str, expected: str) -> bool:
+    return hmac.compare_digest(claimed.encode("utf-8", "surrogateescape"), expected.encode())

@@ -1,0 +1,160 @@
+"""What may be asked for in ``POST /calling/v1/callouts``, and how the platform refuses the rest.
+
+Documents: Calling API, "Callouts": the envelope names one of three methods, and carries an object under that name.
+Where the documents and the platform's own client libraries differ, what any of them sends is accepted.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ..fields import Fields
+from ..refusals import Refusal
+from .svaml import check_svaml
+
+__all__ = ["Callout", "callback_headers", "read_callout"]
+
+METHODS = {name.lower(): name for name in ("ttsCallout", "conferenceCallout", "customCallout")}
+PHONE_NUMBER = re.compile(r"\+?[0-9]{5,15}")
+DTMF = re.compile(r"[0-9#w]*")
+SPOKEN = re.compile(r"#tts\[(.*?)\](?:;|$)", re.DOTALL)
+MUSIC = ("ring", "music1", "music2", "music3")
+LONGEST_CALL = 14_400
+MOST_CUSTOM_BYTES = 1_024
+MOST_CALLBACK_HEADERS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callout:
+    """One accepted request for a call; ``request`` is its whole JSON as it came.
+
+    ``kind`` and ``endpoint`` say who is called (``"number"``, ``"username"`` or ``"sip"``); both are empty where the
+    answer to a callback was to say so.
+    """
+
+    method: str
+    request: Mapping[str, object]
+    kind: str
+    endpoint: str
+    cli: str | None
+    domain: str
+    custom: str
+    max_duration: int | None
+    conference_id: str | None
+
+
+def read_callout(envelope: Fields, *, max_text_length: int) -> Callout:
+    """Return the callout that the JSON describes, or raise the documented :class:`Refusal`."""
+    method = METHODS.get(envelope.required_text("method").lower())
+    if method is None:
+        raise Refusal(40001, "Method needs to be `ttsCallout`, `conferenceCallout`, or `customCallout`")
+    fields = envelope.required_object(method)
+    kind, endpoint = _destination(fields, method)
+    _READERS[method](fields, max_text_length)
+    _common(fields)
+    return Callout(
+        method=method,
+        request=envelope.members,
+        kind=kind,
+        endpoint=endpoint,
+        cli=fields.text("cli"),
+        domain=fields.choice("domain", ("pstn", "mxp")) or ("mxp" if kind == "username" else "pstn"),
+        custom=fields.text("custom") or "",
+        max_duration=fields.whole("maxDuration", most=LONGEST_CALL),
+        conference_id=fields.text("conferenceId") if method == "conferenceCallout" else None,
+    )
+
+
+def _destination(fields: Fields, method: str) -> tuple[str, str]:
+    destination = fields.object("destination")
+    if destination is None:
+        return _dialled_inline(fields) if method == "customCallout" else fields.missing("destination")
+    kind = destination.choice("type", ("number", "username", "sip")) or destination.missing("type")
+    endpoint = destination.required_text("endpoint")
+    if kind == "number" and not PHONE_NUMBER.fullmatch(endpoint):
+        destination.illegal("endpoint", "is not a phone number")
+    return kind, endpoint
+
+
+def _dialled_inline(fields: Fields) -> tuple[str, str]:
+    """Return who an inline ICE document calls; nobody where a callback is to say so."""
+    ice = fields.text("ice") or ""
+    if not ice.lstrip().startswith("{"):
+        return "", ""
+    action = check_svaml(_parsed(fields, "ice", ice), "ice").required_object("action")
+    destination = action.object("destination")
+    if destination is not None:
+        return (destination.text("type") or "sip").lower(), destination.required_text("endpoint")
+    number = action.text("number")
+    return ("number", number) if number else ("", "")
+
+
+def _common(fields: Fields) -> None:
+    """Check what the three kinds of callout share."""
+    if not DTMF.fullmatch(fields.text("dtmf") or ""):
+        fields.illegal("dtmf", "may hold 0-9, # and w")
+    if len((fields.text("custom") or "").encode("utf-8", "surrogatepass")) > MOST_CUSTOM_BYTES:
+        fields.illegal("custom", f"must not be longer than {MOST_CUSTOM_BYTES} bytes")
+    for name in ("enableAce", "enableDice", "enablePie"):
+        fields.flag(name)
+
+
+def _check_tts(fields: Fields, max_text_length: int) -> None:
+    fields.text("locale")
+    text = fields.text("text", most=max_text_length)
+    prompts = fields.text("prompts")
+    if any(len(spoken) > max_text_length for spoken in SPOKEN.findall(prompts or "")):
+        fields.illegal("prompts", f"a #tts part must not be longer than {max_text_length} characters")
+    if not text and not prompts and not fields.flag("enableAce"):
+        fields.missing("text")
+
+
+def _check_conference(fields: Fields, max_text_length: int) -> None:
+    fields.required_text("conferenceId", most=64)
+    fields.text("locale")
+    fields.text("greeting", most=max_text_length)
+    fields.choice("mohClass", MUSIC)
+    options = fields.object("conferenceDtmfOptions")
+    if options is not None:
+        options.choice("mode", ("ignore", "forward", "detect"))
+        options.whole("maxDigits")
+        options.whole("timeoutMills")
+
+
+def _check_custom(fields: Fields, _max_text_length: int) -> None:
+    for event in ("ice", "ace", "pie", "dice"):
+        text = fields.text(event)
+        if text and not text.lower().startswith(("http://", "https://")):
+            check_svaml(_parsed(fields, event, text), event)
+
+
+def _parsed(fields: Fields, event: str, text: str) -> Fields:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        fields.illegal(event, "is neither a URL nor a SVAML document")
+    return Fields(value, fields.name(event), fields.codes)
+
+
+_READERS: dict[str, Callable[[Fields, int], None]] = {
+    "ttsCallout": _check_tts,
+    "conferenceCallout": _check_conference,
+    "customCallout": _check_custom,
+}
+
+
+def callback_headers(headers: list[tuple[str, str]]) -> dict[str, str]:
+    """Return the ``X-CB-`` headers that go to the customer's backend: the first five, the rest is discarded.
+
+    Documents: Calling API, "HTTP headers in callout requests".
+    """
+    chosen = [(name, value) for name, value in headers if name.lower().startswith("x-cb-")][:MOST_CALLBACK_HEADERS]
+    for name, value in chosen:
+        if len(name) > 32:
+            raise Refusal(40001, f"Illegal header '{name}': the name must not be longer than 32 characters")
+        if len(value) > 128 or not all(" " <= character <= "~" for character in value):
+            raise Refusal(40001, f"Illegal header '{name}': the value must be at most 128 characters of printable ASCII")
+    return dict(chosen)

@@ -1,0 +1,127 @@
+"""Which SVAML documents the platform accepts, and where.
+
+Documents: SVAML, "Instructions" and "Actions", and the table of what each callback event may be answered with. The
+event ``"call"`` stands for a PATCH of an ongoing call. Names are matched without regard to case, as the platform's own
+samples need. Recording as an *action* is the older documents' way to manage a call.
+"""
+
+from collections.abc import Callable
+
+from ..fields import Fields
+
+__all__ = ["check_svaml"]
+
+INSTRUCTIONS = {
+    "playfiles": "ice ace pie call",
+    "say": "ice ace pie call",
+    "senddtmf": "ice pie call",
+    "setcookie": "ice ace pie call",
+    "answer": "ice call",
+    "startrecording": "ice ace pie call",
+    "stoprecording": "ice ace pie call",
+    "reportcallstatus": "dice",
+}
+ACTIONS = {
+    "hangup": "ice ace pie dice call",
+    "continue": "ace pie call",
+    "connectpstn": "ice pie call",
+    "connectmxp": "ice call",
+    "connectconf": "ice ace pie call",
+    "connectsip": "ice pie call",
+    "connectstream": "ice",
+    "runmenu": "ice ace pie call",
+    "park": "ice call",
+    "startrecording": "call",
+    "stoprecording": "call",
+}
+
+
+def check_svaml(document: Fields, event: str) -> Fields:
+    """Return the document if the platform would act on it there, or raise the :class:`Refusal` its fields carry."""
+    instructions = document.objects("instructions")
+    action = document.object("action")
+    if action is None and document.value("instructions") is None:
+        document.missing("action")
+    for instruction in instructions:
+        _check(instruction, INSTRUCTIONS, event)
+    if action is not None:
+        _check(action, ACTIONS, event)
+    return document
+
+
+def _check(step: Fields, table: dict[str, str], event: str) -> None:
+    name = step.required_text("name").lower()
+    if name not in table:
+        step.illegal("name", "is not known")
+    if event not in table[name].split():
+        step.illegal("name", f"{name} is not allowed in {'a managed call' if event == 'call' else event.upper()}")
+    _MEMBERS.get(name, _nothing)(step)
+
+
+def _nothing(step: Fields) -> None:
+    """Accept an instruction or action that needs nothing more."""
+
+
+def _check_play_files(step: Fields) -> None:
+    if not step.texts("ids"):
+        step.missing("ids")
+
+
+def _check_say(step: Fields) -> None:
+    step.required_text("text")
+
+
+def _check_send_dtmf(step: Fields) -> None:
+    if set(step.required_text("value")) - set("0123456789#w"):
+        step.illegal("value", "may hold 0-9, # and w")
+
+
+def _check_set_cookie(step: Fields) -> None:
+    step.required_text("key")
+    step.text("value")
+
+
+def _check_conference(step: Fields) -> None:
+    step.required_text("conferenceId", most=64)
+
+
+def _check_connect(step: Fields) -> None:
+    step.required_object("destination").required_text("endpoint")
+    step.whole("maxDuration", most=14_400)
+
+
+def _check_connect_pstn(step: Fields) -> None:
+    step.text("number")
+    step.whole("maxDuration", most=14_400)
+    step.whole("dialTimeout")
+
+
+def _check_park(step: Fields) -> None:
+    step.whole("maxDuration", most=600)
+
+
+def _check_menus(step: Fields) -> None:
+    menus = step.objects("menus")
+    names = [menu.required_text("id") for menu in menus]
+    if "main" not in names:
+        step.illegal("menus", "one menu must have the id main")
+    if len(set(names)) < len(names):
+        step.illegal("menus", "two menus have the same id")
+    for option in (option for menu in menus for option in menu.objects("options")):
+        target = option.required_text("action")
+        if target.startswith("menu(") and target[5:-1] not in names:
+            option.illegal("action", "leads to no menu")
+
+
+_MEMBERS: dict[str, Callable[[Fields], None]] = {
+    "playfiles": _check_play_files,
+    "say": _check_say,
+    "senddtmf": _check_send_dtmf,
+    "setcookie": _check_set_cookie,
+    "connectconf": _check_conference,
+    "connectsip": _check_connect,
+    "connectstream": _check_connect,
+    "connectpstn": _check_connect_pstn,
+    "park": _check_park,
+    "runmenu": _check_menus,
+}

@@ -1,0 +1,137 @@
+"""Reading the members of a JSON object that somebody sent, each mistake answered with the documented code.
+
+Names are matched without regard to case: the platform's own samples write both ``enableDice`` and ``enabledice``, and
+its own client libraries disagree on ``applicationKey``. A member that is null counts as absent; unknown ones are ignored.
+"""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import NoReturn
+
+from .refusals import Refusal
+
+__all__ = ["Codes", "Fields", "read_object"]
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """Which error code an endpoint answers for a malformed and for a missing member."""
+
+    illegal: int = 40001
+    missing: int = 40002
+
+
+def read_object(body: bytes, codes: Codes = Codes()) -> "Fields":
+    """Return the JSON object in a request's body, or answer 40003."""
+    if not body.strip():
+        raise Refusal(40003, "Request data missing")
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        raise Refusal(40003, "Invalid request: the body is not JSON") from None
+    if not isinstance(value, dict):
+        raise Refusal(40003, "Invalid request: the body is not a JSON object")
+    return Fields(value, codes=codes)
+
+
+class Fields:
+    """The members of one JSON object; ``path`` says in messages where it stands."""
+
+    def __init__(self, members: Mapping[str, object], path: str = "", codes: Codes = Codes()) -> None:
+        self.members = members
+        self.path = path
+        self.codes = codes
+        self._by_name = {name.lower(): value for name, value in members.items()}
+
+    def name(self, member: str) -> str:
+        """Return the path of a member, as in ``ttsCallout.destination.endpoint``."""
+        return f"{self.path}.{member}" if self.path else member
+
+    def illegal(self, member: str, problem: str) -> NoReturn:
+        """Refuse a member that is there and wrong."""
+        raise Refusal(self.codes.illegal, f"Illegal parameter '{self.name(member)}': {problem}")
+
+    def missing(self, member: str) -> NoReturn:
+        """Refuse a member that should be there."""
+        raise Refusal(self.codes.missing, f"Missing parameter '{self.name(member)}'")
+
+    def value(self, member: str) -> object:
+        """Return the member as it came, None where it is absent."""
+        return self._by_name.get(member.lower())
+
+    def text(self, member: str, *, most: int | None = None) -> str | None:
+        """Return a string of at most ``most`` characters, None where it is absent."""
+        value = self.value(member)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            self.illegal(member, "must be a string")
+        if most is not None and len(value) > most:
+            self.illegal(member, f"must not be longer than {most} characters")
+        return value
+
+    def required_text(self, member: str, *, most: int | None = None) -> str:
+        """Return a string that must be there and not be empty."""
+        return self.text(member, most=most) or self.missing(member)
+
+    def choice(self, member: str, allowed: Collection[str]) -> str | None:
+        """Return one of the ``allowed`` words in lower case, whatever case it came in."""
+        value = self.text(member)
+        if value is not None and value.lower() not in allowed:
+            self.illegal(member, f"must be one of {', '.join(sorted(allowed))}")
+        return None if value is None else value.lower()
+
+    def flag(self, member: str) -> bool:
+        """Return true or false, false where it is absent."""
+        value = self.value(member)
+        if value is not None and not isinstance(value, bool):
+            self.illegal(member, "must be true or false")
+        return bool(value)
+
+    def whole(self, member: str, *, least: int = 0, most: int | None = None) -> int | None:
+        """Return a whole number from ``least`` to ``most``, None where it is absent."""
+        value = self.value(member)
+        if value is None:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool):
+            self.illegal(member, "must be a whole number")
+        if value < least or (most is not None and value > most):
+            self.illegal(member, f"must be {least} or more" if most is None else f"must be from {least} to {most}")
+        return value
+
+    def object(self, member: str) -> "Fields | None":
+        """Return a nested object, None where it is absent."""
+        value = self.value(member)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            self.illegal(member, "must be an object")
+        return Fields(value, self.name(member), self.codes)
+
+    def required_object(self, member: str) -> "Fields":
+        """Return a nested object that must be there."""
+        return self.object(member) or self.missing(member)
+
+    def objects(self, member: str) -> "list[Fields]":
+        """Return a list of nested objects, empty where it is absent."""
+        return [
+            Fields(value, f"{self.name(member)}[{index}]", self.codes)
+            if isinstance(value, dict)
+            else self.illegal(f"{member}[{index}]", "must be an object")
+            for index, value in enumerate(self.array(member))
+        ]
+
+    def texts(self, member: str) -> list[str]:
+        """Return a list of strings, empty where it is absent."""
+        return [
+            value if isinstance(value, str) else self.illegal(f"{member}[{index}]", "must be a string")
+            for index, value in enumerate(self.array(member))
+        ]
+
+    def array(self, member: str) -> list[object]:
+        """Return a list, empty where it is absent."""
+        value = self.value(member)
+        if value is not None and not isinstance(value, list):
+            self.illegal(member, "must be a list")
+        return list(value or [])

@@ -1,0 +1,36 @@
+"""How the platform says no: an HTTP status, five digits, a sentence and a reference.
+
+Documents: the error object of the Calling API. "The first three digits are the same as the HTTP status code."
+"""
+
+import uuid
+from collections.abc import Mapping
+
+from starlette.responses import JSONResponse
+
+__all__ = ["Refusal"]
+
+
+class Refusal(Exception):
+    """The answer to a request that cannot be served; ``details`` are further members of the error object."""
+
+    def __init__(
+        self,
+        code: int,
+        message: str,
+        *,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        details: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = code // 100 if status is None else status
+        self.headers = dict(headers or {})
+        self.details = dict(details or {})
+
+    def response(self) -> JSONResponse:
+        """Return the error object as an HTTP answer, with a reference of its own."""
+        body = {"errorCode": self.code, "message": self.message, "reference": str(uuid.uuid4()), **self.details}
+        return JSONResponse(body, status_code=self.status, headers=self.headers)

@@ -1,0 +1,104 @@
+"""Reading and managing calls: documents, Calling API, "Get Call Result" and "Manage Call"."""
+
+from datetime import datetime
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from ..exchange.calls import RATE, Call, Calls, Seat
+from ..exchange.svaml import check_svaml
+from ..fields import Codes, Fields
+from ..refusals import Refusal
+from .endpoint import Endpoint, body_of, note, path_member
+
+__all__ = ["CallRoutes"]
+
+MANAGE = Codes(illegal=40003, missing=40003)
+"""The only error the documents name for a malformed SVAML here."""
+
+
+class CallRoutes:
+    """Answers for the calls of an exchange.
+
+    ``show_caller`` adds ``from`` to a call. The platform leaves it out of what its own samples show for callouts, which
+    nobody called, and an old client library of theirs cannot read it.
+    """
+
+    def __init__(self, calls: Calls, *, show_caller: bool) -> None:
+        self._calls = calls
+        self._show_caller = show_caller
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return the routes."""
+        path = "/calling/v1/calls/id/{callId}"
+        return [
+            Endpoint("GET", path, self.get),
+            Endpoint("PATCH", path, self.update),
+            Endpoint("PATCH", f"{path}/leg/{{callLeg}}", self.update_leg),
+        ]
+
+    async def get(self, request: Request) -> Response:
+        """Answer with what a call is or became."""
+        call = self._find(request)
+        note(request, f"{call.status} {call.result} {call.reason}")
+        return JSONResponse(self._described(call))
+
+    async def update(self, request: Request) -> Response:
+        """Act on SVAML for an ongoing call; 204."""
+        await self._manage(request)
+        return Response(status_code=204)
+
+    async def update_leg(self, request: Request) -> Response:
+        """Act on SVAML for one leg of an ongoing call; 200."""
+        leg = path_member(request, "callLeg")
+        if leg not in {"caller", "callee", "both"}:
+            raise Refusal(40003, "Invalid request: the leg must be caller, callee or both")
+        await self._manage(request)
+        return Response(status_code=200)
+
+    async def _manage(self, request: Request) -> None:
+        call = self._find(request)
+        svaml = check_svaml(await body_of(request, MANAGE), "call")
+        if call.is_final:
+            raise Refusal(40400, "Call not found")
+        if call.callout.kind == "username":
+            raise Refusal(40003, "Invalid request: only calls from or to PSTN or SIP can be managed")
+        call.updates.append(svaml.members)
+        _act(call, svaml.object("action"))
+
+    def _find(self, request: Request) -> Call:
+        call = self._calls.get(path_member(request, "callId"))
+        if call is None:
+            raise Refusal(40400, "Call not found")
+        return call
+
+    def _described(self, call: Call) -> dict[str, object]:
+        callout = call.callout
+        caller = {"from": {"type": "number", "endpoint": callout.cli}} if self._show_caller and callout.cli else {}
+        return {
+            **caller,
+            "to": {"type": callout.kind, "endpoint": callout.endpoint},
+            "domain": callout.domain,
+            "callId": call.call_id,
+            "duration": call.duration,
+            "status": call.status,
+            "result": call.result,
+            "reason": call.reason,
+            "timestamp": _whole_seconds(call.clock.date(call.placed_at)),
+            "custom": callout.custom,
+            "userRate": {"currencyId": "USD", "amount": RATE},
+            "debit": {"currencyId": "USD", "amount": call.debit},
+        }
+
+
+def _act(call: Call, action: Fields | None) -> None:
+    """Do what the action says, as far as the exchange can tell from outside."""
+    name = "continue" if action is None else action.required_text("name").lower()
+    if name == "hangup":
+        call.hang_up()
+    elif name == "connectconf" and action is not None:
+        call.seat = Seat(action.required_text("conferenceId"), call.clock.now())
+
+
+def _whole_seconds(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

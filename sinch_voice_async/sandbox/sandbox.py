@@ -1,0 +1,118 @@
+"""The sandbox itself: the account, the exchange, the recordings and the faults, put together.
+
+::
+
+    async with Sandbox().serve() as sandbox:
+        async with VoiceClient(**sandbox.client_options()) as client:
+            receipt = await client.callouts.tts("+46700000001", "Hello!", cli="+46700000000")
+            assert sandbox.calls[receipt.call_id].request["method"] == "ttsCallout"
+"""
+
+import base64
+import binascii
+import secrets
+import uuid
+
+from starlette.types import ASGIApp
+
+from .account import Account, CallbackUrls
+from .app import build_app
+from .clock import Clock
+from .exchange.calls import Calls
+from .exchange.people import People, Person, Phone
+from .faults import Faults
+from .routes.callouts import CalloutRoutes
+from .routes.calls import CallRoutes
+from .serving import Serving
+
+__all__ = ["Sandbox"]
+
+
+class Sandbox:
+    """One application's account on a platform of its own, with simulated telephones.
+
+    ``application_key`` and ``application_secret`` (base64) are made up where they are not given. ``speed`` is how many
+    seconds of a call pass in one second. ``person`` is who answers where :meth:`phone` says nothing else: by default
+    they pick up at once and hang up after three seconds. ``callback_url`` is the application's primary callback URL.
+    ``max_text_length`` is how many characters may be spoken at once. ``show_caller`` adds ``from`` to calls. ``seed``
+    fixes which requests a fault with a share meets.
+
+    Raises ValueError where the secret is not base64.
+    """
+
+    def __init__(
+        self,
+        application_key: str | None = None,
+        application_secret: str | None = None,
+        *,
+        speed: float = 1.0,
+        person: Person = Person(),
+        callback_url: str = "",
+        max_text_length: int = 600,
+        show_caller: bool = False,
+        seed: int = 0,
+    ) -> None:
+        self.clock = Clock(speed)
+        self.account = Account(
+            application_key=application_key or str(uuid.uuid4()),
+            application_secret=_checked(application_secret or base64.b64encode(secrets.token_bytes(16)).decode()),
+            max_text_length=max_text_length,
+            callback_urls=CallbackUrls(callback_url),
+        )
+        self.people = People(person)
+        self.calls = Calls(self.clock)
+        self.faults = Faults(seed)
+        self._endpoints = [
+            *CalloutRoutes(self.account, self.calls, self.people, self.faults).endpoints(),
+            *CallRoutes(self.calls, show_caller=show_caller).endpoints(),
+        ]
+        self.app: ASGIApp = build_app(self._endpoints, account=self.account, clock=self.clock, faults=self.faults)
+        """The sandbox as an ASGI application, for ``httpx.ASGITransport`` on asyncio and trio."""
+        self._serving: Serving[Sandbox] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Sandbox {self.url} key={self.account.application_key[:8]}... calls={len(self.calls)}>"
+
+    @property
+    def url(self) -> str:
+        """Where the sandbox is served; ``http://localhost``, for use with :attr:`app`, while it is not."""
+        return (self._serving and self._serving.url) or "http://localhost"
+
+    @property
+    def executed(self) -> int:
+        """How many callouts were accepted: how many telephones rang."""
+        return len(self.calls)
+
+    def serve(self, *, host: str = "127.0.0.1", port: int = 0, allow_remote: bool = False) -> "Serving[Sandbox]":
+        """Return a context manager, for ``async with`` or ``with``, that serves the sandbox over HTTP and gives it.
+
+        ``port`` 0 takes a free one. Raises ValueError for a host that is not loopback without ``allow_remote``,
+        OSError where the port is taken.
+        """
+        self._serving = Serving(self.app, self, host=host, port=port, allow_remote=allow_remote)
+        return self._serving
+
+    def client_options(self) -> dict[str, str]:
+        """Return the arguments that point a ``VoiceClient`` here."""
+        return {
+            "application_key": self.account.application_key,
+            "application_secret": self.account.application_secret,
+            "base_url": self.url,
+            "configuration_url": self.url,
+        }
+
+    def routes(self) -> set[tuple[str, str]]:
+        """Return every endpoint as its method and its path, written as in the documents."""
+        return {(endpoint.method, endpoint.template) for endpoint in self._endpoints}
+
+    def phone(self, number: str) -> Phone:
+        """Return the telephone of a number, user name or SIP address, to say what happens when it rings."""
+        return Phone(self.people, number)
+
+
+def _checked(secret: str) -> str:
+    try:
+        base64.b64decode(secret, validate=True)
+    except binascii.Error:
+        raise ValueError("application_secret is not base64") from None
+    return secret

@@ -1,0 +1,132 @@
+"""A real HTTP server in a thread with an event loop of its own.
+
+So the sandbox answers on asyncio and on trio, to clients in other processes, and while the caller's own event loop is
+busy.
+"""
+
+import ipaddress
+import socket
+import threading
+from types import TracebackType
+from typing import Generic, TypeVar
+
+import anyio
+import anyio.to_thread
+import uvicorn
+from starlette.types import ASGIApp
+
+from .connections import BreakableProtocol
+
+__all__ = ["Serving"]
+
+Served = TypeVar("Served")
+
+
+class Serving(Generic[Served]):
+    """An application while it is served: a context manager, ``async with`` or ``with``, that gives ``served``.
+
+    ``port`` 0 takes a free one. Raises ValueError where ``host`` is not loopback and ``allow_remote`` is not set, and
+    OSError where the port is taken. On leaving, connections that are still open are closed.
+    """
+
+    def __init__(self, app: ASGIApp, served: Served, *, host: str, port: int, allow_remote: bool) -> None:
+        if not allow_remote and not _is_loopback(host):
+            raise ValueError(f"host {host!r} is not loopback: anybody could reach the sandbox; allow_remote=True permits it")
+        self._app = app
+        self._served = served
+        self._address = (host, port)
+        self._running: _Running | None = None
+
+    @property
+    def url(self) -> str | None:
+        """Where it is served, as in ``http://127.0.0.1:8070``; None while it is not."""
+        return None if self._running is None else self._running.url
+
+    def start(self) -> Served:
+        """Serve from now on; requests are accepted when this returns."""
+        if self._running is not None:
+            raise RuntimeError("this sandbox is already being served")
+        self._running = _Running(self._app, *self._address)
+        return self._served
+
+    def stop(self) -> None:
+        """Serve no more; returns when the port is free again."""
+        if self._running is not None:
+            self._running.stop()
+            self._running = None
+
+    def __enter__(self) -> Served:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Served:
+        return self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self.stop)
+
+
+class _Running:
+    """One server and its thread."""
+
+    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+        listener = _listen(host, port)
+        address, number = listener.getsockname()[:2]
+        self.url = f"http://[{address}]:{number}" if ":" in address else f"http://{address}:{number}"
+        # uvicorn writes no date and no log line: the gate does, by the sandbox's own clock.
+        config = uvicorn.Config(
+            app,
+            http=BreakableProtocol,
+            ws="none",
+            loop="asyncio",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=75,
+        )
+        self._server = _Server(config)
+        self._thread = threading.Thread(target=self._server.run, args=([listener],), name="sinch-sandbox", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which on its way out waits for nobody: a stalled answer would keep it for ever."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close every connection, then the server."""
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await super().shutdown(sockets)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

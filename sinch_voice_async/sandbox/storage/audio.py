@@ -1,0 +1,89 @@
+"""What recordings are made of: any bytes, or a tone of any length that is made while it is read.
+
+A tone is a real WAV file (16-bit mono at 8 kHz). Its second second is its first again, so a gigabyte of it takes no
+memory.
+"""
+
+import math
+import struct
+from functools import lru_cache
+from typing import Protocol
+
+__all__ = ["Content", "Corrupted", "Stored", "Tone"]
+
+SAMPLE_RATE = 8_000
+BYTES_PER_SECOND = 2 * SAMPLE_RATE
+HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
+
+
+class Content(Protocol):
+    """A file's bytes, of which any part can be had."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Return the bytes from ``start`` up to ``stop``, both within the file."""
+
+
+class Stored:
+    """Bytes that somebody gave."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.size = len(data)
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Return a part of them."""
+        return self._data[start:stop]
+
+
+class Tone:
+    """A playable WAV file of ``seconds``, one tone of ``frequency`` Hz, a whole number."""
+
+    def __init__(self, seconds: float, frequency: int) -> None:
+        length = 2 * round(seconds * SAMPLE_RATE)
+        self.size = HEADER.size + length
+        self._header = HEADER.pack(
+            *(b"RIFF", HEADER.size - 8 + length, b"WAVE"),
+            *(b"fmt ", 16, 1, 1, SAMPLE_RATE, BYTES_PER_SECOND, 2, 16),
+            *(b"data", length),
+        )
+        self._frequency = frequency
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Return a part of the file."""
+        block = _block_of(self._frequency)
+        pieces = [self._header[start:stop]]
+        position = max(start, HEADER.size) - HEADER.size
+        while position < stop - HEADER.size:
+            offset = position % len(block)
+            piece = block[offset : offset + stop - HEADER.size - position]
+            pieces.append(piece)
+            position += len(piece)
+        return b"".join(pieces)
+
+
+class Corrupted:
+    """A file with one byte that is not what it was."""
+
+    def __init__(self, content: Content, at: int) -> None:
+        self._content = content
+        self._at = at
+        self.size = content.size
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Return a part of the file."""
+        data = bytearray(self._content.read(start, stop))
+        if start <= self._at < stop:
+            data[self._at - start] ^= 0xFF
+        return bytes(data)
+
+
+@lru_cache(maxsize=16)
+def _block_of(frequency: int) -> bytes:
+    """Return half a minute of a tone in one piece, so that a usual read copies from one place."""
+    step = 2 * math.pi * frequency / SAMPLE_RATE
+    samples = (round(8_000 * math.sin(step * index)) for index in range(SAMPLE_RATE))
+    return struct.pack(f"<{SAMPLE_RATE}h", *samples) * 32
