@@ -6,7 +6,7 @@ import anyio
 import attrs
 
 from sinch_voice_async._endpoints.paths import id_segment
-from sinch_voice_async._transport.base_url import BaseUrl
+from sinch_voice_async._transport.base_url import BaseUrl, trusted
 from sinch_voice_async._transport.transport import Request, Transport
 from sinch_voice_async._wire.codec import decode, encode
 from sinch_voice_async.errors import InvalidRequestError, RequestTimeoutError
@@ -119,7 +119,8 @@ class Calls:
     def _locate(self, call_id: str) -> tuple[BaseUrl | None, str]:
         if not isinstance(call_id, str) or "://" not in call_id:
             return None, id_segment(call_id, "call_id")
-        base, path = self._transport.trusted(call_id, "call_id")
+        own = (self._transport.calling, self._transport.configuration)
+        base, path = trusted(call_id, "call_id", own)
         if not path.startswith(_PREFIX):
             raise InvalidRequestError(f"call_id: the path of its URL must begin with {_PREFIX}", field="call_id")
         return base, id_segment(path.removeprefix(_PREFIX), "call_id")

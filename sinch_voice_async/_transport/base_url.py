@@ -5,14 +5,16 @@ otherwise in as many words.
 """
 
 import ipaddress
+from collections.abc import Sequence
 
 import attrs
 import httpx
 
 from sinch_voice_async._transport.pool import Origin
-from sinch_voice_async.errors import ConfigurationError
+from sinch_voice_async.errors import ConfigurationError, InvalidRequestError
+from sinch_voice_async.regions import is_platform_host
 
-__all__ = ["BaseUrl"]
+__all__ = ["BaseUrl", "trusted"]
 
 
 @attrs.frozen
@@ -53,6 +55,28 @@ class BaseUrl:
 
     def __str__(self) -> str:
         return f"{self.origin.scheme}://{self.host_header.decode('ascii')}{self.prefix}"
+
+
+def trusted(url: str, field: str, own: Sequence[BaseUrl]) -> tuple[BaseUrl, str]:
+    """Return the base and the decoded path of a URL that credentials may go to: the platform's, or one of our ``own``.
+
+    The host is compared as parsed, so that neither ``platform@evil.example`` nor ``platform.evil.example`` passes.
+
+    :raises InvalidRequestError: it is another's, no URL, or carries more than a path.
+    """
+    try:
+        parsed = httpx.URL(url)
+        origin = Origin.of(parsed)
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError):
+        raise InvalidRequestError(f"{field} is not a URL", field=field) from None
+    if parsed.userinfo or parsed.query or parsed.fragment:
+        raise InvalidRequestError(f"{field} must not carry a user, a query or a fragment", field=field)
+    for base in own:
+        if origin == base.origin:
+            return base, parsed.path.removeprefix(base.prefix)
+    if parsed.scheme != "https" or parsed.port is not None or not is_platform_host(parsed.host):
+        raise InvalidRequestError(f"{field} is a URL of neither the platform nor this client: not trusted", field=field)
+    return BaseUrl.of_host(parsed.host), parsed.path
 
 
 def _is_loopback(host: str) -> bool:

@@ -3,6 +3,8 @@
 Our own pool has the same two methods (``exchange`` and ``open``) and needs no adapter.
 """
 
+import ssl
+import urllib.request
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import Any, Protocol, TypeAlias
 
@@ -10,9 +12,11 @@ import anyio.lowlevel
 import httpx
 
 from sinch_voice_async._transport import evidence
-from sinch_voice_async._transport.pool import Origin, RawResponse
+from sinch_voice_async._transport.base_url import BaseUrl
+from sinch_voice_async._transport.pool import ConnectionPool, Origin, RawResponse
+from sinch_voice_async.errors import ConfigurationError
 
-__all__ = ["ByteStream", "HttpxSender", "Pairs", "Sender"]
+__all__ = ["ByteStream", "HttpxSender", "Pairs", "Sender", "interceptable_sender", "sender_for"]
 
 Pairs: TypeAlias = Sequence[tuple[bytes, bytes]]
 
@@ -179,3 +183,45 @@ async def _chunks(response: httpx.Response) -> AsyncGenerator[bytes, None]:
         return
     async for chunk in response.aiter_raw():
         yield chunk
+
+
+def sender_for(
+    bases: Sequence[BaseUrl],
+    *,
+    proxy: str | None,
+    verify: ssl.SSLContext | bool,
+    limits: httpx.Limits,
+    transport: httpx.AsyncBaseTransport | None,
+    http_client: httpx.AsyncClient | None,
+) -> Sender:
+    """Choose how a client reaches the platform: what was handed in, else a proxy, else our own pool."""
+    given = [name for name, value in (("http_client", http_client), ("transport", transport), ("proxy", proxy)) if value]
+    if len(given) > 1:
+        raise ConfigurationError(f"{' and '.join(given)} exclude each other: pass one")
+    if http_client is not None:
+        return HttpxSender(lambda: http_client, owned=False)
+    if isinstance(transport, ConnectionPool):
+        return transport
+    if transport is not None:
+        return HttpxSender(lambda: transport, owned=True)
+    if proxy is None and not any(_behind_proxy(base) for base in bases):
+        return ConnectionPool(verify=verify, limits=limits)
+    try:
+        httpx.Proxy(proxy or "http://localhost")
+    except (httpx.InvalidURL, ValueError):
+        raise ConfigurationError("proxy must be a URL such as http://proxy.example:3128") from None
+    # A whole client rather than a transport: it knows which host goes through which proxy of the environment.
+    return HttpxSender(lambda: httpx.AsyncClient(proxy=proxy, verify=verify, limits=limits), owned=True)
+
+
+def interceptable_sender(sender: Sender, *, verify: ssl.SSLContext | bool, limits: httpx.Limits) -> Sender:
+    """Return the sender to take while a mocking library has replaced httpx's way to the network."""
+    if isinstance(sender, ConnectionPool):
+        return HttpxSender(lambda: httpx.AsyncHTTPTransport(verify=verify, limits=limits), owned=True)
+    return sender
+
+
+def _behind_proxy(base: BaseUrl) -> bool:
+    proxies = urllib.request.getproxies()
+    named = proxies.get(base.origin.scheme) or proxies.get("all")
+    return bool(named) and not urllib.request.proxy_bypass(base.host_header.decode("ascii"))

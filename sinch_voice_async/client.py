@@ -1,0 +1,215 @@
+"""The client: builds the transport, and hands it to the endpoints."""
+
+import os
+import ssl
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import attrs
+import httpx
+
+from sinch_voice_async._endpoints import raw
+from sinch_voice_async._endpoints.callbacks import Callbacks
+from sinch_voice_async._endpoints.callouts import Callouts
+from sinch_voice_async._endpoints.calls import Calls
+from sinch_voice_async._endpoints.conferences import Conferences
+from sinch_voice_async._endpoints.numbers import Numbers
+from sinch_voice_async._endpoints.recordings import Recordings
+from sinch_voice_async._transport.base_url import BaseUrl
+from sinch_voice_async._transport.pool import DEFAULT_LIMITS
+from sinch_voice_async._transport.responses import Response
+from sinch_voice_async._transport.retry import RetryPolicy
+from sinch_voice_async._transport.senders import interceptable_sender, sender_for
+from sinch_voice_async._transport.transport import Session, Transport
+from sinch_voice_async.credentials import Credentials
+from sinch_voice_async.errors import ConfigurationError
+from sinch_voice_async.instrumentation import Observer
+from sinch_voice_async.regions import CONFIGURATION_HOST, Region
+
+__all__ = ["BASE_URL_VARIABLE", "CONFIGURATION_URL_VARIABLE", "VoiceClient"]
+
+BASE_URL_VARIABLE = "SINCH_VOICE_BASE_URL"
+CONFIGURATION_URL_VARIABLE = "SINCH_VOICE_CONFIGURATION_URL"
+
+
+class VoiceClient:
+    """A client of the Sinch Voice (Calling) API, on asyncio and on trio.
+
+    ::
+
+        async with VoiceClient() as client:
+            receipt = await client.callouts.tts("+46700000001", "Hello!", cli="+46700000000")
+
+    One client serves any number of tasks, and one event loop after another; make one per application and keep it.
+    It may be built outside an event loop.
+
+    ``application_key`` and ``application_secret`` (base64, as the dashboard shows it) are taken from
+    ``SINCH_APPLICATION_KEY`` and ``SINCH_APPLICATION_SECRET`` where left out, ``region`` from ``SINCH_VOICE_REGION``.
+    ``auth`` is ``"signed"`` or ``"basic"``. ``base_url`` (``SINCH_VOICE_BASE_URL``) replaces the calling host,
+    ``configuration_url`` (``SINCH_VOICE_CONFIGURATION_URL``) the configuration host; where only the first is given it
+    is used for both.
+
+    ``timeout`` is seconds, one number for each phase of an attempt or an ``httpx.Timeout``; its ``read`` bounds the whole
+    answer. ``retry`` says what is repeated, ``limits`` how many connections are kept. ``max_text_length`` bounds ``text``
+    and each ``#tts[...]`` of a text-to-speech callout, in characters; None where your account has no limit.
+    ``proxy``, or the usual variables (``HTTPS_PROXY``, ``NO_PROXY``), send requests through httpx's own transport.
+    ``verify`` is as in httpx. ``transport`` replaces the pool, ``http_client`` is an ``httpx.AsyncClient`` of yours that
+    is left open on close; with either, only what httpx's trace extension proves unsent counts as unsent.
+    ``allow_insecure`` permits plain http to another machine. ``observer`` watches each attempt. ``callout_max_idle`` is
+    how many seconds a connection may have been idle and still be used for what is never repeated; ``max_answer_bytes``
+    bounds a JSON answer.
+
+    :raises ConfigurationError: an argument or a variable is missing or malformed; the message names it.
+
+    Source: Calling API; Authentication; OpenAPI document of the Voice API, servers.
+    """
+
+    def __init__(
+        self,
+        application_key: str | None = None,
+        application_secret: str | None = None,
+        *,
+        region: Region | str | None = None,
+        auth: Literal["signed", "basic"] = "signed",
+        base_url: str | None = None,
+        configuration_url: str | None = None,
+        timeout: float | httpx.Timeout | None = 30.0,
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+        limits: httpx.Limits = DEFAULT_LIMITS,
+        max_text_length: int | None = 600,
+        proxy: str | None = None,
+        verify: ssl.SSLContext | bool = True,
+        transport: httpx.AsyncBaseTransport | None = None,
+        http_client: httpx.AsyncClient | None = None,
+        allow_insecure: bool = False,
+        observer: Observer | None = None,
+        callout_max_idle: float | None = 3.0,
+        max_answer_bytes: int = 1 << 20,
+    ) -> None:
+        if auth not in ("signed", "basic"):
+            raise ConfigurationError(f"auth must be 'signed' or 'basic', not {auth!r}")
+        credentials = Credentials.from_environment(application_key, application_secret)
+        calling, configuration = _bases(region, base_url, configuration_url, allow_insecure=allow_insecure)
+        sender = sender_for(
+            (calling, configuration),
+            proxy=proxy,
+            verify=verify,
+            limits=limits,
+            transport=transport,
+            http_client=http_client,
+        )
+        session = Session(
+            credentials=credentials,
+            auth=auth,
+            sender=sender,
+            interceptable=interceptable_sender(sender, verify=verify, limits=limits),
+        )
+        self._allow_insecure = allow_insecure
+        self._max_text_length = max_text_length
+        self._attach(
+            Transport(
+                session=session,
+                calling=calling,
+                configuration=configuration,
+                timeout=_timeout(timeout),
+                retry=retry,
+                observer=observer,
+                callout_max_idle=callout_max_idle,
+                max_answer=max_answer_bytes,
+            )
+        )
+
+    def _attach(self, transport: Transport) -> None:
+        self._transport = transport
+        self.callouts = Callouts(transport, self._max_text_length)
+        self.calls = Calls(transport)
+        self.conferences = Conferences(transport)
+        self.numbers = Numbers(transport)
+        self.callbacks = Callbacks(transport)
+        self.recordings = Recordings(transport)
+
+    def with_options(
+        self,
+        *,
+        timeout: float | httpx.Timeout | None = None,
+        retry: RetryPolicy | None = None,
+        region: Region | str | None = None,
+    ) -> "VoiceClient":
+        """Return a view of this client with other options: same connections, same quota, closed together.
+
+        What is left out stays. ``region`` replaces the calling host, also one set by ``base_url``.
+
+        :raises ConfigurationError: an option is malformed.
+        """
+        view = object.__new__(type(self))
+        view._allow_insecure = self._allow_insecure  # noqa: SLF001 - a view of our own class
+        view._max_text_length = self._max_text_length  # noqa: SLF001 - likewise
+        transport = self._transport
+        view._attach(  # noqa: SLF001 - likewise
+            attrs.evolve(
+                transport,
+                timeout=transport.timeout if timeout is None else _timeout(timeout),
+                retry=transport.retry if retry is None else retry,
+                calling=transport.calling if region is None else BaseUrl.of_host(Region.parse(region).host),
+            )
+        )
+        return view
+
+    async def request(
+        self, method: str, path: str, body: Any = None, *, configuration: bool = False
+    ) -> Response:
+        """Send a signed request to a path that this library does not know yet, with retries and errors as everywhere.
+
+        ``path`` begins with ``/``, is percent-encoded and may carry a query. ``body`` is bytes or text that goes as it
+        is, or anything that ``json`` can write; its type is ``application/json``. ``configuration=True`` sends it to
+        the configuration host. POST and PATCH are repeated only when proven not acted on.
+
+        :raises InvalidRequestError: the method or the path cannot be sent, or the body cannot be written as JSON.
+        :raises SinchVoiceError: any answer but 2xx, or none.
+
+        Source: Authentication, Application signed request.
+        """
+        return await raw.request(self._transport, method, path, body, configuration=configuration)
+
+    async def aclose(self) -> None:
+        """Close all connections, of every view of this client; may be called twice."""
+        session = self._transport.session
+        session.closed = True
+        await session.sender.aclose()
+        await session.interceptable.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        session = self._transport.session
+        state = " closed" if session.closed else ""
+        return f"<VoiceClient {self._transport.calling}, key '{session.credentials.application_key[:4]}…'{state}>"
+
+
+def _bases(
+    region: Region | str | None, base_url: str | None, configuration_url: str | None, *, allow_insecure: bool
+) -> tuple[BaseUrl, BaseUrl]:
+    base_url = base_url or os.environ.get(BASE_URL_VARIABLE) or None
+    configuration_url = configuration_url or os.environ.get(CONFIGURATION_URL_VARIABLE) or base_url
+    calling_host = Region.parse(region).host
+    calling = _base(base_url, calling_host, f"base_url (or {BASE_URL_VARIABLE})", allow_insecure=allow_insecure)
+    name = f"configuration_url (or {CONFIGURATION_URL_VARIABLE})"
+    return calling, _base(configuration_url, CONFIGURATION_HOST, name, allow_insecure=allow_insecure)
+
+
+def _base(url: str | None, host: str, name: str, *, allow_insecure: bool) -> BaseUrl:
+    return BaseUrl.of_host(host) if url is None else BaseUrl.parse(url, name=name, allow_insecure=allow_insecure)
+
+
+def _timeout(value: float | httpx.Timeout | None) -> httpx.Timeout:
+    if isinstance(value, httpx.Timeout):
+        return value
+    if value is not None and (not isinstance(value, (int, float)) or not value > 0):
+        raise ConfigurationError(f"timeout must be a positive number of seconds, or an httpx.Timeout, not {value!r}")
+    return httpx.Timeout(value)
