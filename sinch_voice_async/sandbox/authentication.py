@@ -35,7 +35,9 @@ class Arrival:
 
 def string_to_sign(arrival: Arrival) -> str:
     """Return the five lines that a signature covers."""
-    digest = base64.b64encode(hashlib.md5(arrival.body, usedforsecurity=False).digest()).decode() if arrival.body else ""
+    digest = (
+        base64.b64encode(hashlib.md5(arrival.body, usedforsecurity=False).digest()).decode() if arrival.body else ""
+    )
     timestamp = f"x-timestamp:{arrival.header('x-timestamp')}"
     return "\n".join((arrival.method.upper(), digest, arrival.header("content-type"), timestamp, arrival.path))
 

@@ -100,7 +100,7 @@ class Fields:
             self.illegal(member, f"must be {least} or more" if most is None else f"must be from {least} to {most}")
         return value
 
-    def object(self, member: str) -> "Fields | None":
+    def child(self, member: str) -> "Fields | None":
         """Return a nested object, None where it is absent."""
         value = self.value(member)
         if value is None:
@@ -109,11 +109,11 @@ class Fields:
             self.illegal(member, "must be an object")
         return Fields(value, self.name(member), self.codes)
 
-    def required_object(self, member: str) -> "Fields":
+    def required_child(self, member: str) -> "Fields":
         """Return a nested object that must be there."""
-        return self.object(member) or self.missing(member)
+        return self.child(member) or self.missing(member)
 
-    def objects(self, member: str) -> "list[Fields]":
+    def children(self, member: str) -> "list[Fields]":
         """Return a list of nested objects, empty where it is absent."""
         return [
             Fields(value, f"{self.name(member)}[{index}]", self.codes)

@@ -12,6 +12,8 @@ import base64
 import binascii
 import secrets
 import uuid
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from starlette.types import ASGIApp
 
@@ -19,11 +21,17 @@ from .account import Account, CallbackUrls
 from .app import build_app
 from .clock import Clock
 from .exchange.calls import Calls
+from .exchange.conferences import Conferences
 from .exchange.people import People, Person, Phone
 from .faults import Faults
+from .numbers import OwnNumbers
 from .routes.callouts import CalloutRoutes
 from .routes.calls import CallRoutes
+from .routes.conferences import ConferenceRoutes
+from .routes.configuration import ConfigurationRoutes
+from .routes.recordings import RecordingRoutes
 from .serving import Serving
+from .storage.recordings import Recording, Recordings
 
 __all__ = ["Sandbox"]
 
@@ -34,8 +42,9 @@ class Sandbox:
     ``application_key`` and ``application_secret`` (base64) are made up where they are not given. ``speed`` is how many
     seconds of a call pass in one second. ``person`` is who answers where :meth:`phone` says nothing else: by default
     they pick up at once and hang up after three seconds. ``callback_url`` is the application's primary callback URL.
-    ``max_text_length`` is how many characters may be spoken at once. ``show_caller`` adds ``from`` to calls. ``seed``
-    fixes which requests a fault with a share meets.
+    ``numbers`` are the customer's own; where they are not given, any number may be assigned. ``max_text_length`` is how
+    many characters may be spoken at once, ``max_page_size`` how many recordings a page holds at most. ``show_caller``
+    adds ``from`` to calls. ``seed`` fixes which requests a fault with a share meets.
 
     Raises ValueError where the secret is not base64.
     """
@@ -48,7 +57,9 @@ class Sandbox:
         speed: float = 1.0,
         person: Person = Person(),
         callback_url: str = "",
+        numbers: Iterable[str] | None = None,
         max_text_length: int = 600,
+        max_page_size: int | None = None,
         show_caller: bool = False,
         seed: int = 0,
     ) -> None:
@@ -61,10 +72,15 @@ class Sandbox:
         )
         self.people = People(person)
         self.calls = Calls(self.clock)
+        self.numbers = OwnNumbers(numbers)
+        self.recordings = Recordings(self.clock, max_page_size=max_page_size)
         self.faults = Faults(seed)
         self._endpoints = [
             *CalloutRoutes(self.account, self.calls, self.people, self.faults).endpoints(),
             *CallRoutes(self.calls, show_caller=show_caller).endpoints(),
+            *ConferenceRoutes(Conferences(self.calls)).endpoints(),
+            *ConfigurationRoutes(self.account, self.numbers).endpoints(),
+            *RecordingRoutes(self.recordings, lambda: self.url).endpoints(),
         ]
         self.app: ASGIApp = build_app(self._endpoints, account=self.account, clock=self.clock, faults=self.faults)
         """The sandbox as an ASGI application, for ``httpx.ASGITransport`` on asyncio and trio."""
@@ -104,6 +120,22 @@ class Sandbox:
     def routes(self) -> set[tuple[str, str]]:
         """Return every endpoint as its method and its path, written as in the documents."""
         return {(endpoint.method, endpoint.template) for endpoint in self._endpoints}
+
+    def add_recording(
+        self,
+        key: str | None = None,
+        *,
+        seconds: float = 1.0,
+        created_on: datetime | None = None,
+        data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Recording:
+        """Store a recording: ``data``, or a playable WAV file of ``seconds`` (16,000 bytes each, made while it is read)."""
+        return self.recordings.add(key, seconds=seconds, created_on=created_on, data=data, headers=headers)
+
+    def remove_recording(self, key: str) -> None:
+        """Delete a recording; raises KeyError where there is none of this name."""
+        self.recordings.remove(key)
 
     def phone(self, number: str) -> Phone:
         """Return the telephone of a number, user name or SIP address, to say what happens when it rings."""

@@ -31,7 +31,9 @@ class Serving(Generic[Served]):
 
     def __init__(self, app: ASGIApp, served: Served, *, host: str, port: int, allow_remote: bool) -> None:
         if not allow_remote and not _is_loopback(host):
-            raise ValueError(f"host {host!r} is not loopback: anybody could reach the sandbox; allow_remote=True permits it")
+            raise ValueError(
+                f"host {host!r} is not loopback: anybody could reach the sandbox; allow_remote=True permits it"
+            )
         self._app = app
         self._served = served
         self._address = (host, port)

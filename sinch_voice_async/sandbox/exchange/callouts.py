@@ -49,7 +49,7 @@ def read_callout(envelope: Fields, *, max_text_length: int) -> Callout:
     method = METHODS.get(envelope.required_text("method").lower())
     if method is None:
         raise Refusal(40001, "Method needs to be `ttsCallout`, `conferenceCallout`, or `customCallout`")
-    fields = envelope.required_object(method)
+    fields = envelope.required_child(method)
     kind, endpoint = _destination(fields, method)
     _READERS[method](fields, max_text_length)
     _common(fields)
@@ -67,7 +67,7 @@ def read_callout(envelope: Fields, *, max_text_length: int) -> Callout:
 
 
 def _destination(fields: Fields, method: str) -> tuple[str, str]:
-    destination = fields.object("destination")
+    destination = fields.child("destination")
     if destination is None:
         return _dialled_inline(fields) if method == "customCallout" else fields.missing("destination")
     kind = destination.choice("type", ("number", "username", "sip")) or destination.missing("type")
@@ -82,8 +82,8 @@ def _dialled_inline(fields: Fields) -> tuple[str, str]:
     ice = fields.text("ice") or ""
     if not ice.lstrip().startswith("{"):
         return "", ""
-    action = check_svaml(_parsed(fields, "ice", ice), "ice").required_object("action")
-    destination = action.object("destination")
+    action = check_svaml(_parsed(fields, "ice", ice), "ice").required_child("action")
+    destination = action.child("destination")
     if destination is not None:
         return (destination.text("type") or "sip").lower(), destination.required_text("endpoint")
     number = action.text("number")
@@ -115,7 +115,7 @@ def _check_conference(fields: Fields, max_text_length: int) -> None:
     fields.text("locale")
     fields.text("greeting", most=max_text_length)
     fields.choice("mohClass", MUSIC)
-    options = fields.object("conferenceDtmfOptions")
+    options = fields.child("conferenceDtmfOptions")
     if options is not None:
         options.choice("mode", ("ignore", "forward", "detect"))
         options.whole("maxDigits")
@@ -156,5 +156,7 @@ def callback_headers(headers: list[tuple[str, str]]) -> dict[str, str]:
         if len(name) > 32:
             raise Refusal(40001, f"Illegal header '{name}': the name must not be longer than 32 characters")
         if len(value) > 128 or not all(" " <= character <= "~" for character in value):
-            raise Refusal(40001, f"Illegal header '{name}': the value must be at most 128 characters of printable ASCII")
+            raise Refusal(
+                40001, f"Illegal header '{name}': the value must be at most 128 characters of printable ASCII"
+            )
     return dict(chosen)

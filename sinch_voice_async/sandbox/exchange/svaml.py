@@ -38,8 +38,8 @@ ACTIONS = {
 
 def check_svaml(document: Fields, event: str) -> Fields:
     """Return the document if the platform would act on it there, or raise the :class:`Refusal` its fields carry."""
-    instructions = document.objects("instructions")
-    action = document.object("action")
+    instructions = document.children("instructions")
+    action = document.child("action")
     if action is None and document.value("instructions") is None:
         document.missing("action")
     for instruction in instructions:
@@ -86,7 +86,7 @@ def _check_conference(step: Fields) -> None:
 
 
 def _check_connect(step: Fields) -> None:
-    step.required_object("destination").required_text("endpoint")
+    step.required_child("destination").required_text("endpoint")
     step.whole("maxDuration", most=14_400)
 
 
@@ -101,13 +101,13 @@ def _check_park(step: Fields) -> None:
 
 
 def _check_menus(step: Fields) -> None:
-    menus = step.objects("menus")
+    menus = step.children("menus")
     names = [menu.required_text("id") for menu in menus]
     if "main" not in names:
         step.illegal("menus", "one menu must have the id main")
     if len(set(names)) < len(names):
         step.illegal("menus", "two menus have the same id")
-    for option in (option for menu in menus for option in menu.objects("options")):
+    for option in (option for menu in menus for option in menu.children("options")):
         target = option.required_text("action")
         if target.startswith("menu(") and target[5:-1] not in names:
             option.illegal("action", "leads to no menu")

@@ -64,7 +64,7 @@ class CallRoutes:
         if call.callout.kind == "username":
             raise Refusal(40003, "Invalid request: only calls from or to PSTN or SIP can be managed")
         call.updates.append(svaml.members)
-        _act(call, svaml.object("action"))
+        _act(call, svaml.child("action"))
 
     def _find(self, request: Request) -> Call:
         call = self._calls.get(path_member(request, "callId"))

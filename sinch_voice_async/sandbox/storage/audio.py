@@ -14,6 +14,7 @@ __all__ = ["Content", "Corrupted", "Stored", "Tone"]
 SAMPLE_RATE = 8_000
 BYTES_PER_SECOND = 2 * SAMPLE_RATE
 HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
+HEADER_SIZE = HEADER.size
 
 
 class Content(Protocol):
@@ -22,9 +23,11 @@ class Content(Protocol):
     @property
     def size(self) -> int:
         """How many bytes there are."""
+        ...
 
     def read(self, start: int, stop: int) -> bytes:
         """Return the bytes from ``start`` up to ``stop``, both within the file."""
+        ...
 
 
 class Stored:
@@ -40,13 +43,13 @@ class Stored:
 
 
 class Tone:
-    """A playable WAV file of ``seconds``, one tone of ``frequency`` Hz, a whole number."""
+    """A playable WAV file of one tone, ``samples`` long; ``frequency`` is in Hz, a whole number."""
 
-    def __init__(self, seconds: float, frequency: int) -> None:
-        length = 2 * round(seconds * SAMPLE_RATE)
-        self.size = HEADER.size + length
+    def __init__(self, samples: int, frequency: int) -> None:
+        length = 2 * samples
+        self.size = HEADER_SIZE + length
         self._header = HEADER.pack(
-            *(b"RIFF", HEADER.size - 8 + length, b"WAVE"),
+            *(b"RIFF", HEADER_SIZE - 8 + length, b"WAVE"),
             *(b"fmt ", 16, 1, 1, SAMPLE_RATE, BYTES_PER_SECOND, 2, 16),
             *(b"data", length),
         )
@@ -56,10 +59,10 @@ class Tone:
         """Return a part of the file."""
         block = _block_of(self._frequency)
         pieces = [self._header[start:stop]]
-        position = max(start, HEADER.size) - HEADER.size
-        while position < stop - HEADER.size:
+        position = max(start, HEADER_SIZE) - HEADER_SIZE
+        while position < stop - HEADER_SIZE:
             offset = position % len(block)
-            piece = block[offset : offset + stop - HEADER.size - position]
+            piece = block[offset : offset + stop - HEADER_SIZE - position]
             pieces.append(piece)
             position += len(piece)
         return b"".join(pieces)

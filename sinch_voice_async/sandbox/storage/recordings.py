@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from ..clock import Clock
-from .audio import Content, Corrupted, Stored, Tone
+from .audio import HEADER_SIZE, SAMPLE_RATE, Content, Corrupted, Stored, Tone
 
 __all__ = ["Recording", "Recordings", "Trouble"]
 
@@ -38,8 +38,8 @@ class Recording:
     version: int = 1
     downloads: int = 0
     """How often it was asked for, ranges included."""
-    corrupted_at: list[int] = field(default_factory=list)
-    troubles: list[Trouble] = field(default_factory=list)
+    _corrupted_at: list[int] = field(default_factory=list)
+    _troubles: list[Trouble] = field(default_factory=list)
 
     @property
     def size(self) -> int:
@@ -60,17 +60,36 @@ class Recording:
         """Return the whole file, as it should arrive."""
         return self.content.read(0, self.size)
 
+    def change(self, data: bytes | None = None) -> None:
+        """Replace the content, by ``data`` or by a tone of another pitch, as long as it was."""
+        self.version += 1
+        self.modified_on += timedelta(seconds=1)
+        samples = max(0, self.size - HEADER_SIZE) // 2
+        self.content = Tone(samples, 2000 + self.version) if data is None else Stored(data)
+
+    def cut(self, *offsets: int, then_changes: bool = False) -> None:
+        """Drop the connection when a download reaches each of these bytes, once each; the content may change upon it."""
+        self._troubles += [Trouble(at, then_changes=then_changes) for at in offsets]
+
+    def stall(self, at: int, *, seconds: float) -> None:
+        """Fall silent for a while when a download reaches this byte, once."""
+        self._troubles.append(Trouble(at, seconds))
+
+    def corrupt(self, at: int) -> None:
+        """Flip the bits of one byte in the next download that is asked for."""
+        self._corrupted_at.append(at)
+
     def served(self) -> Content:
         """Return what the next download gives, corruption included."""
         self.downloads += 1
-        return Corrupted(self.content, self.corrupted_at.pop(0)) if self.corrupted_at else self.content
+        return Corrupted(self.content, self._corrupted_at.pop(0)) if self._corrupted_at else self.content
 
     def next_trouble(self, start: int, stop: int) -> Trouble | None:
         """Return the trouble that lies ahead of a download of these bytes, and forget it."""
-        ahead = sorted((trouble for trouble in self.troubles if start <= trouble.at < stop), key=lambda each: each.at)
+        ahead = sorted((trouble for trouble in self._troubles if start <= trouble.at < stop), key=lambda each: each.at)
         if not ahead:
             return None
-        self.troubles.remove(ahead[0])
+        self._troubles.remove(ahead[0])
         return ahead[0]
 
 
@@ -114,7 +133,7 @@ class Recordings:
         """Store ``data``, or a tone of ``seconds`` in WAV; a time without a zone is UTC."""
         number = next(self._count)
         moment = _utc(self._clock.wall() if created_on is None else created_on)
-        content: Content = Tone(seconds, 200 + number % 1800) if data is None else Stored(data)
+        content: Content = Tone(round(seconds * SAMPLE_RATE), 200 + number % 1800) if data is None else Stored(data)
         key = f"{moment:%Y%m%d%H%M%S}_{number:06}.wav" if key is None else key
         recording = Recording(key, content, moment, moment.replace(microsecond=0), dict(headers or {}))
         self._by_key[key] = recording
@@ -123,29 +142,6 @@ class Recordings:
     def remove(self, key: str) -> None:
         """Delete a recording; raises KeyError where there is none of this name."""
         del self._by_key[key]
-
-    def change(self, key: str, data: bytes | None = None) -> None:
-        """Replace a file's content, by ``data`` or by a tone of the same size and another pitch."""
-        recording = self._by_key[key]
-        recording.version += 1
-        recording.modified_on += timedelta(seconds=1)
-        if data is None:
-            seconds = max(0, recording.size - 44) / 16_000
-            recording.content = Tone(seconds, 2000 + recording.version)
-        else:
-            recording.content = Stored(data)
-
-    def cut(self, key: str, *offsets: int, then_changes: bool = False) -> None:
-        """Drop the connection when a download reaches each of these bytes, once each; the file may change thereupon."""
-        self._by_key[key].troubles += [Trouble(at, then_changes=then_changes) for at in offsets]
-
-    def stall(self, key: str, at: int, *, seconds: float) -> None:
-        """Fall silent for a while when a download reaches this byte, once."""
-        self._by_key[key].troubles.append(Trouble(at, seconds))
-
-    def corrupt(self, key: str, at: int) -> None:
-        """Flip the bits of one byte in the next download."""
-        self._by_key[key].corrupted_at.append(at)
 
     def page(self, *, start: datetime | None, end: datetime | None, page: int, page_size: int) -> list[Recording]:
         """Return one page, counted from 1, of what was created from ``start`` until before ``end``, oldest first."""

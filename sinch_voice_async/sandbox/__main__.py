@@ -1,0 +1,72 @@
+"""``python -m sinch_voice_async.sandbox``: a platform of one's own in a terminal, until Ctrl-C."""
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+
+from .sandbox import Sandbox
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None, *, stop: threading.Event | None = None) -> int:
+    """Serve a sandbox until Ctrl-C, SIGTERM or ``stop``; returns the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    stop = threading.Event() if stop is None else stop
+    logging.basicConfig(stream=sys.stdout, format="%(asctime)s  %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("sinch_voice_async.sandbox").setLevel(logging.INFO)
+    try:
+        sandbox = Sandbox(options.key, options.secret, speed=options.speed, callback_url=options.callback_url)
+        with sandbox.serve(host=options.host, port=options.port, allow_remote=options.allow_remote):
+            print(_greeting(sandbox), flush=True)
+            _wait(stop)
+    except (OSError, ValueError) as error:
+        parser.exit(2, f"{parser.prog}: {error}\n")
+    print(f"Stopped. {sandbox.executed} callouts were placed.", flush=True)
+    return 0
+
+
+def _wait(stop: threading.Event) -> None:
+    """Return on Ctrl-C, SIGTERM or ``stop``; signals reach the main thread only."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda _number, _frame: stop.set())
+    # A wait without end would not be interrupted by a signal on every platform.
+    while not stop.wait(0.5):
+        pass
+
+
+def _greeting(sandbox: Sandbox) -> str:
+    account = sandbox.account
+    return f"""The sandbox rings at {sandbox.url}, and nobody else does. Ctrl-C stops it.
+
+  application key     {account.application_key}
+  application secret  {account.application_secret}
+
+export SINCH_APPLICATION_KEY={account.application_key}
+export SINCH_APPLICATION_SECRET={account.application_secret}
+export SINCH_VOICE_BASE_URL={sandbox.url}
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m sinch_voice_async.sandbox",
+        description="A local stand-in for the Sinch Voice platform, which rings nobody.",
+    )
+    parser.add_argument("--port", type=int, default=8070, help="0 takes a free one (default: 8070)")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--allow-remote", action="store_true", help="permit a host that others can reach")
+    parser.add_argument("--callback-url", default="", help="the application's primary callback URL")
+    parser.add_argument("--key", help="the application key (default: made up)")
+    parser.add_argument("--secret", help="the application secret, base64 (default: made up)")
+    parser.add_argument("--speed", type=float, default=1.0, help="seconds of a call that pass in one (default: 1)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""The bytes of a recording as an HTTP answer: whole or in part, in constant memory, with the trouble that was asked for."""
+
+from collections.abc import Mapping
+from email.utils import format_datetime
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from ..connections import drop, pause
+from ..storage.audio import Content
+from ..storage.ranges import Span, requested_span
+from ..storage.recordings import Recording
+
+__all__ = ["download"]
+
+PIECE = 262_144
+
+
+def download(recording: Recording, headers: Mapping[str, str], *, accept_ranges: bool) -> Response:
+    """Return the answer to a request with these headers: 200, 206 or 416."""
+    modified = format_datetime(recording.modified_on, usegmt=True)
+    validators = (recording.etag, modified)
+    asked = headers if accept_ranges else {}
+    span = requested_span(asked, size=recording.size, validators=validators)
+    described = {"etag": recording.etag, "last-modified": modified}
+    if accept_ranges:
+        described["accept-ranges"] = "bytes"
+    if span.status == 416:
+        return Response(status_code=416, headers={**described, "content-range": f"bytes */{recording.size}"})
+    if span.status == 206:
+        described["content-range"] = f"bytes {span.start}-{span.stop - 1}/{recording.size}"
+    return _Stream(recording, span, described)
+
+
+class _Stream(Response):
+    """Sends a span of a recording piece by piece."""
+
+    def __init__(self, recording: Recording, span: Span, described: Mapping[str, str]) -> None:
+        self._recording = recording
+        self._content = recording.served()
+        self._position, self._stop, status = span
+        headers = {**described, "content-length": str(self._stop - self._position)}
+        super().__init__(status_code=status, headers=headers, media_type=_media_type(self._content))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        while (trouble := self._recording.next_trouble(self._position, self._stop)) is not None:
+            await self._send_until(trouble.at, send)
+            if trouble.then_changes:
+                self._recording.change()
+            if trouble.seconds is None:
+                await drop(scope, receive, flush=True)
+                return
+            await pause(receive, trouble.seconds)
+        await self._send_until(self._stop, send)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send_until(self, stop: int, send: Send) -> None:
+        while self._position < stop:
+            end = min(self._position + PIECE, stop)
+            body = self._content.read(self._position, end)
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+            self._position = end
+
+
+def _media_type(content: Content) -> str:
+    return "audio/wav" if content.read(0, min(4, content.size)) == b"RIFF" else "application/octet-stream"

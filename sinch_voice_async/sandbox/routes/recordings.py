@@ -1,0 +1,100 @@
+"""Listing, downloading and deleting recordings: documents, Calling API, "List Recordings" and what follows."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from ..refusals import Refusal
+from ..storage.recordings import Recording, Recordings
+from .download import download
+from .endpoint import Endpoint, note, path_member
+
+__all__ = ["RecordingRoutes"]
+
+PATH = "/calling/v1/recording"
+DEFAULT_PAGE_SIZE = 100
+"""The documents name none."""
+
+
+class RecordingRoutes:
+    """Answers for the recordings; ``base_url`` tells where the sandbox is, for the URLs in a listing."""
+
+    def __init__(self, recordings: Recordings, base_url: Callable[[], str]) -> None:
+        self._recordings = recordings
+        self._base_url = base_url
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return the routes."""
+        return [
+            Endpoint("GET", PATH, self.list),
+            Endpoint("GET", f"{PATH}/", self.refuse_no_key),
+            Endpoint("DELETE", f"{PATH}/", self.refuse_no_key),
+            Endpoint("GET", f"{PATH}/{{key}}", self.download),
+            Endpoint("DELETE", f"{PATH}/{{key}}", self.delete),
+        ]
+
+    async def list(self, request: Request) -> Response:
+        """Answer with one page, a bare array, which is empty past the last."""
+        page = _positive(request, "page", 1, "'pageNumber' must be greater than 0")
+        page_size = _positive(request, "pageSize", DEFAULT_PAGE_SIZE, "'pageSize' must be a positive integer")
+        start, end = _moment(request, "from"), _moment(request, "to")
+        if start is not None and end is not None and end <= start:
+            raise Refusal(40001, "'to' must be greater than 'from'")
+        found = self._recordings.page(start=start, end=end, page=page, page_size=page_size)
+        note(request, f"page {page}: {len(found)} of {len(self._recordings)}")
+        return JSONResponse([self._described(recording) for recording in found])
+
+    async def refuse_no_key(self, _request: Request) -> Response:
+        """Answer 40002."""
+        raise Refusal(40002, "No key specified")
+
+    async def download(self, request: Request) -> Response:
+        """Answer with the file, or the part of it that was asked for."""
+        return download(self._find(request), request.headers, accept_ranges=self._recordings.accept_ranges)
+
+    async def delete(self, request: Request) -> Response:
+        """Delete the file; 204."""
+        self._recordings.remove(self._find(request).key)
+        return Response(status_code=204)
+
+    def _find(self, request: Request) -> Recording:
+        recording = self._recordings.get(path_member(request, "key"))
+        if recording is None:
+            raise Refusal(40400, "Recording not found")
+        return recording
+
+    def _described(self, recording: Recording) -> dict[str, object]:
+        return {
+            "key": recording.key,
+            "url": f"{self._base_url()}{PATH}/{quote(recording.key, safe='')}",
+            "createdOn": _iso(recording.created_on),
+            "expiresOn": _iso(recording.expires_on),
+            "headers": dict(recording.headers),
+        }
+
+
+def _positive(request: Request, name: str, default: int, problem: str) -> int:
+    text = request.query_params.get(name, str(default))
+    # Longer texts are numbers as well, and beyond any page.
+    if not (text.isascii() and text.isdecimal() and len(text) < 19) or int(text) < 1:
+        raise Refusal(40001, problem)
+    return int(text)
+
+
+def _moment(request: Request, name: str) -> datetime | None:
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    try:
+        # A plus sign that was not percent-encoded arrives as a space.
+        moment = datetime.fromisoformat(text.strip().replace(" ", "+"))
+    except ValueError:
+        raise Refusal(40001, f"'{name}' is not a timestamp") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
