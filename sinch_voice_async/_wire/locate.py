@@ -1,0 +1,86 @@
+"""Where a JSON document is not what a type says: the path, as ``$.participants[2].duration``, and what is expected there.
+
+Used after reading has failed, and only then: it reads the parts of the document again, from the outside in, and follows
+the first part that fails. Neither the path nor the reason holds a value of the document, only names of fields.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+from sinch_voice_async._wire.json_text import BOM, FROM_TEXT
+from sinch_voice_async._wire.registry import item_of, model_of, models, plan_of, required, unions
+from sinch_voice_async.errors import InvalidRequestError
+
+FAILURES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""All that reading can raise, whatever the document is."""
+
+Read: TypeAlias = Callable[[Any, Any], object]
+
+
+def explain(body: bytes, type_: Any, read: Read) -> tuple[str, str]:
+    """Return the path to the fault of a body that ``read`` refuses, and why; "$" where it is no JSON at all."""
+    if not body.strip():
+        return "$", "it is empty"
+    try:
+        document = FROM_TEXT(body.decode().removeprefix(BOM))
+    except json.JSONDecodeError as error:
+        return "$", f"it is not JSON: {error.msg} at character {error.pos}"
+    except FAILURES as error:
+        return "$", f"it cannot be read as JSON ({type(error).__name__})"
+    return locate(document, type_, read)
+
+
+def locate(value: Any, type_: Any, read: Read) -> tuple[str, str]:
+    """Return the path to the innermost part that ``read`` refuses, and why."""
+    path, error = "$", _failure(value, type_, read)
+    while (found := _first_failing(value, type_, read)) is not None:
+        step, value, type_, error = found
+        path += step
+    return _sharpen(path, type_, error)
+
+
+def _first_failing(value: Any, type_: Any, read: Read) -> tuple[str, Any, Any, Exception] | None:
+    for step, part, part_type in _parts(value, required(type_)):
+        error = _failure(part, part_type, read)
+        if error is not None:
+            return step, part, part_type, error
+    return None
+
+
+def _failure(value: Any, type_: Any, read: Read) -> Exception | None:
+    try:
+        read(value, type_)
+    except FAILURES as error:
+        return error
+    return None
+
+
+def _parts(value: Any, type_: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Give each part of a document: the step to it, the part and its type."""
+    if type_ in unions and value.__class__ is dict and _failure(value, type_, lambda v, t: unions[t].choose(v)) is None:
+        type_ = unions[type_].choose(value)
+    cls = model_of(type_)
+    if item_of(type_) is not None and value.__class__ is list:
+        for index, item in enumerate(value):
+            yield f"[{index}]", item, item_of(type_)
+    elif cls is not None and value.__class__ is dict:
+        envelope = models[cls].envelope
+        if envelope in value:
+            yield f".{envelope}", value[envelope], cls
+        else:
+            plan = plan_of(cls)
+            fields = plan.tidy(value)
+            yield from ((f".{wire}", fields[wire], plan.types[wire]) for wire in plan.types if wire in fields)
+
+
+def _sharpen(path: str, type_: Any, error: Exception | None) -> tuple[str, str]:
+    """Name the field that is missing, or that a model itself refused."""
+    if isinstance(error, KeyError):
+        return f"{path}.{error.args[0]}", "it is missing"
+    cls = model_of(required(type_))
+    if isinstance(error, InvalidRequestError) and cls is not None and error.field is not None:
+        return f"{path}.{plan_of(cls).wires.get(error.field, error.field)}", str(error)
+    if isinstance(error, RecursionError):
+        return path, "it is nested too deeply"
+    return path, str(error)

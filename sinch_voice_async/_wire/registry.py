@@ -1,0 +1,136 @@
+"""Which models there are, how their fields are spelled, and which unions are told apart by a tag. Nothing is read here.
+
+The facts are filled in at import, by :func:`~sinch_voice_async._wire.engine.register_model` and ``register_tagged``; what
+follows from them is worked out when a class is first met, so that importing stays cheap.
+"""
+
+import functools
+import types
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+import attrs
+
+from sinch_voice_async._wire.names import Spellings, camel_case
+from sinch_voice_async._wire.scalars import plain, read_text
+
+EXTRA = ""
+"""Where unknown fields wait for the field ``extra``: no field of a model is spelled like this."""
+
+
+@attrs.frozen
+class Registered:
+    """What was said of one model: its irregular spellings, and the envelope that its JSON travels in."""
+
+    irregular: Spellings
+    envelope: str | None
+
+
+@attrs.frozen
+class Tagged:
+    """A union of models told apart by the field ``tag``: ``table`` has the classes by lower-case name."""
+
+    tag: str
+    table: Mapping[str, type]
+    unknown: type | None
+
+    def choose(self, value: Any) -> type:
+        """Return the class that a JSON object says it is."""
+        if value.__class__ is not dict:
+            raise TypeError("an object is expected")
+        name = value.get(self.tag)
+        if name is None:
+            name = next((value[key] for key in value if key.lower() == self.tag), None)
+        if name is None:
+            raise KeyError(self.tag)
+        cls = self.table.get(read_text(name).lower(), self.unknown)
+        if cls is None:
+            raise ValueError(f"its {self.tag} is none of {', '.join(self.table)}")
+        return cls
+
+
+@attrs.frozen
+class Plan:
+    """How the fields of one model are spelled."""
+
+    wires: Mapping[str, str]
+    """Field name -> canonical spelling."""
+    types: Mapping[str, Any]
+    """Canonical spelling -> type."""
+    known: frozenset[str]
+    """Every canonical spelling, and the tag: an object that has no other key needs no tidying."""
+    aliases: Mapping[str, str]
+    """Lower-case spelling -> canonical spelling."""
+    keeps_unknown: bool
+
+    def tidy(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the known fields under their canonical spelling, without nulls, and the unknown ones under EXTRA."""
+        fields = {key: item for key, item in value.items() if key in self.known and item is not None}
+        unknown = {}
+        for key in [key for key in value if key not in self.known]:
+            canonical = self.aliases.get(key.lower())
+            if canonical is None or canonical in fields:
+                unknown[key] = plain(value[key])
+            elif value[key] is not None:
+                fields[canonical] = value[key]
+        if unknown and self.keeps_unknown:
+            fields[EXTRA] = unknown
+        return fields
+
+
+models: dict[type, Registered] = {}
+tags: dict[type, tuple[str, str]] = {}
+"""Class -> (tag, canonical name): what is written beside its fields."""
+unions: dict[Any, Tagged] = {}
+
+
+@functools.cache
+def plan_of(cls: type) -> Plan:
+    """Return how a registered model is spelled."""
+    fields = [field for field in attrs.fields(attrs.resolve_types(cls)) if field.name != "extra"]
+    spellings = {f.name: models[cls].irregular.get(f.name, (camel_case(f.name),)) for f in fields}
+    tag = tags[cls][:1] if cls in tags else ()
+    known = {*(names[0] for names in spellings.values()), *tag}
+    aliases = {name.lower(): names[0] for names in spellings.values() for name in names}
+    return Plan(
+        wires={name: names[0] for name, names in spellings.items()},
+        types={spellings[f.name][0]: f.type for f in fields},
+        known=frozenset(known),
+        aliases={**aliases, **{name.lower(): name for name in tag}},
+        keeps_unknown=hasattr(attrs.fields(cls), "extra"),
+    )
+
+
+def model_of(type_: Any) -> type | None:
+    """Return the registered class behind a type: itself, or the origin of ``Svaml[...]``; None where there is none."""
+    cls = get_origin(type_) or type_
+    return cls if isinstance(cls, type) and cls in models else None
+
+
+def options(type_: Any) -> tuple[Any, ...]:
+    """Return what a union may be; of anything else, the type alone."""
+    return get_args(type_) if get_origin(type_) in (Union, types.UnionType) else (type_,)
+
+
+def is_optional(type_: Any) -> bool:
+    """Whether None may stand there beside something else."""
+    return len(options(type_)) > 1 and types.NoneType in options(type_)
+
+
+def required(type_: Any) -> Any:
+    """Return a type without its None, and the bound of a type variable."""
+    if isinstance(type_, TypeVar):
+        return type_.__bound__
+    return Union[tuple(t for t in options(type_) if t is not types.NoneType)] if is_optional(type_) else type_
+
+
+def known_values(type_: Any) -> tuple[str, ...]:
+    """Return the documented values of an open enumeration, ``Literal[...] | str``; nothing of any other type."""
+    if str not in options(type_):
+        return ()
+    return tuple(value for option in options(type_) if get_origin(option) is Literal for value in get_args(option))
+
+
+def item_of(type_: Any) -> Any:
+    """Return the item type of ``tuple[T, ...]`` and ``list[T]``; None of any other type."""
+    return get_args(type_)[0] if get_origin(type_) in (tuple, list) else None

@@ -1,0 +1,140 @@
+"""Calls that the platform is asked to make: text-to-speech, conference and custom callouts, and the receipt for one.
+
+A field left None is left out of the request. Source: Calling API, Conference and Text-To-Speech Callouts.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+
+from attrs import Attribute, field, frozen
+
+from sinch_voice_async.errors import InvalidRequestError
+from sinch_voice_async.models import limits
+from sinch_voice_async.models.conferences import ConferenceDtmfOptions, MusicOnHold
+from sinch_voice_async.models.destinations import Destination
+from sinch_voice_async.models.shown import length, masked, unknown_fields
+from sinch_voice_async.models.svaml.document import AceSvaml, DiceSvaml, IceSvaml, PieSvaml, Svaml
+
+Domain: TypeAlias = Literal["pstn", "mxp"] | str
+"""``pstn`` for telephones, ``mxp`` for app and web clients."""
+
+
+@frozen(kw_only=True)
+class TtsCallout:
+    """Call somebody and speak a text, or play prompts.
+
+    ``cli`` is the number shown to the callee; without it the platform takes the callout, and the call may never connect.
+    ``text`` has at most 600 characters unless the account allows more, and so has each ``#tts[...]`` of ``prompts``, which is
+    the alternative to it. ``locale`` is a language such as ``en-US`` or a voice. ``dtmf`` is sent on answer: ``0-9 # w``, where
+    w is a pause of 500 ms. ``custom`` comes back in events, at most 1,024 bytes. ``enable_ace``, ``enable_dice`` and
+    ``enable_pie`` ask for the events, which the platform leaves out by default.
+
+    Raises ``InvalidRequestError`` naming the field. Calling API, Text-to-speech Callout.
+    """
+
+    destination: Destination = field(converter=limits.to_destination)
+    text: str | None = field(default=None, validator=limits.text, repr=length)
+    prompts: str | None = field(default=None, validator=limits.text, repr=length)
+    cli: str | None = field(default=None, validator=limits.label, repr=masked)
+    locale: str | None = field(default=None, validator=limits.text)
+    dtmf: str | None = field(default=None, validator=limits.tones, repr=length)
+    domain: Domain | None = field(default=None, validator=limits.text)
+    custom: str | None = field(default=None, validator=limits.custom, repr=length)
+    enable_ace: bool | None = field(default=None, validator=limits.flag)
+    enable_dice: bool | None = field(default=None, validator=limits.flag)
+    enable_pie: bool | None = field(default=None, validator=limits.flag)
+    extra: Mapping[str, Any] = unknown_fields()
+
+
+@frozen(kw_only=True)
+class ConferenceCallout:
+    """Call somebody into a conference, which is made if it does not exist.
+
+    ``conference_id`` has 1 to 64 characters; ``greeting`` is spoken first; ``max_duration`` is at most 14,400 seconds;
+    ``moh_class`` is the music while alone. A conference lives in one region: every callout into it must use the same.
+    The rest is as in :class:`TtsCallout`.
+
+    Raises ``InvalidRequestError`` naming the field. Calling API, Conference Callout.
+    """
+
+    destination: Destination = field(converter=limits.to_destination)
+    conference_id: str = field(validator=limits.conference_id)
+    cli: str | None = field(default=None, validator=limits.label, repr=masked)
+    greeting: str | None = field(default=None, validator=limits.text, repr=length)
+    locale: str | None = field(default=None, validator=limits.text)
+    dtmf: str | None = field(default=None, validator=limits.tones, repr=length)
+    max_duration: int | None = field(default=None, validator=limits.call_seconds)
+    domain: Domain | None = field(default=None, validator=limits.text)
+    custom: str | None = field(default=None, validator=limits.custom, repr=length)
+    moh_class: MusicOnHold | None = field(default=None, validator=limits.text)
+    conference_dtmf_options: ConferenceDtmfOptions | None = field(
+        default=None, validator=limits.optional(ConferenceDtmfOptions)
+    )
+    enable_ace: bool | None = field(default=None, validator=limits.flag)
+    enable_dice: bool | None = field(default=None, validator=limits.flag)
+    enable_pie: bool | None = field(default=None, validator=limits.flag)
+    extra: Mapping[str, Any] = unknown_fields()
+
+
+def _answer(_: object, attribute: "Attribute[Any]", value: object) -> None:
+    """Allow a URL, a string of JSON, or a Svaml that the platform takes at this event."""
+    if isinstance(value, Svaml):
+        try:
+            value.check(attribute.name)  # type: ignore[arg-type]  # the fields are named after the events
+        except InvalidRequestError as error:
+            raise InvalidRequestError(f"{attribute.name}: {error}", field=attribute.name) from None
+    elif value is not None and not _is_url_or_json(value):
+        limits.refuse(attribute.name, "an http or https URL, a Svaml, or a string of SVAML in JSON")
+
+
+def _ice(callout: "CustomCallout", attribute: "Attribute[Any]", value: object) -> None:
+    _answer(callout, attribute, value)
+    inline = isinstance(value, Svaml) or (isinstance(value, str) and value.lstrip().startswith("{"))
+    if inline and (callout.destination is not None or callout.cli is not None):
+        raise InvalidRequestError(
+            "ice must not be SVAML where destination or cli is given: inline ICE SVAML says itself whom to call and what number"
+            " to show, and the platform asks to leave both out",
+            field="ice",
+        )
+
+
+def _is_url_or_json(value: object) -> bool:
+    return isinstance(value, str) and value.lstrip().lower().startswith(("http://", "https://", "{"))
+
+
+@frozen(kw_only=True)
+class CustomCallout:
+    """Call as SVAML says, event by event.
+
+    ``ice``, ``ace``, ``pie`` and ``dice`` answer the events of the call. Each is a URL that the platform asks, or a ``Svaml``
+    (or its JSON), which is sent along; left None, the application's callback URL is asked. Give ``destination`` and ``cli``, or
+    leave them to ``ice``: an inline ICE answer with either of them is refused. ``pop``, ``enable_ace`` and ``enable_dice`` stand only
+    in examples of the OpenAPI document, which does not explain them. The rest is as in :class:`ConferenceCallout`.
+
+    Raises ``InvalidRequestError`` naming the field. Calling API, Custom Callout.
+    """
+
+    destination: Destination | None = field(default=None, converter=limits.to_destination_or_none)
+    cli: str | None = field(default=None, validator=limits.label, repr=masked)
+    dtmf: str | None = field(default=None, validator=limits.tones, repr=length)
+    max_duration: int | None = field(default=None, validator=limits.call_seconds)
+    custom: str | None = field(default=None, validator=limits.custom, repr=length)
+    ice: str | IceSvaml | None = field(default=None, validator=_ice, repr=length)
+    ace: str | AceSvaml | None = field(default=None, validator=_answer, repr=length)
+    pie: str | PieSvaml | None = field(default=None, validator=_answer, repr=length)
+    dice: str | DiceSvaml | None = field(default=None, validator=_answer, repr=length)
+    enable_ace: bool | None = field(default=None, validator=limits.flag)
+    enable_dice: bool | None = field(default=None, validator=limits.flag)
+    pop: str | None = field(default=None, validator=limits.text)
+    extra: Mapping[str, Any] = unknown_fields()
+
+
+@frozen(kw_only=True)
+class CalloutReceipt:
+    """What the platform answers to a callout that it took: the id by which the call is followed from now on.
+
+    Calling API, Callouts.
+    """
+
+    call_id: str
+    extra: Mapping[str, Any] = unknown_fields()

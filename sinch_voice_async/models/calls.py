@@ -1,0 +1,66 @@
+"""A call, as the platform reports it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+from attrs import field, frozen
+
+from sinch_voice_async.models.destinations import Destination
+from sinch_voice_async.models.money import Price
+from sinch_voice_async.models.shown import length, unknown_fields
+
+CallDomain: TypeAlias = Literal["pstn", "mxp"] | str
+"""``pstn`` for telephones, ``mxp`` for app and web clients."""
+
+CallStatus: TypeAlias = Literal["ONGOING", "FINAL"] | str
+"""Whether the call goes on."""
+
+CallResult: TypeAlias = Literal["N/A", "ANSWERED", "BUSY", "NOANSWER", "FAILED"] | str
+"""How the call ended; ``N/A`` while it goes on."""
+
+CallReason: TypeAlias = (
+    Literal[
+        "N/A",
+        "TIMEOUT",
+        "CALLERHANGUP",
+        "CALLEEHANGUP",
+        "BLOCKED",
+        "NOCREDITPARTNER",
+        "MANAGERHANGUP",
+        "CANCEL",
+        "GENERALERROR",
+        "INVALIDSVAMLACTION",
+    ]
+    | str
+)
+"""Why the call ended; ``N/A`` while it goes on."""
+
+
+@frozen(kw_only=True)
+class Call:
+    """One call: who, how long, how it ended and what it cost.
+
+    ``duration`` is in seconds; ``user_rate`` is the price of one minute and ``debit`` that of the call; ``timestamp`` is in UTC.
+    ``custom`` is what the callout was given: the documents say both an object and a string, so it is what came. What the
+    platform leaves out is None. Calling API, Get Call Result.
+    """
+
+    call_id: str
+    from_: Destination | None = None
+    to: Destination | None = None
+    domain: CallDomain | None = None
+    duration: int | None = None
+    status: CallStatus | None = None
+    result: CallResult | None = None
+    reason: CallReason | None = None
+    timestamp: datetime | None = None
+    custom: str | Mapping[str, Any] | None = field(default=None, hash=False, repr=length)
+    user_rate: Price | None = None
+    debit: Price | None = None
+    extra: Mapping[str, Any] = unknown_fields()
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the call has ended, so that nothing of it will change any more."""
+        return self.status == "FINAL"

@@ -1,0 +1,63 @@
+"""Where a call goes or came from: a telephone number, a user of your app, or a SIP address."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Literal, TypeAlias
+
+from attrs import field, frozen
+
+from sinch_voice_async.errors import InvalidRequestError
+from sinch_voice_async.models.shown import masked, unknown_fields
+
+DestinationType: TypeAlias = Literal["number", "username", "sip", "did", "conference", "Websocket"] | str
+"""What an endpoint is. Callouts go to ``number``, ``username`` and ``sip``; the platform reports the others."""
+
+PHONE_NUMBER: Final = re.compile(r"\+?[0-9]{5,15}")
+"""E.164; the plus is optional, since the platform's own samples leave it out."""
+
+
+@frozen(kw_only=True)
+class Destination:
+    """One end of a call; make one with :meth:`number`, :meth:`username` or :meth:`sip`.
+
+    What the platform sends may be anything, so only the three constructors, and the callout that a destination is given
+    to, check it. Calling API, Conference and Text-to-Speech Callouts, ``destination``.
+    """
+
+    type: DestinationType | None = None
+    endpoint: str = field(repr=masked)
+    extra: Mapping[str, Any] = unknown_fields()
+
+    @classmethod
+    def number(cls, endpoint: str) -> "Destination":
+        """Return the telephone with this number: E.164, an optional ``+`` and 5 to 15 digits.
+
+        Raises ``InvalidRequestError`` for anything else.
+        """
+        return checked(cls(type="number", endpoint=endpoint), "endpoint")
+
+    @classmethod
+    def username(cls, endpoint: str) -> "Destination":
+        """Return the user of your app with this name; raise ``InvalidRequestError`` where it is empty."""
+        return checked(cls(type="username", endpoint=endpoint), "endpoint")
+
+    @classmethod
+    def sip(cls, endpoint: str) -> "Destination":
+        """Return the SIP address ``name@host``; raise ``InvalidRequestError`` where it is empty or has a space."""
+        return checked(cls(type="sip", endpoint=endpoint), "endpoint")
+
+
+def checked(destination: Destination, field_name: str) -> Destination:
+    """Return a destination that a callout can be placed to; raise ``InvalidRequestError`` naming the field."""
+    endpoint = destination.endpoint
+    if not isinstance(endpoint, str) or not endpoint or not endpoint.isprintable():
+        raise InvalidRequestError(f"{field_name} must be a text that is not empty", field=field_name)
+    if destination.type == "number" and not PHONE_NUMBER.fullmatch(endpoint):
+        raise InvalidRequestError(
+            f"{field_name} must be a phone number in E.164 form: an optional + and 5 to 15 digits; "
+            "use Destination.username(...) or Destination.sip(...) for anything else",
+            field=field_name,
+        )
+    if destination.type == "sip" and " " in endpoint:
+        raise InvalidRequestError(f"{field_name} must be a SIP address without spaces", field=field_name)
+    return destination

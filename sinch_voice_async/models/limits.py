@@ -1,0 +1,155 @@
+"""What a field of a request may hold: attrs validators and converters, each naming its field where it refuses.
+
+Rules:
+
+- Only what the platform documents is checked, when the model is built and so before anything is sent.
+- None means left out, and passes where a field is optional. A value of the wrong type is refused like one of the wrong
+  size, with :class:`~sinch_voice_async.errors.InvalidRequestError`.
+- No message repeats a value: it may be a phone number, a PIN or a text.
+- This is the hot path: the only code of this library that runs when a callout to a telephone number is built.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NoReturn, TypeAlias
+
+from attrs import Attribute
+
+from sinch_voice_async.errors import InvalidRequestError
+from sinch_voice_async.models.destinations import PHONE_NUMBER, Destination, checked
+
+Field: TypeAlias = "Attribute[Any]"
+Validator: TypeAlias = Callable[[object, Field, object], None]
+
+LONGEST_CALL: Final = 14_400
+"""Seconds. Voice API, connectPstn, ``maxDuration``."""
+
+MOST_CUSTOM_BYTES: Final = 1024
+"""Bytes of UTF-8. Voice API, Call headers."""
+
+LONGEST_CONFERENCE_ID: Final = 64
+"""Characters. Voice API, connectConf."""
+
+MOST_NUMBERS: Final = 100
+"""Numbers in one request. Voice API, Assign numbers."""
+
+_TONES: Final = re.compile("[0-9#w]*")
+_SPOKEN: Final = re.compile(r"#tts\[(.*?)\](?=;|$)", re.DOTALL)
+
+
+def refuse(field: str, rule: str) -> NoReturn:
+    """Raise ``InvalidRequestError``: the field must be what the rule says."""
+    raise InvalidRequestError(f"{field} must be {rule}", field=field)
+
+
+def to_destination(value: str | Destination) -> Destination:
+    """Turn a phone number into a destination, and check a destination that a callout is to reach."""
+    if isinstance(value, str):
+        if not PHONE_NUMBER.fullmatch(value):
+            refuse("destination", "a phone number in E.164 form (an optional + and 5 to 15 digits), or a Destination")
+        return Destination(type="number", endpoint=value)
+    if not isinstance(value, Destination):
+        refuse("destination", "a phone number or a Destination")
+    return checked(value, "destination")
+
+
+def to_destination_or_none(value: str | Destination | None) -> Destination | None:
+    """Do the same, and let None pass."""
+    return None if value is None else to_destination(value)
+
+
+def to_phone_numbers(values: Iterable[str]) -> tuple[str, ...]:
+    """Return 1 to 100 phone numbers as a tuple."""
+    numbers = () if isinstance(values, str) or not isinstance(values, Iterable) else tuple(values)
+    if not 1 <= len(numbers) <= MOST_NUMBERS:
+        refuse("numbers", f"a list of 1 to {MOST_NUMBERS} phone numbers")
+    for index, number in enumerate(numbers):
+        _phone_number(f"numbers[{index}]", number)
+    return numbers
+
+
+def phone_number(_: object, field: Field, value: object) -> None:
+    """Require a phone number in E.164 form, with or without the plus."""
+    _phone_number(field.name, value)
+
+
+def text(_: object, field: Field, value: object) -> None:
+    """Allow any text."""
+    if value is not None and not isinstance(value, str):
+        refuse(field.name, "a str")
+
+
+def label(_: object, field: Field, value: object) -> None:
+    """Allow a line of printable text that is not empty: a name, a key, a number to show."""
+    if value is not None and not (isinstance(value, str) and value and value.isprintable()):
+        refuse(field.name, "a str that is not empty and has no control characters")
+
+
+def tones(_: object, field: Field, value: object) -> None:
+    """Allow DTMF to send: digits, ``#``, and ``w`` for a pause of 500 ms."""
+    if value is not None and not (isinstance(value, str) and _TONES.fullmatch(value)):
+        refuse(field.name, "a str of the tones 0-9 and #, and w for a pause of half a second")
+
+
+def custom(_: object, field: Field, value: object) -> None:
+    """Allow at most 1,024 bytes of text in UTF-8."""
+    if value is not None and not (isinstance(value, str) and len(value.encode("utf-8", "surrogatepass")) <= MOST_CUSTOM_BYTES):
+        refuse(field.name, f"a str of at most {MOST_CUSTOM_BYTES} bytes in UTF-8")
+
+
+def conference_id(_: object, field: Field, value: object) -> None:
+    """Require an id of 1 to 64 characters."""
+    if not (isinstance(value, str) and 1 <= len(value) <= LONGEST_CONFERENCE_ID):
+        refuse(field.name, f"a str of 1 to {LONGEST_CONFERENCE_ID} characters")
+
+
+def call_seconds(_: object, field: Field, value: object) -> None:
+    """Allow a duration of 0 to 14,400 whole seconds."""
+    if value is not None and not (_is_int(value) and 0 <= value <= LONGEST_CALL):
+        refuse(field.name, f"a whole number of seconds, 0 to {LONGEST_CALL}")
+
+
+def optional(cls: type) -> "Validator":
+    """Allow instances of one class."""
+
+    def validate(_: object, field: Field, value: object) -> None:
+        if value is not None and not isinstance(value, cls):
+            refuse(field.name, f"a {cls.__name__}")
+
+    return validate
+
+
+def count(_: object, field: Field, value: object) -> None:
+    """Allow a whole number that is not negative."""
+    if value is not None and not (_is_int(value) and value >= 0):
+        refuse(field.name, "a whole number, 0 or more")
+
+
+def flag(_: object, field: Field, value: object) -> None:
+    """Allow True and False."""
+    if value is not None and not isinstance(value, bool):
+        refuse(field.name, "True or False")
+
+
+def check_text_length(spoken: str | None, prompts: str | None, limit: int | None) -> None:
+    """Refuse a ``text``, or a ``#tts[...]`` part of ``prompts``, of more than ``limit`` characters; None is no limit.
+
+    Not checked by the models: an account may have the platform's 600 raised. Calling API, Text-to-speech Callout.
+    """
+    if limit is None:
+        return
+    if spoken is not None and len(spoken) > limit:
+        refuse("text", f"at most {limit} characters, and has {len(spoken)}")
+    longest = max(map(len, _SPOKEN.findall(prompts or "")), default=0)
+    if longest > limit:
+        refuse("prompts", f"parts of which each #tts[...] has at most {limit} characters, and one has {longest}")
+
+
+def _phone_number(name: str, value: object) -> None:
+    if not (isinstance(value, str) and PHONE_NUMBER.fullmatch(value)):
+        refuse(name, "a phone number in E.164 form: an optional + and 5 to 15 digits")
+
+
+def _is_int(value: Any) -> bool:
+    # True is an int to Python, and no number of seconds.
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -1,0 +1,30 @@
+"""What a repr shows of a field: enough to tell two models apart, never a whole telephone number or what is spoken.
+
+Reprs end in logs and error reports, which more people read than may know whom somebody called and why.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import field
+
+
+def masked(value: object) -> str:
+    """Show the last two characters of a number or address, and of a longer one its length by the stars."""
+    return repr(f"{'*' * (len(value) - 2)}{value[-2:]}") if isinstance(value, str) else repr(value)
+
+
+def length(value: object) -> str:
+    """Show how long a text is; anything else that is there shows its class alone."""
+    if isinstance(value, str):
+        return f"<{len(value)} characters>"
+    return "None" if value is None else f"<{type(value).__name__}>"
+
+
+def unknown_fields() -> Mapping[str, Any]:
+    """Declare ``extra``: the fields that the platform sent and the model does not know, by their names on the wire.
+
+    They are kept when a document is read and written back with it. They count for equality, and not for the hash.
+    """
+    extra: Mapping[str, Any] = field(factory=dict, hash=False, repr=False)
+    return extra
