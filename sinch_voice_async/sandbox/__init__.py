@@ -4,11 +4,11 @@ Everything here is written from the platform's documents alone, so that the clie
 mistake. The extra ``sinch-voice-async[sandbox]`` brings what it runs on.
 """
 
-from .exchange.calls import Call, Calls
-from .exchange.people import People, Person
-from .faults import Fault, Faults
-from .sandbox import Sandbox
-from .serving import Serving
-from .storage.recordings import Recording, Recordings
+from sinch_voice_async.sandbox.exchange.calls import Call, Calls
+from sinch_voice_async.sandbox.exchange.people import People, Person
+from sinch_voice_async.sandbox.faults import Fault, Faults
+from sinch_voice_async.sandbox.sandbox import Sandbox
+from sinch_voice_async.sandbox.serving import Serving
+from sinch_voice_async.sandbox.storage.recordings import Recording, Recordings
 
 __all__ = ["Call", "Calls", "Fault", "Faults", "People", "Person", "Recording", "Recordings", "Sandbox", "Serving"]

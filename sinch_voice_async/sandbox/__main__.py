@@ -7,37 +7,42 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from .sandbox import Sandbox
+from sinch_voice_async.sandbox.sandbox import Sandbox
 
 __all__ = ["main"]
 
 
-def main(arguments: Sequence[str] | None = None, *, stop: threading.Event | None = None) -> int:
-    """Serve a sandbox until Ctrl-C, SIGTERM or ``stop``; returns the exit code."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve a sandbox until Ctrl-C or SIGTERM; returns the exit code. For the main thread, which signals reach."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    stop = threading.Event() if stop is None else stop
     logging.basicConfig(stream=sys.stdout, format="%(asctime)s  %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("sinch_voice_async.sandbox").setLevel(logging.INFO)
     try:
         sandbox = Sandbox(options.key, options.secret, speed=options.speed, callback_url=options.callback_url)
         with sandbox.serve(host=options.host, port=options.port, allow_remote=options.allow_remote):
-            print(_greeting(sandbox), flush=True)
-            _wait(stop)
+            _say(_greeting(sandbox))
+            _wait_for_signal()
     except (OSError, ValueError) as error:
         parser.exit(2, f"{parser.prog}: {error}\n")
-    print(f"Stopped. {sandbox.executed} callouts were placed.", flush=True)
+    _say(f"Stopped. {sandbox.executed} callouts were placed.")
     return 0
 
 
-def _wait(stop: threading.Event) -> None:
-    """Return on Ctrl-C, SIGTERM or ``stop``; signals reach the main thread only."""
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda _number, _frame: stop.set())
-    # A wait without end would not be interrupted by a signal on every platform.
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _wait_for_signal() -> None:
+    stop = threading.Event()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(each, lambda _number, _frame: stop.set()) for each in signals]
+    # A wait without end would not notice Ctrl-C on Windows.
     while not stop.wait(0.5):
         pass
+    for each, handler in zip(signals, before, strict=True):
+        signal.signal(each, handler)
 
 
 def _greeting(sandbox: Sandbox) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from .refusals import Refusal
+from sinch_voice_async.sandbox.refusals import RefusalError
 
 __all__ = ["Arrival", "authenticate", "signature", "string_to_sign"]
 
@@ -49,44 +49,44 @@ def signature(secret: str, text: str) -> str:
 
 
 def authenticate(arrival: Arrival, *, key: str, secret: str, now: datetime) -> None:
-    """Raise the platform's :class:`Refusal` unless the request is signed, or has basic credentials, of ``key``."""
+    """Raise the platform's :class:`RefusalError` unless the request is signed, or has basic credentials, of ``key``."""
     scheme, _, credentials = arrival.header("authorization").strip().partition(" ")
     credentials = credentials.strip()
     if not scheme or not credentials:
-        raise Refusal(40100, "Authorization header is missing or illegal")
+        raise RefusalError(40100, "Authorization header is missing or illegal")
     match scheme.lower():
         case "application":
             _check_signed(arrival, credentials, key, secret, now)
         case "basic":
             _check_basic(credentials, key, secret)
         case _:
-            raise Refusal(40301, "Invalid authorization scheme for calling the method")
+            raise RefusalError(40301, "Invalid authorization scheme for calling the method")
 
 
 def _check_signed(arrival: Arrival, credentials: str, key: str, secret: str, now: datetime) -> None:
     claimed_key, colon, claimed_signature = credentials.partition(":")
     if not colon or not claimed_signature:
-        raise Refusal(40100, "Authorization header is illegal: expected 'Application key:signature'")
+        raise RefusalError(40100, "Authorization header is illegal: expected 'Application key:signature'")
     if claimed_key.lower() != key.lower():
-        raise Refusal(40107, "Invalid application key")
+        raise RefusalError(40107, "Invalid application key")
     timestamp = _timestamp(arrival.header("x-timestamp"))
     text = string_to_sign(arrival)
     if not _same(claimed_signature, signature(secret, text)):
         message = f"Invalid signature. Expected the signature of this string: {text!r}"
-        raise Refusal(40102, message, details={"stringToSign": text})
+        raise RefusalError(40102, message, details={"stringToSign": text})
     if abs(now - timestamp) > TOLERANCE:
-        raise Refusal(40105, f"Request expired: x-timestamp is more than {TOLERANCE} from now")
+        raise RefusalError(40105, f"Request expired: x-timestamp is more than {TOLERANCE} from now")
 
 
 def _check_basic(credentials: str, key: str, secret: str) -> None:
     try:
         pair = base64.b64decode(credentials, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
-        raise Refusal(40100, "Authorization header is illegal: expected 'Basic base64(key:secret)'") from None
+        raise RefusalError(40100, "Authorization header is illegal: expected 'Basic base64(key:secret)'") from None
     claimed_key, _, claimed_secret = pair.partition(":")
     secret_fits = _same(claimed_secret, secret)
     if claimed_key.lower() != key.lower() or not secret_fits:
-        raise Refusal(40108, "Invalid credentials")
+        raise RefusalError(40108, "Invalid credentials")
 
 
 def _timestamp(text: str) -> datetime:
@@ -95,7 +95,7 @@ def _timestamp(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError:
         problem = "is not an ISO 8601 time" if text else "is missing"
-        raise Refusal(40101, f"x-timestamp {problem}") from None
+        raise RefusalError(40101, f"x-timestamp {problem}") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

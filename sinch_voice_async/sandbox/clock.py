@@ -46,5 +46,5 @@ class Clock:
         return self._began_on + timedelta(seconds=moment)
 
     def wall(self) -> datetime:
-        """What the wall clock shows, in UTC, wrong by ``offset``."""
+        """Return what the wall clock shows, in UTC, wrong by ``offset``."""
         return datetime.now(UTC) + timedelta(seconds=self.offset)

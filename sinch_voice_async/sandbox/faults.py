@@ -17,7 +17,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .refusals import Refusal
+from sinch_voice_async.sandbox.refusals import RefusalError
 
 __all__ = ["Fault", "Faults"]
 
@@ -33,7 +33,7 @@ class Fault:
     share: float = 1.0
     """The share of those requests, 0.0 to 1.0."""
     latency: float = 0.0
-    """Seconds of silence before the request is looked at."""
+    """Seconds of silence before the request is executed, which it is even if the client has gone away by then."""
     status: int | None = None
     """Answer this HTTP status and do nothing."""
     code: int | None = None
@@ -51,13 +51,13 @@ class Fault:
         """Whether this fault is meant for such a request."""
         return self.method in {None, method} and self.route in {None, route}
 
-    def refusal(self) -> Refusal | None:
+    def refusal(self) -> RefusalError | None:
         """Return the answer that stands in for the real one."""
         if self.status is None:
             return None
         headers = {} if self.retry_after is None else {"retry-after": f"{self.retry_after}"}
         code = self.status * 100 if self.code is None else self.code
-        return Refusal(code, "This is a fault of the sandbox, on purpose", status=self.status, headers=headers)
+        return RefusalError(code, "This is a fault of the sandbox, on purpose", status=self.status, headers=headers)
 
 
 @dataclass(slots=True)
@@ -132,5 +132,5 @@ class Faults:
         while self._accepted and self._accepted[0] <= now - 1.0:
             self._accepted.popleft()
         if len(self._accepted) >= self.calls_per_second:
-            raise Refusal(42900, "The number of requests has exceeded capacity", headers={"retry-after": "1"})
+            raise RefusalError(42900, "The number of requests has exceeded capacity", headers={"retry-after": "1"})
         self._accepted.append(now)

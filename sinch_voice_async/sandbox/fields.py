@@ -1,7 +1,8 @@
 """Reading the members of a JSON object that somebody sent, each mistake answered with the documented code.
 
 Names are matched without regard to case: the platform's own samples write both ``enableDice`` and ``enabledice``, and
-its own client libraries disagree on ``applicationKey``. A member that is null counts as absent; unknown ones are ignored.
+its own client libraries disagree on ``applicationKey``.
+A member that is null counts as absent; unknown ones are ignored.
 """
 
 import json
@@ -9,9 +10,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
-from .refusals import Refusal
+from sinch_voice_async.sandbox.refusals import RefusalError
 
-__all__ = ["Codes", "Fields", "read_object"]
+__all__ = ["PARAMETERS", "Codes", "Fields", "read_object"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,23 +23,27 @@ class Codes:
     missing: int = 40002
 
 
-def read_object(body: bytes, codes: Codes = Codes()) -> "Fields":
+PARAMETERS = Codes()
+"""What most endpoints answer."""
+
+
+def read_object(body: bytes, codes: Codes = PARAMETERS) -> "Fields":
     """Return the JSON object in a request's body, or answer 40003."""
     if not body.strip():
-        raise Refusal(40003, "Request data missing")
+        raise RefusalError(40003, "Request data missing")
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
-        raise Refusal(40003, "Invalid request: the body is not JSON") from None
+        raise RefusalError(40003, "Invalid request: the body is not JSON") from None
     if not isinstance(value, dict):
-        raise Refusal(40003, "Invalid request: the body is not a JSON object")
+        raise RefusalError(40003, "Invalid request: the body is not a JSON object")
     return Fields(value, codes=codes)
 
 
 class Fields:
     """The members of one JSON object; ``path`` says in messages where it stands."""
 
-    def __init__(self, members: Mapping[str, object], path: str = "", codes: Codes = Codes()) -> None:
+    def __init__(self, members: Mapping[str, object], path: str = "", codes: Codes = PARAMETERS) -> None:
         self.members = members
         self.path = path
         self.codes = codes
@@ -50,11 +55,11 @@ class Fields:
 
     def illegal(self, member: str, problem: str) -> NoReturn:
         """Refuse a member that is there and wrong."""
-        raise Refusal(self.codes.illegal, f"Illegal parameter '{self.name(member)}': {problem}")
+        raise RefusalError(self.codes.illegal, f"Illegal parameter '{self.name(member)}': {problem}")
 
     def missing(self, member: str) -> NoReturn:
         """Refuse a member that should be there."""
-        raise Refusal(self.codes.missing, f"Missing parameter '{self.name(member)}'")
+        raise RefusalError(self.codes.missing, f"Missing parameter '{self.name(member)}'")
 
     def value(self, member: str) -> object:
         """Return the member as it came, None where it is absent."""

@@ -11,17 +11,17 @@ from email.utils import format_datetime
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .account import Account
-from .authentication import Arrival, authenticate
-from .clock import Clock
-from .refusals import Refusal
+from sinch_voice_async.sandbox.account import Account
+from sinch_voice_async.sandbox.authentication import Arrival, authenticate
+from sinch_voice_async.sandbox.clock import Clock
+from sinch_voice_async.sandbox.refusals import RefusalError
 
 __all__ = ["Gate"]
 
 logger = logging.getLogger("sinch_voice_async.sandbox")
 
 LARGEST_BODY = 1_048_576
-DIGITS_IN_PATH = re.compile(r"(?<=/number/)[^/]*(?=..)")
+MOST_OF_A_NUMBER = re.compile(r"(?<=/number/)[^/]*(?=..)")
 
 
 class Gate:
@@ -44,7 +44,7 @@ class Gate:
         try:
             body = await _whole_body(receive)
             self._check(scope, body)
-        except Refusal as refusal:
+        except RefusalError as refusal:
             scope["state"]["note"] = f"{refusal.code}"
             await refusal.response()(scope, receive, answer.send)
         else:
@@ -98,12 +98,13 @@ async def _whole_body(receive: Receive) -> bytes:
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > LARGEST_BODY:
-            raise Refusal(40003, f"Invalid request: the body is larger than {LARGEST_BODY} bytes", status=413)
+            raise RefusalError(40003, f"Invalid request: the body is larger than {LARGEST_BODY} bytes", status=413)
     return bytes(body)
 
 
 def _log(scope: Scope, status: int | None, seconds: float) -> None:
-    path = DIGITS_IN_PATH.sub("***", scope["path"])
+    path = MOST_OF_A_NUMBER.sub("***", scope["path"])
     outcome = "dropped" if status is None else status
-    note = scope["state"].get("note", "")
+    # Ids are the caller's words, and must not write lines of their own.
+    note = scope["state"].get("note", "").encode("unicode_escape").decode()
     logger.info("%-6s %s  %s  %s  %.1f ms", scope["method"], path, outcome, note, seconds * 1000)

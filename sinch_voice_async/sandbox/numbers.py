@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from .refusals import Refusal
+from sinch_voice_async.sandbox.refusals import RefusalError
 
 __all__ = ["NumberInformation", "OwnNumber", "OwnNumbers", "look_up"]
 
@@ -51,13 +51,13 @@ class OwnNumbers:
         """Take a number from an application."""
         own = self._by_number.get(_plus(number))
         if own is None or (own.application_key or "").lower() != application_key.lower():
-            raise Refusal(40001, "Unable to update number")
+            raise RefusalError(40001, "Unable to update number")
         own.application_key = None
 
     def _find(self, number: str) -> OwnNumber:
         own = self._by_number.get(number)
         if own is None and self._closed:
-            raise Refusal(40001, "Unable to update numbers")
+            raise RefusalError(40001, "Unable to update numbers")
         return own or OwnNumber(number)
 
 
@@ -75,7 +75,7 @@ def look_up(text: str) -> NumberInformation:
     digits = re.sub(r"[^0-9]", "", text.replace("(0)", ""))
     digits = digits.removeprefix("00")
     if not re.fullmatch(r"[1-9][0-9]{4,14}", digits):
-        raise Refusal(40001, "Invalid number specified")
+        raise RefusalError(40001, "Invalid number specified")
     country = next((name for prefix, name in COUNTRIES.items() if digits.startswith(prefix)), "")
     kind = "Mobile" if MOBILE.match(digits) else "Fixed" if country else "Unknown"
     return NumberInformation(country, kind, f"+{digits}")
@@ -83,7 +83,7 @@ def look_up(text: str) -> NumberInformation:
 
 def _plus(number: str) -> str:
     if not number.startswith("+"):
-        raise Refusal(40005, "Phone number is missing its leading plus")
+        raise RefusalError(40005, "Phone number is missing its leading plus")
     if not E164.fullmatch(number):
-        raise Refusal(40001, "Unable to update numbers")
+        raise RefusalError(40001, "Unable to update numbers")
     return number

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 
 from starlette.responses import JSONResponse
 
-__all__ = ["Refusal"]
+__all__ = ["RefusalError"]
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     """The answer to a request that cannot be served; ``details`` are further members of the error object."""
 
     def __init__(

@@ -17,21 +17,21 @@ from datetime import datetime
 
 from starlette.types import ASGIApp
 
-from .account import Account, CallbackUrls
-from .app import build_app
-from .clock import Clock
-from .exchange.calls import Calls
-from .exchange.conferences import Conferences
-from .exchange.people import People, Person, Phone
-from .faults import Faults
-from .numbers import OwnNumbers
-from .routes.callouts import CalloutRoutes
-from .routes.calls import CallRoutes
-from .routes.conferences import ConferenceRoutes
-from .routes.configuration import ConfigurationRoutes
-from .routes.recordings import RecordingRoutes
-from .serving import Serving
-from .storage.recordings import Recording, Recordings
+from sinch_voice_async.sandbox.account import Account, CallbackUrls
+from sinch_voice_async.sandbox.app import build_app
+from sinch_voice_async.sandbox.clock import Clock
+from sinch_voice_async.sandbox.exchange.calls import Calls
+from sinch_voice_async.sandbox.exchange.conferences import Conferences
+from sinch_voice_async.sandbox.exchange.people import People, Person, Phone
+from sinch_voice_async.sandbox.faults import Faults
+from sinch_voice_async.sandbox.numbers import OwnNumbers
+from sinch_voice_async.sandbox.routes.callouts import CalloutRoutes
+from sinch_voice_async.sandbox.routes.calls import CallRoutes
+from sinch_voice_async.sandbox.routes.conferences import ConferenceRoutes
+from sinch_voice_async.sandbox.routes.configuration import ConfigurationRoutes
+from sinch_voice_async.sandbox.routes.recordings import RecordingRoutes
+from sinch_voice_async.sandbox.serving import Serving
+from sinch_voice_async.sandbox.storage.recordings import Recording, Recordings
 
 __all__ = ["Sandbox"]
 
@@ -55,7 +55,7 @@ class Sandbox:
         application_secret: str | None = None,
         *,
         speed: float = 1.0,
-        person: Person = Person(),
+        person: Person | None = None,
         callback_url: str = "",
         numbers: Iterable[str] | None = None,
         max_text_length: int = 600,
@@ -70,7 +70,7 @@ class Sandbox:
             max_text_length=max_text_length,
             callback_urls=CallbackUrls(callback_url),
         )
-        self.people = People(person)
+        self.people = People(person or Person())
         self.calls = Calls(self.clock)
         self.numbers = OwnNumbers(numbers)
         self.recordings = Recordings(self.clock, max_page_size=max_page_size)
@@ -105,6 +105,8 @@ class Sandbox:
         ``port`` 0 takes a free one. Raises ValueError for a host that is not loopback without ``allow_remote``,
         OSError where the port is taken.
         """
+        if self._serving is not None and self._serving.url is not None:
+            raise RuntimeError("this sandbox is already being served")
         self._serving = Serving(self.app, self, host=host, port=port, allow_remote=allow_remote)
         return self._serving
 
@@ -130,7 +132,7 @@ class Sandbox:
         data: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Recording:
-        """Store a recording: ``data``, or a playable WAV file of ``seconds`` (16,000 bytes each, made while it is read)."""
+        """Store a recording: ``data``, or a playable WAV file of ``seconds``, 16,000 bytes each."""
         return self.recordings.add(key, seconds=seconds, created_on=created_on, data=data, headers=headers)
 
     def remove_recording(self, key: str) -> None:

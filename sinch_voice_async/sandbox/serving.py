@@ -15,7 +15,7 @@ import anyio.to_thread
 import uvicorn
 from starlette.types import ASGIApp
 
-from .connections import BreakableProtocol
+from sinch_voice_async.sandbox.connections import BreakableProtocol
 
 __all__ = ["Serving"]
 

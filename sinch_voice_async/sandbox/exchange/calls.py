@@ -11,9 +11,9 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ..clock import Clock
-from .callouts import Callout
-from .people import Person
+from sinch_voice_async.sandbox.clock import Clock
+from sinch_voice_async.sandbox.exchange.callouts import Callout
+from sinch_voice_async.sandbox.exchange.people import Person
 
 __all__ = ["Call", "Calls", "Ending", "Seat"]
 

@@ -4,8 +4,8 @@ Documents: Calling API, "Get Conference Info" and the commands to participants. 
 participant has answered and is over when the last has left.
 """
 
-from ..refusals import Refusal
-from .calls import Call, Calls, Seat
+from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Seat
+from sinch_voice_async.sandbox.refusals import RefusalError
 
 __all__ = ["Conferences", "Participant"]
 
@@ -30,7 +30,7 @@ class Conferences:
             and not call.is_final
         ]
         if not present:
-            raise Refusal(40400, f"No such ongoing conference '{conference_id}' in the application's context")
+            raise RefusalError(40400, f"No such ongoing conference '{conference_id}' in the application's context")
         return present
 
     def participant(self, conference_id: str, call_id: str) -> Participant:
@@ -38,4 +38,4 @@ class Conferences:
         for call, seat in self.participants(conference_id):
             if call.call_id == call_id:
                 return call, seat
-        raise Refusal(40400, f"No such participant in conference '{conference_id}'")
+        raise RefusalError(40400, f"No such participant in conference '{conference_id}'")

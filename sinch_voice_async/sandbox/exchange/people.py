@@ -26,23 +26,23 @@ class Phone:
         self._number = number
 
     def answers(self, *, after: float = 0.0) -> "Phone":
-        """Somebody picks up after this many seconds."""
+        """Have somebody pick up after this many seconds."""
         return self._becomes(answers_after=after, refuses=None)
 
     def hangs_up(self, *, after: float | None) -> "Phone":
-        """They hang up this many seconds after answering, or never."""
+        """Have them hang up this many seconds after answering, or never."""
         return self._becomes(hangs_up_after=after)
 
     def is_busy(self) -> "Phone":
-        """The line is busy."""
+        """Have the line busy."""
         return self._becomes(refuses="busy")
 
     def declines(self) -> "Phone":
-        """The call is declined."""
+        """Have the call declined."""
         return self._becomes(refuses="declined")
 
     def does_not_answer(self) -> "Phone":
-        """Nobody comes to the telephone."""
+        """Have nobody come to the telephone."""
         return self._becomes(answers_after=None, refuses=None)
 
     def _becomes(self, **habits: object) -> "Phone":

@@ -7,7 +7,7 @@ samples need. Recording as an *action* is the older documents' way to manage a c
 
 from collections.abc import Callable
 
-from ..fields import Fields
+from sinch_voice_async.sandbox.fields import Fields
 
 __all__ = ["check_svaml"]
 
@@ -37,7 +37,7 @@ ACTIONS = {
 
 
 def check_svaml(document: Fields, event: str) -> Fields:
-    """Return the document if the platform would act on it there, or raise the :class:`Refusal` its fields carry."""
+    """Return the document if the platform would act on it there, or raise the documented :class:`RefusalError`."""
     instructions = document.children("instructions")
     action = document.child("action")
     if action is None and document.value("instructions") is None:

@@ -1,1 +1,1 @@
-"""The platform's endpoints: each reads a request, asks the exchange or the account, and writes the documented answer."""
+"""Endpoints: each reads a request, asks the exchange or the account, and writes the documented answer."""

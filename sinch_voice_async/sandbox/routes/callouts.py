@@ -3,13 +3,13 @@
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ..account import Account
-from ..exchange.callouts import Callout, callback_headers, read_callout
-from ..exchange.calls import Calls
-from ..exchange.people import People
-from ..faults import Faults
-from ..refusals import Refusal
-from .endpoint import Endpoint, body_of, note
+from sinch_voice_async.sandbox.account import Account
+from sinch_voice_async.sandbox.exchange.callouts import Callout, callback_headers, read_callout
+from sinch_voice_async.sandbox.exchange.calls import Calls
+from sinch_voice_async.sandbox.exchange.people import People
+from sinch_voice_async.sandbox.faults import Faults
+from sinch_voice_async.sandbox.refusals import RefusalError
+from sinch_voice_async.sandbox.routes.endpoint import Endpoint, body_of, note
 
 __all__ = ["CalloutRoutes"]
 
@@ -39,7 +39,7 @@ class CalloutRoutes:
 
     def _check_allowed(self, callout: Callout) -> None:
         if self._account.out_of_credit:
-            raise Refusal(40200, "Not enough credit")
+            raise RefusalError(40200, "Not enough credit")
         if callout.kind == "number" and self._account.forbids(callout.endpoint):
-            raise Refusal(40300, "Resource destination is forbidden")
+            raise RefusalError(40300, "Resource destination is forbidden")
         self._faults.admit_callout()

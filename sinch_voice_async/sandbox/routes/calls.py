@@ -5,11 +5,11 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ..exchange.calls import RATE, Call, Calls, Seat
-from ..exchange.svaml import check_svaml
-from ..fields import Codes, Fields
-from ..refusals import Refusal
-from .endpoint import Endpoint, body_of, note, path_member
+from sinch_voice_async.sandbox.exchange.calls import RATE, Call, Calls, Seat
+from sinch_voice_async.sandbox.exchange.svaml import check_svaml
+from sinch_voice_async.sandbox.fields import Codes, Fields
+from sinch_voice_async.sandbox.refusals import RefusalError
+from sinch_voice_async.sandbox.routes.endpoint import Endpoint, body_of, note, path_member
 
 __all__ = ["CallRoutes"]
 
@@ -52,7 +52,7 @@ class CallRoutes:
         """Act on SVAML for one leg of an ongoing call; 200."""
         leg = path_member(request, "callLeg")
         if leg not in {"caller", "callee", "both"}:
-            raise Refusal(40003, "Invalid request: the leg must be caller, callee or both")
+            raise RefusalError(40003, "Invalid request: the leg must be caller, callee or both")
         await self._manage(request)
         return Response(status_code=200)
 
@@ -60,16 +60,16 @@ class CallRoutes:
         call = self._find(request)
         svaml = check_svaml(await body_of(request, MANAGE), "call")
         if call.is_final:
-            raise Refusal(40400, "Call not found")
+            raise RefusalError(40400, "Call not found")
         if call.callout.kind == "username":
-            raise Refusal(40003, "Invalid request: only calls from or to PSTN or SIP can be managed")
+            raise RefusalError(40003, "Invalid request: only calls from or to PSTN or SIP can be managed")
         call.updates.append(svaml.members)
         _act(call, svaml.child("action"))
 
     def _find(self, request: Request) -> Call:
         call = self._calls.get(path_member(request, "callId"))
         if call is None:
-            raise Refusal(40400, "Call not found")
+            raise RefusalError(40400, "Call not found")
         return call
 
     def _described(self, call: Call) -> dict[str, object]:

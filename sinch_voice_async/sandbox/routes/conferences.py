@@ -3,11 +3,11 @@
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ..exchange.calls import Call, Seat
-from ..exchange.callouts import MUSIC
-from ..exchange.conferences import Conferences, Participant
-from ..fields import Fields
-from .endpoint import Endpoint, body_of, note, path_member
+from sinch_voice_async.sandbox.exchange.callouts import MUSIC
+from sinch_voice_async.sandbox.exchange.calls import Call, Seat
+from sinch_voice_async.sandbox.exchange.conferences import Conferences, Participant
+from sinch_voice_async.sandbox.fields import Fields
+from sinch_voice_async.sandbox.routes.endpoint import Endpoint, body_of, note, path_member
 
 __all__ = ["ConferenceRoutes"]
 

@@ -6,12 +6,12 @@ They live under ``/v1`` on a host of their own; here all hosts are one.
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ..account import Account
-from ..exchange.calls import RATE
-from ..fields import Fields
-from ..numbers import OwnNumber, OwnNumbers, look_up
-from ..refusals import Refusal
-from .endpoint import Endpoint, body_of, path_member
+from sinch_voice_async.sandbox.account import Account
+from sinch_voice_async.sandbox.exchange.calls import RATE
+from sinch_voice_async.sandbox.fields import Fields
+from sinch_voice_async.sandbox.numbers import OwnNumber, OwnNumbers, look_up
+from sinch_voice_async.sandbox.refusals import RefusalError
+from sinch_voice_async.sandbox.routes.endpoint import Endpoint, body_of, path_member
 
 __all__ = ["ConfigurationRoutes"]
 
@@ -102,7 +102,7 @@ class ConfigurationRoutes:
 
     def _known(self, application_key: str) -> str:
         if not self._account.owns(application_key):
-            raise Refusal(40003, "Invalid Application Key")
+            raise RefusalError(40003, "Invalid Application Key")
         return application_key
 
 

@@ -1,4 +1,4 @@
-"""The bytes of a recording as an HTTP answer: whole or in part, in constant memory, with the trouble that was asked for."""
+"""The bytes of a recording as an HTTP answer: whole or in part, in constant memory, with trouble as asked for."""
 
 from collections.abc import Mapping
 from email.utils import format_datetime
@@ -6,10 +6,10 @@ from email.utils import format_datetime
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ..connections import drop, pause
-from ..storage.audio import Content
-from ..storage.ranges import Span, requested_span
-from ..storage.recordings import Recording
+from sinch_voice_async.sandbox.connections import drop, pause
+from sinch_voice_async.sandbox.storage.audio import Content
+from sinch_voice_async.sandbox.storage.ranges import Span, requested_span
+from sinch_voice_async.sandbox.storage.recordings import Recording
 
 __all__ = ["download"]
 

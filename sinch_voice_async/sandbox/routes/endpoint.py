@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..fields import Codes, Fields, read_object
+from sinch_voice_async.sandbox.fields import PARAMETERS, Codes, Fields, read_object
 
 __all__ = ["Endpoint", "Handler", "body_of", "note", "path_member"]
 
@@ -22,7 +22,7 @@ class Endpoint(NamedTuple):
     handler: Handler
 
 
-async def body_of(request: Request, codes: Codes = Codes()) -> Fields:
+async def body_of(request: Request, codes: Codes = PARAMETERS) -> Fields:
     """Return the JSON object in the body."""
     return read_object(await request.body(), codes)
 

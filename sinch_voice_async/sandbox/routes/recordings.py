@@ -7,10 +7,10 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ..refusals import Refusal
-from ..storage.recordings import Recording, Recordings
-from .download import download
-from .endpoint import Endpoint, note, path_member
+from sinch_voice_async.sandbox.refusals import RefusalError
+from sinch_voice_async.sandbox.routes.download import download
+from sinch_voice_async.sandbox.routes.endpoint import Endpoint, note, path_member
+from sinch_voice_async.sandbox.storage.recordings import Recording, Recordings
 
 __all__ = ["RecordingRoutes"]
 
@@ -42,14 +42,14 @@ class RecordingRoutes:
         page_size = _positive(request, "pageSize", DEFAULT_PAGE_SIZE, "'pageSize' must be a positive integer")
         start, end = _moment(request, "from"), _moment(request, "to")
         if start is not None and end is not None and end <= start:
-            raise Refusal(40001, "'to' must be greater than 'from'")
+            raise RefusalError(40001, "'to' must be greater than 'from'")
         found = self._recordings.page(start=start, end=end, page=page, page_size=page_size)
         note(request, f"page {page}: {len(found)} of {len(self._recordings)}")
         return JSONResponse([self._described(recording) for recording in found])
 
     async def refuse_no_key(self, _request: Request) -> Response:
         """Answer 40002."""
-        raise Refusal(40002, "No key specified")
+        raise RefusalError(40002, "No key specified")
 
     async def download(self, request: Request) -> Response:
         """Answer with the file, or the part of it that was asked for."""
@@ -63,7 +63,7 @@ class RecordingRoutes:
     def _find(self, request: Request) -> Recording:
         recording = self._recordings.get(path_member(request, "key"))
         if recording is None:
-            raise Refusal(40400, "Recording not found")
+            raise RefusalError(40400, "Recording not found")
         return recording
 
     def _described(self, recording: Recording) -> dict[str, object]:
@@ -80,7 +80,7 @@ def _positive(request: Request, name: str, default: int, problem: str) -> int:
     text = request.query_params.get(name, str(default))
     # Longer texts are numbers as well, and beyond any page.
     if not (text.isascii() and text.isdecimal() and len(text) < 19) or int(text) < 1:
-        raise Refusal(40001, problem)
+        raise RefusalError(40001, problem)
     return int(text)
 
 
@@ -92,7 +92,7 @@ def _moment(request: Request, name: str) -> datetime | None:
         # A plus sign that was not percent-encoded arrives as a space.
         moment = datetime.fromisoformat(text.strip().replace(" ", "+"))
     except ValueError:
-        raise Refusal(40001, f"'{name}' is not a timestamp") from None
+        raise RefusalError(40001, f"'{name}' is not a timestamp") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

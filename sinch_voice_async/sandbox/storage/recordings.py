@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from ..clock import Clock
-from .audio import HEADER_SIZE, SAMPLE_RATE, Content, Corrupted, Stored, Tone
+from sinch_voice_async.sandbox.clock import Clock
+from sinch_voice_async.sandbox.storage.audio import HEADER_SIZE, SAMPLE_RATE, Content, Corrupted, Stored, Tone
 
 __all__ = ["Recording", "Recordings", "Trouble"]
 
@@ -68,7 +68,7 @@ class Recording:
         self.content = Tone(samples, 2000 + self.version) if data is None else Stored(data)
 
     def cut(self, *offsets: int, then_changes: bool = False) -> None:
-        """Drop the connection when a download reaches each of these bytes, once each; the content may change upon it."""
+        """Drop the connection when a download reaches each of these bytes, once each, and maybe change the file."""
         self._troubles += [Trouble(at, then_changes=then_changes) for at in offsets]
 
     def stall(self, at: int, *, seconds: float) -> None:
