@@ -49,12 +49,12 @@ class VoiceClient:
     ``configuration_url`` (``SINCH_VOICE_CONFIGURATION_URL``) the configuration host; where only the first is given it
     is used for both.
 
-    ``timeout`` is seconds, one number for each phase of an attempt or an ``httpx.Timeout``; its ``read`` bounds the whole
-    answer. ``retry`` says what is repeated, ``limits`` how many connections are kept. ``max_text_length`` bounds ``text``
-    and each ``#tts[...]`` of a text-to-speech callout, in characters; None where your account has no limit.
+    ``timeout`` is seconds, one number for each phase of an attempt or an ``httpx.Timeout``; its ``read`` bounds the
+    whole answer. ``retry`` says what is repeated, ``limits`` how many connections are kept. ``max_text_length`` bounds
+    ``text`` and each ``#tts[...]`` of a text-to-speech callout, in characters; None where your account has no limit.
     ``proxy``, or the usual variables (``HTTPS_PROXY``, ``NO_PROXY``), send requests through httpx's own transport.
-    ``verify`` is as in httpx. ``transport`` replaces the pool, ``http_client`` is an ``httpx.AsyncClient`` of yours that
-    is left open on close; with either, only what httpx's trace extension proves unsent counts as unsent.
+    ``verify`` is as in httpx. ``transport`` replaces the pool, ``http_client`` is an ``httpx.AsyncClient`` of yours,
+    left open on close; with either, only what httpx's trace extension proves unsent counts as unsent.
     ``allow_insecure`` permits plain http to another machine. ``observer`` watches each attempt. ``callout_max_idle`` is
     how many seconds a connection may have been idle and still be used for what is never repeated; ``max_answer_bytes``
     bounds a JSON answer.
@@ -142,10 +142,10 @@ class VoiceClient:
         :raises ConfigurationError: an option is malformed.
         """
         view = object.__new__(type(self))
-        view._allow_insecure = self._allow_insecure  # noqa: SLF001 - a view of our own class
-        view._max_text_length = self._max_text_length  # noqa: SLF001 - likewise
+        view._allow_insecure = self._allow_insecure
+        view._max_text_length = self._max_text_length
         transport = self._transport
-        view._attach(  # noqa: SLF001 - likewise
+        view._attach(
             attrs.evolve(
                 transport,
                 timeout=transport.timeout if timeout is None else _timeout(timeout),
@@ -155,9 +155,7 @@ class VoiceClient:
         )
         return view
 
-    async def request(
-        self, method: str, path: str, body: Any = None, *, configuration: bool = False
-    ) -> Response:
+    async def request(self, method: str, path: str, body: Any = None, *, configuration: bool = False) -> Response:
         """Send a signed request to a path that this library does not know yet, with retries and errors as everywhere.
 
         ``path`` begins with ``/``, is percent-encoded and may carry a query. ``body`` is bytes or text that goes as it

@@ -26,7 +26,7 @@ that is not ours is ``APIError.message``, which is the platform's.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 __all__ = [
     "APIError",
@@ -195,9 +195,11 @@ class UnprocessableError(APIError):
 
 
 class RateLimitedError(APIError):
-    """429: too many requests; ``retry_after`` is how many seconds the platform asks to wait, None where it says nothing."""
+    """429: too many requests; ``retry_after`` is the seconds that the platform asks to wait, None where it does not."""
 
-    retry_after: float | None = None
+    def __init__(self, text: str = "", *, retry_after: float | None = None, **fields: Any) -> None:
+        super().__init__(text, **fields)
+        self.retry_after = retry_after
 
 
 class ServerError(APIError):

@@ -36,7 +36,9 @@ class Callbacks:
         response = await self._transport.send(request)
         return decode(response.body, CallbackUrls, status=response.status, attempts=response.attempts)
 
-    async def update(self, primary: str | None, fallback: str | None = None, *, application_key: str | None = None) -> None:
+    async def update(
+        self, primary: str | None, fallback: str | None = None, *, application_key: str | None = None
+    ) -> None:
         """Set the callback URLs; the fallback is used when the primary fails or does not answer in time.
 
         :raises InvalidRequestError: a parameter cannot be sent; nothing was.

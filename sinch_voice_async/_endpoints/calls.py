@@ -86,7 +86,11 @@ class Calls:
         await self._patch(_PREFIX + segment, _ROUTE, Svaml(action=Hangup()), base=base, repeatable=True)
 
     async def wait_until_final(
-        self, call_id: str, *, poll_interval: float = 2.0, timeout: float | None = None  # noqa: ASYNC109 - an option
+        self,
+        call_id: str,
+        *,
+        poll_interval: float = 2.0,
+        timeout: float | None = None,
     ) -> Call:
         """Ask for a call again and again until its status is FINAL, and return it.
 

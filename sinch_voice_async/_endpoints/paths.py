@@ -31,9 +31,9 @@ def segment(value: str, field: str) -> str:
 
 
 def id_segment(value: str, field: str) -> str:
-    """Return an id that the platform made as one segment of a path: it never holds a slash, a query or a fragment.
+    r"""Return an id that the platform made as one segment of a path: it never holds a slash, a query or a fragment.
 
-    :raises InvalidRequestError: as for :func:`segment`, or it holds ``/``, ``?``, ``#`` or ``\\``.
+    :raises InvalidRequestError: as for :func:`segment`, or it holds ``/``, ``?``, ``#`` or a backslash.
     """
     encoded = segment(value, field)
     if any(character in value for character in "/?#\\"):

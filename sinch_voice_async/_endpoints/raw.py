@@ -1,6 +1,5 @@
 """The way out: a signed, retried request for what this library does not know yet."""
 
-import json
 from typing import Any
 
 from sinch_voice_async._transport.responses import Response

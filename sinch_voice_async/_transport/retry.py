@@ -13,7 +13,7 @@ Source: the numbers are those of the AWS SDKs' standard retry mode; the reasons 
 
 import random
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import attrs
 
@@ -49,7 +49,7 @@ def _at_least_one(_instance: object, attribute: "attrs.Attribute[int]", value: i
 class RetryPolicy:
     """How often, how soon and how long one request is tried.
 
-    ``max_attempts`` counts the first one; ``deadline`` is seconds for all attempts together (None: no limit): no attempt
+    ``max_attempts`` counts the first one; ``deadline`` is seconds for all attempts together (None: no limit): none
     starts after it, and each phase of an attempt is cut to what is left. The delay before attempt n+1 is a random share
     of ``base_delay * 2**(n-1)`` (``throttle_delay`` after 429), at most ``max_delay`` seconds. A ``Retry-After`` is
     obeyed exactly, and the request given up where it is longer than ``max_retry_after``. ``retry_503`` lets callouts be
@@ -104,7 +104,7 @@ class RetryQuota:
     __slots__ = ("left",)
 
     SIZE = 500
-    COST: dict[FailureKind, int] = {"transient": 14, "throttled": 5, "clock": 0, "permanent": 0}
+    COST: ClassVar[dict[FailureKind, int]] = {"transient": 14, "throttled": 5, "clock": 0, "permanent": 0}
 
     def __init__(self) -> None:
         self.left = self.SIZE

@@ -1,0 +1,116 @@
+"""The signature: the published vectors, and the laws around them."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sinch_voice_async._wire.signing import (
+    authorization,
+    basic_authorization,
+    explain_signature,
+    sign,
+    signature_matches,
+    string_to_sign,
+    timestamp_at,
+)
+from sinch_voice_async.credentials import Credentials
+
+VECTORS: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "vectors" / "signatures.json").read_text())
+MINE = Credentials("key", base64.b64encode(b"secret").decode())
+
+secrets = st.binary(min_size=1, max_size=64).map(lambda raw: Credentials("key", base64.b64encode(raw).decode()))
+texts = st.text(max_size=80)
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["source"])
+def test_published_vector(vector: dict[str, Any]) -> None:
+    """Every published signature comes out as it was published."""
+    credentials = Credentials(vector["key"], vector["secret"])
+    request = (vector["method"], vector["path"], vector["body"].encode(), vector["content_type"], vector["timestamp"])
+    text = string_to_sign(*request)
+    assert text.split("\n")[1] == vector["md5"]
+    assert sign(credentials, text) == vector["signature"]
+    assert signature_matches(credentials, text, vector["signature"])
+    assert authorization(credentials, *request) == f"application {vector['key']}:{vector['signature']}"
+
+
+def test_the_five_lines() -> None:
+    """The verb is upper-case, the query stays out, and nothing follows the path."""
+    text = string_to_sign("get", "/calling/v1/recording?page=1", b"", "", "2026-01-01T00:00:00.000Z")
+    assert text == "GET\n\n\nx-timestamp:2026-01-01T00:00:00.000Z\n/calling/v1/recording"
+
+
+@given(secrets, texts)
+def test_what_is_signed_verifies(credentials: Credentials, text: str) -> None:
+    """For every secret and text, the signature made is the signature accepted."""
+    assert signature_matches(credentials, text, sign(credentials, text))
+
+
+@given(secrets, texts, st.text(max_size=60))
+def test_nothing_else_verifies(credentials: Credentials, text: str, signature: str) -> None:
+    """Whatever is given as a signature is compared without an exception, and only the right one is accepted."""
+    assert signature_matches(credentials, text, signature) == (signature == sign(credentials, text))
+
+
+def test_the_other_spelling_of_a_signature_is_refused() -> None:
+    """Base64 has spare bits at its end; a second spelling of the same bytes would slip past a replay cache."""
+    signature = sign(MINE, "text")
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    other = signature[:-2] + alphabet[alphabet.index(signature[-2]) + 1] + "="
+    assert base64.b64decode(other) == base64.b64decode(signature)
+    assert not signature_matches(MINE, "text", other)
+
+
+def test_basic_takes_the_secret_as_the_dashboard_shows_it() -> None:
+    """The secret of basic authentication is the base64 text, undecoded, and there is no colon behind the scheme."""
+    assert basic_authorization(MINE) == "Basic " + base64.b64encode(b"key:c2VjcmV0").decode()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(0, "1970-01-01T00:00:00.000Z"), (1402323458.9996, "2014-06-09T14:17:38.999Z"), (1.5, "1970-01-01T00:00:01.500Z")],
+)
+def test_timestamps_are_utc_with_milliseconds(seconds: float, expected: str) -> None:
+    """A timestamp has three decimals and a Z, also at the edge of a second."""
+    assert timestamp_at(seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"method": "PUT"}, "verb"),
+        ({"body": b"{ }"}, "Content-MD5"),
+        ({"content_type": "application/json; charset=utf-8"}, "Content-Type"),
+        ({"timestamp": "2026-01-01T00:00:01Z"}, "x-timestamp"),
+        ({"path": "/calling/v1/callouts/"}, "path"),
+    ],
+)
+def test_the_first_difference_is_named(change: dict[str, Any], named: str) -> None:
+    """Whoever debugs a refused signature is told which of the five lines to look at, with both sides of it."""
+    request: dict[str, Any] = {
+        "method": "POST",
+        "path": "/calling/v1/callouts",
+        "body": b"{}",
+        "content_type": "application/json",
+        "timestamp": "2026-01-01T00:00:00Z",
+    }
+    ours, theirs = string_to_sign(**request), string_to_sign(**{**request, **change})
+    explanation = explain_signature(ours, theirs)
+    assert named in explanation
+    assert explanation.startswith("the ")
+    assert "differs" in explanation
+
+
+def test_the_same_text_means_another_secret() -> None:
+    """Where nothing differs, it is the secret."""
+    assert "secrets differ" in explain_signature("a\nb\nc\nd\ne", "a\nb\nc\nd\ne")
+
+
+def test_a_missing_line_is_named() -> None:
+    """A string to sign with a line too few is said to be that."""
+    assert "you signed 5, the other side 4" in explain_signature("a\nb\nc\nd\ne", "a\nb\nc\nd")
