@@ -16,8 +16,8 @@ from attrs import field, frozen
 
 from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.money import Price
+from sinch_voice_async.models.shown import length, masked, unknown_fields
 from sinch_voice_async.models.svaml.actions import CallHeader
-from sinch_voice_async.models.svaml.fields import length, masked
 
 __all__ = [
     "AmdReason",
@@ -80,7 +80,7 @@ class Cookie:
 
     key: str
     value: str = field(repr=length)
-    extra: Mapping[str, Any] = field(factory=dict, hash=False, repr=False)
+    extra: Mapping[str, Any] = unknown_fields()
 
 
 @frozen(kw_only=True)
@@ -94,7 +94,7 @@ class AmdResult:
     status: AmdStatus | None = None
     reason: AmdReason | None = None
     duration: int | None = None
-    extra: Mapping[str, Any] = field(factory=dict, hash=False, repr=False)
+    extra: Mapping[str, Any] = unknown_fields()
 
 
 @frozen(kw_only=True)
@@ -109,7 +109,7 @@ class MenuResult:
     type: MenuResultType | None = None
     value: str | None = field(default=None, repr=length)
     input_method: InputMethod | None = None
-    extra: Mapping[str, Any] = field(factory=dict, hash=False, repr=False)
+    extra: Mapping[str, Any] = unknown_fields()
 
 
 @frozen(kw_only=True)
@@ -128,7 +128,7 @@ class CallEvent:
     conference_id: str | None = None
     cookies: tuple[Cookie, ...] = field(default=(), repr=lambda cookies: f"<{len(cookies)} cookies>")
     user: str | None = field(default=None, repr=masked)
-    extra: Mapping[str, Any] = field(factory=dict, hash=False, repr=False)
+    extra: Mapping[str, Any] = unknown_fields()
 
     def cookie(self, key: str) -> str | None:
         """The value that ``SetCookie(key, ...)`` set last, None where it has not."""

@@ -5,13 +5,15 @@ Durations are whole seconds. ``record`` with ``recording_options`` on an action 
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, cast
 
-from attrs import field, frozen
+from attrs import Attribute, evolve, field, frozen
 
-from sinch_voice_async.models.conferences import ConferenceDtmfOptions
+from sinch_voice_async.models.conferences import ConferenceDtmfOptions, MusicOnHold
 from sinch_voice_async.models.destinations import Destination
-from sinch_voice_async.models.svaml.fields import length, limit, listed, masked, typed
+from sinch_voice_async.models.limits import LONGEST_CALL, LONGEST_CONFERENCE_ID
+from sinch_voice_async.models.shown import length, masked
+from sinch_voice_async.models.svaml.fields import limit, listed, typed
 from sinch_voice_async.models.svaml.kinds import Action, Open
 from sinch_voice_async.models.svaml.menus import Menu, broken_menus
 from sinch_voice_async.models.svaml.prompts import unplayable
@@ -28,18 +30,15 @@ __all__ = [
     "ConnectStream",
     "Continue",
     "Hangup",
-    "MusicOnHold",
     "Park",
     "RunMenu",
     "StreamingOptions",
     "Transport",
 ]
 
-MOST_CALL_SECONDS: Final = 14_400
-MOST_PARK_SECONDS: Final = 600
+LONGEST_PARK: Final = 600
 MOST_HEADER_BYTES: Final = 1024
 
-MusicOnHold: TypeAlias = Literal["ring", "music1", "music2", "music3"] | str
 Transport: TypeAlias = Literal["UDP", "TCP", "TLS"] | str
 
 
@@ -70,11 +69,11 @@ class StreamingOptions(Open):
     sample_rate: int | None = None
 
 
-def _headers(headers: Mapping[str, str] | Iterable[CallHeader]) -> tuple[CallHeader, ...]:
+def _headers(headers: Mapping[str, str] | Iterable[CallHeader] | None) -> tuple[CallHeader, ...] | None:
     """Call headers are given as a mapping or as ``CallHeader``; the wire has a list."""
     if isinstance(headers, Mapping):
-        return tuple(CallHeader(key, value) for key, value in headers.items())
-    return listed(headers)
+        return tuple(CallHeader(key, value) for key, value in cast("Mapping[str, str]", headers).items())
+    return None if headers is None else listed(headers)
 
 
 def _too_many_headers(headers: Iterable[CallHeader]) -> str | None:
@@ -90,7 +89,11 @@ def _sip(address: str | Destination) -> Destination:
 
 
 def _websocket(url: str | Destination) -> Destination:
-    return Destination(type="Websocket", endpoint=url) if isinstance(url, str) else url
+    destination = Destination(type="websocket", endpoint=url) if isinstance(url, str) else url
+    # The one type that the platform's documents write with a capital letter.
+    if isinstance(destination, Destination) and destination.type == "websocket":
+        return evolve(destination, type="Websocket")
+    return destination
 
 
 @frozen(field_transformer=typed)
@@ -118,7 +121,7 @@ class ConnectPstn(Action):
 
     number: str | None = field(default=None, repr=masked, validator=limit(phone_number))
     locale: str | None = field(default=None, kw_only=True)
-    max_duration: int | None = field(default=None, kw_only=True, validator=limit(seconds(MOST_CALL_SECONDS)))
+    max_duration: int | None = field(default=None, kw_only=True, validator=limit(seconds(LONGEST_CALL)))
     dial_timeout: int | None = field(default=None, kw_only=True)
     cli: str | None = field(default=None, kw_only=True, repr=masked)
     suppress_callbacks: bool | None = field(default=None, kw_only=True)
@@ -137,8 +140,8 @@ class ConnectMxp(Action):
     """
 
     destination: Destination | None = field(default=None, converter=_username)
-    call_headers: tuple[CallHeader, ...] = field(
-        default=(), kw_only=True, converter=_headers, validator=limit(_too_many_headers)
+    call_headers: tuple[CallHeader, ...] | None = field(
+        default=None, kw_only=True, converter=_headers, validator=limit(_too_many_headers)
     )
     record: bool | None = field(default=None, kw_only=True)
     recording_options: RecordingOptions | None = field(default=None, kw_only=True)
@@ -151,7 +154,7 @@ class ConnectConference(Action):
     ``moh`` is heard while nobody else is there.
     """
 
-    conference_id: str = field(validator=limit(at_most_characters(64)))
+    conference_id: str = field(validator=limit(at_most_characters(LONGEST_CONFERENCE_ID)))
     conference_dtmf_options: ConferenceDtmfOptions | None = field(default=None, kw_only=True)
     moh: MusicOnHold | None = field(default=None, kw_only=True)
     record: bool | None = field(default=None, kw_only=True)
@@ -167,12 +170,12 @@ class ConnectSip(Action):
     """
 
     destination: Destination = field(converter=_sip)
-    max_duration: int | None = field(default=None, kw_only=True, validator=limit(seconds(MOST_CALL_SECONDS)))
+    max_duration: int | None = field(default=None, kw_only=True, validator=limit(seconds(LONGEST_CALL)))
     cli: str | None = field(default=None, kw_only=True, repr=masked)
     transport: Transport | None = field(default=None, kw_only=True)
     suppress_callbacks: bool | None = field(default=None, kw_only=True)
-    call_headers: tuple[CallHeader, ...] = field(
-        default=(), kw_only=True, converter=_headers, validator=limit(_too_many_headers)
+    call_headers: tuple[CallHeader, ...] | None = field(
+        default=None, kw_only=True, converter=_headers, validator=limit(_too_many_headers)
     )
     moh: MusicOnHold | None = field(default=None, kw_only=True)
 
@@ -186,10 +189,18 @@ class ConnectStream(Action):
 
     destination: Destination = field(converter=_websocket)
     streaming_options: StreamingOptions | None = field(default=None, kw_only=True)
-    max_duration: int | None = field(default=None, kw_only=True, validator=limit(seconds(MOST_CALL_SECONDS)))
-    call_headers: tuple[CallHeader, ...] = field(
-        default=(), kw_only=True, converter=_headers, validator=limit(_too_many_headers)
+    max_duration: int | None = field(default=None, kw_only=True, validator=limit(seconds(LONGEST_CALL)))
+    call_headers: tuple[CallHeader, ...] | None = field(
+        default=None, kw_only=True, converter=_headers, validator=limit(_too_many_headers)
     )
+
+
+def _menus(menus: Iterable[Menu]) -> tuple[Menu, ...]:
+    return listed(menus)
+
+
+def _connected(action: "RunMenu", attribute: "Attribute[Any]", menus: tuple[Menu, ...]) -> None:
+    limit(lambda found: broken_menus(found, action.main_menu))(action, attribute, menus)
 
 
 @frozen(field_transformer=typed)
@@ -201,15 +212,11 @@ class RunMenu(Action):
     the prompt has ended. ``enable_voice`` takes spoken answers, and wants a ``locale``.
     """
 
-    menus: tuple[Menu, ...] = field(converter=listed)
+    menus: tuple[Menu, ...] = field(converter=_menus, validator=_connected)
     barge: bool | None = field(default=None, kw_only=True)
     locale: str | None = field(default=None, kw_only=True)
     main_menu: str | None = field(default=None, kw_only=True)
     enable_voice: bool | None = field(default=None, kw_only=True)
-
-    @menus.validator
-    def _connected(self, attribute: object, menus: tuple[Menu, ...]) -> None:
-        limit(lambda found: broken_menus(found, self.main_menu))(self, attribute, menus)
 
 
 @frozen(field_transformer=typed)
@@ -222,4 +229,4 @@ class Park(Action):
     locale: str | None = field(default=None, kw_only=True)
     intro_prompt: str | None = field(default=None, kw_only=True, repr=length, validator=limit(unplayable))
     hold_prompt: str | None = field(default=None, kw_only=True, repr=length, validator=limit(unplayable))
-    max_duration: int | None = field(default=None, kw_only=True, validator=limit(seconds(MOST_PARK_SECONDS)))
+    max_duration: int | None = field(default=None, kw_only=True, validator=limit(seconds(LONGEST_PARK)))

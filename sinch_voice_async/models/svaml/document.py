@@ -5,11 +5,10 @@ knows. A document for an ongoing call may hold any action, since a parked call t
 """
 
 from collections.abc import Iterable
-from typing import Any, Final, Generic, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, get_args
 
 from attrs import field, frozen
 from typing_extensions import TypeVar
-
 from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.models.svaml.actions import (
     ConnectConference,
@@ -81,8 +80,14 @@ IceAction: TypeAlias = (
 CallAction: TypeAlias = IceAction | Continue | StartRecording | StopRecording
 DiceAction: TypeAlias = Hangup | UnknownAction
 
-I = TypeVar("I", bound=Instruction, covariant=True, default=Any)
-A = TypeVar("A", bound=Action, covariant=True, default=Any)
+if TYPE_CHECKING:
+    # Svaml alone is any document, and may go where a narrower one is expected.
+    I = TypeVar("I", bound=Instruction, covariant=True, default=Any)
+    A = TypeVar("A", bound=Action, covariant=True, default=Any)
+else:
+    # The codec asks what there is to read.
+    I = TypeVar("I", bound=Instruction, covariant=True, default=Instruction)
+    A = TypeVar("A", bound=Action, covariant=True, default=Action)
 
 _ALLOWED: Final[dict[str, tuple[tuple[type, ...], tuple[type, ...]]]] = {
     "ice": (get_args(IceInstruction), get_args(IceAction)),
@@ -93,8 +98,14 @@ _ALLOWED: Final[dict[str, tuple[tuple[type, ...], tuple[type, ...]]]] = {
 }
 
 
+class Unsaid(tuple[Any, ...]):
+    """The instructions of a document that was given none: empty like ``[]``, which is sent, and left out."""
+
+    __slots__ = ()
+
+
 def _steps(instructions: Iterable[I]) -> tuple[I, ...]:
-    return listed(instructions)
+    return instructions if isinstance(instructions, Unsaid) else listed(instructions)
 
 
 @frozen(field_transformer=typed)
@@ -106,7 +117,7 @@ class Svaml(Open, Generic[I, A]):
     All cookies together have at most 1,024 bytes: ``InvalidRequestError`` past that. Voice API, SVAML.
     """
 
-    instructions: tuple[I, ...] = field(default=(), kw_only=True, converter=_steps, validator=limit(too_many_cookies))
+    instructions: tuple[I, ...] = field(default=Unsaid(), kw_only=True, converter=_steps, validator=limit(too_many_cookies))
     action: A | None = field(default=None, kw_only=True)
 
     def check(self, place: Place) -> None:

@@ -1,4 +1,4 @@
-"""What the fields of SVAML have in common: their types are checked, limits are checked on what you write, reprs keep quiet.
+"""What the fields of SVAML have in common: their types are checked always, their limits when you write them.
 
 Rules:
 
@@ -6,11 +6,10 @@ Rules:
   ``InvalidRequestError`` naming the field, where attrs would let it pass and JSON would fail later.
 - A limit is a pure function, value -> what is wrong with it or None. It is checked when you build a model and by
   ``Svaml.check``, and not while a stored document is read: other people's documents are read as they are.
-- Message texts, digits, cookies and numbers are what callers say and press: a repr shows how long they are.
 """
 
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final, Literal, TypeAlias, TypeVar, Union, cast, get_args, get_origin
@@ -28,7 +27,7 @@ _measuring: ContextVar[bool] = ContextVar("measuring", default=True)
 
 
 @contextmanager
-def as_written() -> Iterator[None]:
+def as_written() -> Generator[None]:
     """Build models without checking limits: for a document that is read, not written."""
     token = _measuring.set(False)
     try:
@@ -60,27 +59,18 @@ def measure(model: object) -> None:
 
 def typed(_: type, fields: "list[attrs.Attribute[Any]]") -> "list[attrs.Attribute[Any]]":
     """The ``field_transformer`` of every SVAML class: each field is checked against its annotation first."""
-    return [field if field.inherited else field.evolve(validator=_of_type(field)) for field in fields]
+    # getattr, because the stubs of attrs leave out "inherited".
+    return [field if getattr(field, "inherited", False) else _checked(field) for field in fields]
 
 
 def listed(values: Iterable[T]) -> tuple[T, ...]:
-    """The attrs converter of every list; what is no list is left for ``typed`` to refuse, which knows the field."""
+    """Make a tuple of a list; what is no list is left for ``typed`` to refuse, which knows the field."""
     if isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping):
         return tuple(values)
     return values  # type: ignore[unreachable]  # callers without a type checker get here
 
 
-def length(text: str | None) -> str:
-    """How the repr shows a text that nobody should find in a log."""
-    return "None" if text is None else f"<{len(text)} characters>"
-
-
-def masked(number: str | None) -> str:
-    """How the repr shows a telephone number: its last two digits."""
-    return "None" if number is None else repr("*" * (len(number) - 2) + number[-2:])
-
-
-def _of_type(field: "attrs.Attribute[Any]") -> Validator:
+def _checked(field: "attrs.Attribute[Any]") -> "attrs.Attribute[Any]":
     allowed, items = _classes(field.type)
     wanted = " or ".join(_WORDS.get(cls, cls.__name__) for cls in allowed)
     then = field.validator
@@ -96,7 +86,7 @@ def _of_type(field: "attrs.Attribute[Any]") -> Validator:
         if then is not None:
             then(instance, attribute, value)
 
-    return validate
+    return field.evolve(validator=validate)
 
 
 def _fits(value: object, allowed: tuple[type, ...]) -> bool:
@@ -112,9 +102,7 @@ def _classes(annotation: Any) -> tuple[tuple[type, ...], tuple[type, ...]]:
 
 
 def _class(annotation: Any) -> type:
-    # A type variable stands for what bounds it, a Literal for its values' class.
+    # A type variable stands for what bounds it; the only literals here are texts.
     if isinstance(annotation, TypeVar):
         return cast("type", annotation.__bound__)
-    if get_origin(annotation) is Literal:
-        return str
-    return cast("type", get_origin(annotation) or annotation)
+    return str if get_origin(annotation) is Literal else get_origin(annotation) or annotation

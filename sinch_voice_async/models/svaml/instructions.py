@@ -5,7 +5,8 @@ from typing import Final, Literal, TypeAlias
 
 from attrs import field, frozen
 
-from sinch_voice_async.models.svaml.fields import length, limit, listed, typed
+from sinch_voice_async.models.shown import length
+from sinch_voice_async.models.svaml.fields import limit, listed, typed
 from sinch_voice_async.models.svaml.kinds import Action, Instruction
 from sinch_voice_async.models.svaml.recording import RecordingOptions
 from sinch_voice_async.models.svaml.rules import at_most_bytes, at_most_characters, tones
@@ -34,6 +35,10 @@ def too_many_cookies(instructions: Iterable[Instruction]) -> str | None:
     return fault and f"set cookies that {fault}"
 
 
+def _prompts(ids: Iterable[str]) -> tuple[str, ...]:
+    return listed(ids)
+
+
 @frozen(field_transformer=typed)
 class PlayFiles(Instruction):
     """Play prompts to the caller, one after the other.
@@ -42,7 +47,7 @@ class PlayFiles(Instruction):
     language or voice of those that are spoken.
     """
 
-    ids: tuple[str, ...] = field(converter=listed, repr=lambda ids: f"<{len(ids)} prompts>")
+    ids: tuple[str, ...] = field(converter=_prompts, repr=lambda ids: f"<{len(ids)} prompts>")
     locale: str | None = field(default=None, kw_only=True)
 
 

@@ -10,7 +10,8 @@ from typing import Final
 from attrs import field, frozen
 
 from sinch_voice_async.errors import InvalidRequestError
-from sinch_voice_async.models.svaml.fields import length, limit, listed, typed
+from sinch_voice_async.models.shown import length
+from sinch_voice_async.models.svaml.fields import limit, listed, typed
 from sinch_voice_async.models.svaml.kinds import Open
 from sinch_voice_async.models.svaml.prompts import unplayable
 from sinch_voice_async.models.svaml.rules import menu_key
@@ -56,6 +57,11 @@ class MenuOption(Open):
     action: str = field(validator=limit(_no_target))
 
 
+def _options(options: Iterable[MenuOption] | None) -> tuple[MenuOption, ...] | None:
+    # None is left out, an empty list is sent.
+    return None if options is None else listed(options)
+
+
 @frozen(field_transformer=typed)
 class Menu(Open):
     """One menu: what is played, and what may be pressed.
@@ -72,11 +78,11 @@ class Menu(Open):
     max_digits: int | None = field(default=None, kw_only=True)
     timeout_mills: int | None = field(default=None, kw_only=True)
     max_timeout_mills: int | None = field(default=None, kw_only=True)
-    options: tuple[MenuOption, ...] = field(default=(), kw_only=True, converter=listed)
+    options: tuple[MenuOption, ...] | None = field(default=None, kw_only=True, converter=_options)
 
     def targets(self) -> Iterator[str]:
         """The ids of the menus that the options lead to."""
-        for option in self.options:
+        for option in self.options or ():
             target = _TARGET.fullmatch(option.action)
             if target and target[1] == "menu":
                 yield target[2]

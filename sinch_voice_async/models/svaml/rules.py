@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from sinch_voice_async.models.destinations import PHONE_NUMBER
+
 __all__ = ["at_most_bytes", "at_most_characters", "menu_key", "phone_number", "seconds", "size", "tones"]
 
 _TONES: Final = re.compile(r"[0-9#w]+")
 _MENU_KEY: Final = re.compile(r"[0-9*#]+")
-_NUMBER: Final = re.compile(r"\+?[0-9]{5,15}")
 
 
 def tones(value: str) -> str | None:
@@ -26,7 +27,7 @@ def menu_key(value: str) -> str | None:
 
 def phone_number(value: str) -> str | None:
     """E.164, with or without the plus, as the platform's own samples have it."""
-    return None if _NUMBER.fullmatch(value) else "must be an E.164 number: an optional + and 5 to 15 digits"
+    return None if PHONE_NUMBER.fullmatch(value) else "must be an E.164 number: an optional + and 5 to 15 digits"
 
 
 def seconds(most: int) -> Callable[[int], str | None]:

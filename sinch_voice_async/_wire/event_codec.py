@@ -1,0 +1,45 @@
+"""The JSON of a callback -> the event it is. The ``event`` field says which, in any casing; see the engine for the rest."""
+
+from typing import cast
+
+from sinch_voice_async._wire.engine import decode, register_model, register_tagged
+from sinch_voice_async.models.destinations import Destination
+from sinch_voice_async.models.events import (
+    AmdResult,
+    AnsweredCall,
+    Cookie,
+    DisconnectedCall,
+    Event,
+    IncomingCall,
+    MenuResult,
+    Notification,
+    PromptInput,
+)
+from sinch_voice_async.models.money import Price
+from sinch_voice_async.models.svaml.actions import CallHeader
+
+for _model in (
+    *(AnsweredCall, DisconnectedCall, IncomingCall, PromptInput),
+    *(AmdResult, CallHeader, Cookie, Destination, MenuResult, Price),
+):
+    register_model(_model)
+register_model(Notification, irregular={"error_message": ("errorMsg", "errorMessage")})
+register_tagged(
+    Event,
+    tag="event",
+    table={
+        "ice": IncomingCall,
+        "ace": AnsweredCall,
+        "dice": DisconnectedCall,
+        "pie": PromptInput,
+        "notify": Notification,
+    },
+)
+
+
+def decode_event(body: bytes) -> Event:
+    """Return the event that a callback's body is; raise ``DecodeError``, with the path, where it is none.
+
+    An event of a kind that is not documented is none: nobody could say what may answer it.
+    """
+    return decode(body, cast("type[Event]", Event))

@@ -1,0 +1,103 @@
+"""SVAML documents <-> JSON.
+
+Rules:
+
+- Names of instructions and actions are read in any casing (``connectPSTN``, ``runmenu``), and written as the table here spells them.
+- A document is read as somebody wrote it: what passes a limit, or a menu that leads nowhere, is read, written back, and
+  refused by ``Svaml.check``. What is no SVAML at all is a ``DecodeError``.
+- ``"instructions": []`` is written where an empty list was given or read, and nothing where none was.
+- Recording is an action in the Calling API's Manage Call: there its options are ``recordingOptions``.
+"""
+
+from typing import Any, Final
+
+from sinch_voice_async._wire.engine import decode, encode, register_model, register_tagged
+from sinch_voice_async._wire.hooks import Writer
+from sinch_voice_async._wire.names import Spellings
+from sinch_voice_async.errors import DecodeError, InvalidRequestError
+from sinch_voice_async.models.conferences import ConferenceDtmfOptions
+from sinch_voice_async.models.destinations import Destination
+from sinch_voice_async.models.svaml import actions, instructions
+from sinch_voice_async.models.svaml.document import Svaml, Unsaid
+from sinch_voice_async.models.svaml.fields import as_written
+from sinch_voice_async.models.svaml.kinds import Action, Instruction, UnknownAction, UnknownInstruction
+from sinch_voice_async.models.svaml.menus import Menu, MenuOption
+from sinch_voice_async.models.svaml.recording import RecordingOptions, TranscriptionOptions
+
+INSTRUCTIONS: Final[dict[str, type]] = {
+    "playFiles": instructions.PlayFiles,
+    "say": instructions.Say,
+    "sendDtmf": instructions.SendDtmf,
+    "setCookie": instructions.SetCookie,
+    "answer": instructions.Answer,
+    "startRecording": instructions.StartRecording,
+    "stopRecording": instructions.StopRecording,
+    "ReportCallStatus": instructions.ReportCallStatus,
+}
+
+ACTIONS: Final[dict[str, type]] = {
+    "hangup": actions.Hangup,
+    "continue": actions.Continue,
+    "connectPstn": actions.ConnectPstn,
+    "connectMxp": actions.ConnectMxp,
+    "connectConf": actions.ConnectConference,
+    "connectSip": actions.ConnectSip,
+    "connectStream": actions.ConnectStream,
+    "runMenu": actions.RunMenu,
+    "park": actions.Park,
+    "startRecording": instructions.StartRecording,
+    "stopRecording": instructions.StopRecording,
+}
+
+_IRREGULAR: Final[dict[type, Spellings]] = {
+    instructions.StartRecording: {"options": ("options", "recordingOptions")},
+    RecordingOptions: {"destination_url": ("destinationUrl", "destination")},
+}
+
+
+def loads(document: bytes | str) -> Svaml[Any, Any]:
+    """Read a SVAML document; raises ``DecodeError``, whose ``path`` says where it is none.
+
+    Limits are not checked, since other people's documents are read as they are: ``Svaml.check`` does that.
+    """
+    body = document.encode("utf-8", "surrogatepass") if isinstance(document, str) else document
+    try:
+        with as_written():
+            return decode(body, Svaml)
+    except DecodeError as error:
+        error.outcome = "unsent"  # Nobody was asked for anything.
+        raise
+
+
+def dumps(document: Svaml[Any, Any]) -> str:
+    """Write a SVAML document as compact JSON; raises ``InvalidRequestError`` for what JSON cannot hold."""
+    if not isinstance(document, Svaml):
+        raise InvalidRequestError(f"document must be a Svaml, not {type(document).__name__}", field="document")
+    return encode(document).decode()
+
+
+def _write_svaml(write: Writer) -> Writer:
+    def write_document(document: Svaml[Any, Any]) -> dict[str, Any]:
+        written: dict[str, Any] = write(document)
+        if isinstance(document.instructions, Unsaid):
+            del written["instructions"]
+        if isinstance(document.action, instructions.StartRecording) and "options" in written["action"]:
+            written["action"]["recordingOptions"] = written["action"].pop("options")
+        return written
+
+    return write_document
+
+
+register_model(Svaml, rewrite=_write_svaml)
+for _model in (
+    UnknownAction,
+    UnknownInstruction,
+    *INSTRUCTIONS.values(),
+    *ACTIONS.values(),
+    *(actions.Amd, actions.CallHeader, actions.StreamingOptions),
+    *(Menu, MenuOption, RecordingOptions, TranscriptionOptions),
+    *(ConferenceDtmfOptions, Destination),
+):
+    register_model(_model, irregular=_IRREGULAR.get(_model))
+register_tagged(Instruction, tag="name", table=INSTRUCTIONS, unknown=UnknownInstruction)
+register_tagged(Action, tag="name", table=ACTIONS, unknown=UnknownAction)
