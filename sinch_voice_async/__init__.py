@@ -1,0 +1,107 @@
+"""The asyncio- and trio-native Python client for the Sinch Voice (Calling) API.
+
+::
+
+    from sinch_voice_async import VoiceClient
+
+    async with VoiceClient() as client:
+        receipt = await client.callouts.tts("+46700000001", "Hello!", cli="+46700000000")
+        call = await client.calls.get(receipt.call_id)
+"""
+
+from sinch_voice_async import svaml
+from sinch_voice_async._transport.auth import ApplicationSignature
+from sinch_voice_async._transport.pool import ConnectionPool
+from sinch_voice_async._transport.responses import Response
+from sinch_voice_async._transport.retry import RetryPolicy
+from sinch_voice_async._version import __version__
+from sinch_voice_async._wire.signing import explain_signature, string_to_sign
+from sinch_voice_async.client import VoiceClient
+from sinch_voice_async.credentials import Credentials
+from sinch_voice_async.errors import (
+    APIError,
+    AuthenticationError,
+    BadRequestError,
+    ConfigurationError,
+    ConflictError,
+    ConnectError,
+    DecodeError,
+    DownloadError,
+    ForbiddenError,
+    InvalidEventError,
+    InvalidRequestError,
+    InvalidSignatureError,
+    NotFoundError,
+    PaymentRequiredError,
+    RateLimitedError,
+    RequestTimeoutError,
+    ServerError,
+    SinchVoiceError,
+    StaleTimestampError,
+    TransportError,
+    UnprocessableError,
+    WebhookError,
+)
+from sinch_voice_async.instrumentation import Attempt, AttemptResult, Observer
+from sinch_voice_async.models.callbacks import CallbackUrls
+from sinch_voice_async.models.callouts import CalloutReceipt, ConferenceCallout, CustomCallout, TtsCallout
+from sinch_voice_async.models.calls import Call
+from sinch_voice_async.models.conferences import Conference, ConferenceDtmfOptions, Participant
+from sinch_voice_async.models.destinations import Destination
+from sinch_voice_async.models.money import Price
+from sinch_voice_async.models.numbers import ApplicationNumber, NumberInformation
+from sinch_voice_async.models.recordings import Recording
+from sinch_voice_async.regions import Region
+
+__all__ = [
+    "APIError",
+    "ApplicationNumber",
+    "ApplicationSignature",
+    "Attempt",
+    "AttemptResult",
+    "AuthenticationError",
+    "BadRequestError",
+    "Call",
+    "CallbackUrls",
+    "CalloutReceipt",
+    "Conference",
+    "ConferenceCallout",
+    "ConferenceDtmfOptions",
+    "ConfigurationError",
+    "ConflictError",
+    "ConnectError",
+    "ConnectionPool",
+    "Credentials",
+    "CustomCallout",
+    "DecodeError",
+    "Destination",
+    "DownloadError",
+    "ForbiddenError",
+    "InvalidEventError",
+    "InvalidRequestError",
+    "InvalidSignatureError",
+    "NotFoundError",
+    "NumberInformation",
+    "Observer",
+    "Participant",
+    "PaymentRequiredError",
+    "Price",
+    "RateLimitedError",
+    "Recording",
+    "Region",
+    "RequestTimeoutError",
+    "Response",
+    "RetryPolicy",
+    "ServerError",
+    "SinchVoiceError",
+    "StaleTimestampError",
+    "TransportError",
+    "TtsCallout",
+    "UnprocessableError",
+    "VoiceClient",
+    "WebhookError",
+    "__version__",
+    "explain_signature",
+    "string_to_sign",
+    "svaml",
+]

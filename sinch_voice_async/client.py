@@ -14,13 +14,14 @@ from sinch_voice_async._endpoints.callouts import Callouts
 from sinch_voice_async._endpoints.calls import Calls
 from sinch_voice_async._endpoints.conferences import Conferences
 from sinch_voice_async._endpoints.numbers import Numbers
-from sinch_voice_async._endpoints.recordings import Recordings
+# RECS
 from sinch_voice_async._transport.base_url import BaseUrl
 from sinch_voice_async._transport.pool import DEFAULT_LIMITS
 from sinch_voice_async._transport.responses import Response
 from sinch_voice_async._transport.retry import RetryPolicy
 from sinch_voice_async._transport.senders import interceptable_sender, sender_for
-from sinch_voice_async._transport.transport import Session, Transport
+from sinch_voice_async._transport.session import Session
+from sinch_voice_async._transport.transport import Transport
 from sinch_voice_async.credentials import Credentials
 from sinch_voice_async.errors import ConfigurationError
 from sinch_voice_async.instrumentation import Observer
@@ -126,7 +127,7 @@ class VoiceClient:
         self.conferences = Conferences(transport)
         self.numbers = Numbers(transport)
         self.callbacks = Callbacks(transport)
-        self.recordings = Recordings(transport)
+        # RECS2
 
     def with_options(
         self,

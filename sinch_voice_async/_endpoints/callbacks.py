@@ -3,9 +3,10 @@
 import attrs
 
 from sinch_voice_async._endpoints.paths import id_segment
-from sinch_voice_async._transport.transport import Request, Transport
+from sinch_voice_async._transport.session import Request
+from sinch_voice_async._transport.transport import Transport
 from sinch_voice_async._wire.codec import decode, encode
-from sinch_voice_async.models.callbacks import CallbackUrls
+from sinch_voice_async.models.callbacks import CallbackConfiguration, CallbackUrls
 
 __all__ = ["Callbacks"]
 
@@ -34,7 +35,7 @@ class Callbacks:
             method="GET", path=self._path(application_key), route=_ROUTE, repeatable=True, configuration=True
         )
         response = await self._transport.send(request)
-        return decode(response.body, CallbackUrls, status=response.status, attempts=response.attempts)
+        return decode(response.body, CallbackConfiguration, status=response.status, attempts=response.attempts).url
 
     async def update(
         self, primary: str | None, fallback: str | None = None, *, application_key: str | None = None
@@ -46,7 +47,7 @@ class Callbacks:
 
         Source: Calling API, Update Callbacks.
         """
-        body = encode(CallbackUrls(primary=primary, fallback=fallback))
+        body = encode(CallbackConfiguration(url=CallbackUrls(primary=primary, fallback=fallback)))
         path = self._path(application_key)
         await self._transport.send(
             Request(method="POST", path=path, route=_ROUTE, repeatable=True, body=body, configuration=True)

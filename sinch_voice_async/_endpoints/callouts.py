@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 import attrs
 
-from sinch_voice_async._transport.transport import Request, Transport
+from sinch_voice_async._endpoints.callback_headers import checked_headers
+from sinch_voice_async._transport.session import Request
+from sinch_voice_async._transport.transport import Transport
 from sinch_voice_async._wire.codec import decode, encode
 from sinch_voice_async.models import limits
 from sinch_voice_async.models.callouts import (
@@ -12,12 +14,11 @@ from sinch_voice_async.models.callouts import (
     ConferenceCallout,
     CustomCallout,
     Domain,
-    MusicOnHold,
     TtsCallout,
 )
-from sinch_voice_async.models.conferences import ConferenceDtmfOptions
+from sinch_voice_async.models.conferences import ConferenceDtmfOptions, MusicOnHold
 from sinch_voice_async.models.destinations import Destination
-from sinch_voice_async.models.svaml.document import Svaml
+from sinch_voice_async.models.svaml.document import AceSvaml, DiceSvaml, IceSvaml, PieSvaml
 
 __all__ = ["Callouts"]
 
@@ -133,10 +134,10 @@ class Callouts:
         dtmf: str | None = None,
         max_duration: int | None = None,
         custom: str | None = None,
-        ice: str | Svaml | None = None,
-        ace: str | Svaml | None = None,
-        pie: str | Svaml | None = None,
-        dice: str | Svaml | None = None,
+        ice: str | IceSvaml | None = None,
+        ace: str | AceSvaml | None = None,
+        pie: str | PieSvaml | None = None,
+        dice: str | DiceSvaml | None = None,
         callback_headers: Mapping[str, str] | None = None,
     ) -> CalloutReceipt:
         """Ring a destination and decide at each event of the call how it goes on.
@@ -181,7 +182,7 @@ class Callouts:
 
         Source: Calling API, Conference and Text-To-Speech Callouts; HTTP headers in callout requests.
         """
-        if self._max_text_length is not None and isinstance(callout, TtsCallout):
+        if isinstance(callout, TtsCallout) and self._is_long(callout):
             limits.check_text_length(callout.text, callout.prompts, self._max_text_length)
         request = Request(
             method="POST",
@@ -189,7 +190,11 @@ class Callouts:
             route=_PATH,
             repeatable=False,
             body=encode(callout),
-            headers=limits.callback_headers(callback_headers) if callback_headers else (),
+            headers=checked_headers(callback_headers) if callback_headers else (),
         )
         response = await self._transport.send(request)
         return decode(response.body, CalloutReceipt, status=response.status, attempts=response.attempts)
+
+    def _is_long(self, callout: TtsCallout) -> bool:
+        limit = self._max_text_length
+        return limit is not None and len(callout.text or "") + len(callout.prompts or "") > limit

@@ -3,10 +3,10 @@
 import attrs
 
 from sinch_voice_async._endpoints.paths import id_segment, segment
-from sinch_voice_async._transport.transport import Request, Transport
+from sinch_voice_async._transport.session import Request
+from sinch_voice_async._transport.transport import Transport
 from sinch_voice_async._wire.codec import decode, encode
-from sinch_voice_async.models.callouts import MusicOnHold
-from sinch_voice_async.models.conferences import Conference, ConferenceCommand
+from sinch_voice_async.models.conferences import Conference, ConferenceCommand, MusicOnHold
 
 __all__ = ["Conferences"]
 

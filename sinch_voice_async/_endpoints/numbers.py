@@ -5,14 +5,16 @@ from collections.abc import Iterable
 import attrs
 
 from sinch_voice_async._endpoints.paths import segment
-from sinch_voice_async._transport.transport import Request, Transport
+from sinch_voice_async._transport.session import Request
+from sinch_voice_async._transport.transport import Transport
 from sinch_voice_async._wire.codec import decode, encode
 from sinch_voice_async.models.numbers import (
     ApplicationNumber,
+    ApplicationNumbers,
     AssignNumbers,
     Capability,
     NumberInformation,
-    NumberList,
+    NumberQuery,
     UnassignNumber,
 )
 
@@ -34,7 +36,7 @@ class Numbers:
         """
         request = Request(method="GET", path=_PATH, route=_PATH, repeatable=True, configuration=True)
         response = await self._transport.send(request)
-        found = decode(response.body, NumberList, status=response.status, attempts=response.attempts)
+        found = decode(response.body, ApplicationNumbers, status=response.status, attempts=response.attempts)
         return [*found.numbers]
 
     async def assign(
@@ -85,7 +87,7 @@ class Numbers:
             configuration=True,
         )
         response = await self._transport.send(request)
-        return decode(response.body, NumberInformation, status=response.status, attempts=response.attempts)
+        return decode(response.body, NumberQuery, status=response.status, attempts=response.attempts).number
 
     async def _change(self, method: str, change: AssignNumbers | UnassignNumber) -> None:
         body = encode(change)

@@ -5,7 +5,7 @@ from collections.abc import Generator
 
 import httpx
 
-from sinch_voice_async._wire.signing import authorization, timestamp_at
+from sinch_voice_async._wire.signing import signed_headers
 from sinch_voice_async.credentials import Credentials
 
 __all__ = ["ApplicationSignature"]
@@ -28,14 +28,14 @@ class ApplicationSignature(httpx.Auth):
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Sign one request."""
-        timestamp = timestamp_at(time.time())
-        request.headers["x-timestamp"] = timestamp
-        request.headers["authorization"] = authorization(
+        headers = signed_headers(
             self._credentials,
             request.method,
             request.url.raw_path.decode("ascii"),
             request.content,
             request.headers.get("content-type", ""),
-            timestamp,
+            time.time(),
         )
+        for name, value in headers:
+            request.headers[name.decode("ascii")] = value.decode("ascii")
         yield request

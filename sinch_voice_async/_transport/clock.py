@@ -23,7 +23,7 @@ def complains_about_clock(status: int, code: int | None) -> bool:
 
 
 def clock_offset(headers: Mapping[str, str], sent: float, received: float, current: float) -> float | None:
-    """Return the seconds to add to the local clock, None where the answer does not show that the present ones are wrong.
+    """Return the seconds to add to the local clock, None where the answer does not show that those of now are wrong.
 
     ``sent`` and ``received`` are the local Unix times around the attempt, ``current`` what is added already. ``Date``
     has whole seconds: half of one is added to meet its middle.

@@ -109,7 +109,7 @@ class HttpxSender:
         body: bytes,
         *,
         timeout: httpx.Timeout,
-        max_idle: float | None = None,  # noqa: ARG002 - httpx has no say over how long its connections were idle
+        max_idle: float | None = None,
     ) -> ByteStream:
         """Send one request and return as soon as the head of its answer is here."""
         witness = _Witness()
@@ -195,7 +195,9 @@ def sender_for(
     http_client: httpx.AsyncClient | None,
 ) -> Sender:
     """Choose how a client reaches the platform: what was handed in, else a proxy, else our own pool."""
-    given = [name for name, value in (("http_client", http_client), ("transport", transport), ("proxy", proxy)) if value]
+    given = [
+        name for name, value in (("http_client", http_client), ("transport", transport), ("proxy", proxy)) if value
+    ]
     if len(given) > 1:
         raise ConfigurationError(f"{' and '.join(given)} exclude each other: pass one")
     if http_client is not None:

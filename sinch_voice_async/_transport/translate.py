@@ -37,11 +37,19 @@ _PHASES: dict[type[Exception], TimeoutPhase] = {
     httpx.WriteTimeout: "write",
     httpx.ReadTimeout: "read",
 }
+_TOO_LONG: dict[TimeoutPhase, str] = {
+    "connect": "{} took too long to connect to",
+    "pool": "no connection to {} became free in time",
+    "write": "the request could not be written to {} in time",
+    "read": "{} took too long to answer",
+}
 _PERMANENT = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL, ssl.SSLCertVerificationError)
 
 
-def translate(error: Exception) -> SinchVoiceError:
+def translate(error: Exception, where: object = "the platform") -> SinchVoiceError:
     """Return our error for what a transport raised; its ``__cause__`` is for the caller to set.
+
+    ``where`` is the server, as the message names it.
 
     An answer whose head had arrived stands: a refusal is the refusal although its body is cut, and a success whose
     body is cut was acted on.
@@ -51,16 +59,16 @@ def translate(error: Exception) -> SinchVoiceError:
     if status is not None and not 200 <= status < 300:
         return api_error(status, Headers(), b"")
     if status is not None and not timeout:
-        return DecodeError(f"{status}: the answer ended early or is malformed ({_name(error)})", status=status)
+        return DecodeError(f"{status}: the answer ended early or is malformed ({error or _name(error)})", status=status)
     # No connection from the pool means no request on the wire, whoever's pool it is.
     sent = not isinstance(error, httpx.PoolTimeout) and evidence.request_sent(error) is not False
     outcome: Outcome = "accepted" if status is not None else "unknown" if sent else "unsent"
     if timeout:
         phase = next((phase for cls, phase in _PHASES.items() if isinstance(error, cls)), "read")
-        return RequestTimeoutError(f"{phase} timed out", phase=phase, request_sent=sent, outcome=outcome)
+        return RequestTimeoutError(_TOO_LONG[phase].format(where), phase=phase, request_sent=sent, outcome=outcome)
     if sent:
-        return TransportError(f"no answer: {_name(error)}", request_sent=True, outcome="unknown")
-    return ConnectError(f"nothing was sent: {_reason(error)}")
+        return TransportError(f"no answer from {where}: {_reason(error)}", request_sent=True, outcome="unknown")
+    return ConnectError(f"cannot connect to {where}: {_reason(error)}")
 
 
 def failure_of(error: SinchVoiceError, *, clock_corrected: bool) -> Failure:
@@ -103,5 +111,5 @@ def _name(error: Exception) -> str:
 def _reason(error: Exception) -> str:
     for link in _chain(error):
         if isinstance(link, ssl.SSLCertVerificationError):
-            return f"the certificate was refused ({link.verify_message})"
-    return f"{_name(error)}: {str(error) or 'no more is known'}"
+            return f"its certificate was refused ({link.verify_message})"
+    return str(error) or _name(error)

@@ -5,13 +5,10 @@ What is signed is what goes on the wire, and every attempt is signed anew. What 
 """
 
 import logging
-import random
 import sys
-import time
 from collections.abc import Awaitable, Callable
-from typing import Literal, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
-import anyio
 import attrs
 import httpx
 
@@ -22,16 +19,16 @@ from sinch_voice_async._transport.pool import RawResponse
 from sinch_voice_async._transport.responses import Response, StreamedResponse
 from sinch_voice_async._transport.retry import RetryPolicy, RetryQuota
 from sinch_voice_async._transport.senders import ByteStream, Sender
+from sinch_voice_async._transport.session import Request, Session
 from sinch_voice_async._transport.translate import HTTP_ERRORS, failure_of, translate
 from sinch_voice_async._version import __version__
 from sinch_voice_async._wire.failures import api_error
 from sinch_voice_async._wire.headers import Headers
-from sinch_voice_async._wire.signing import authorization, basic_authorization, timestamp_at
-from sinch_voice_async.credentials import Credentials
+from sinch_voice_async._wire.signing import basic_authorization, signed_headers
 from sinch_voice_async.errors import APIError, DecodeError, InvalidRequestError, SinchVoiceError
 from sinch_voice_async.instrumentation import Observer
 
-__all__ = ["Request", "Session", "Transport"]
+__all__ = ["Transport"]
 
 Answer = TypeVar("Answer", RawResponse, ByteStream)
 Pairs: TypeAlias = list[tuple[bytes, bytes]]
@@ -47,37 +44,6 @@ _GENUINE = (
     ("httpx", "AsyncHTTPTransport", "httpx._transports.default"),
     ("httpcore", "AsyncConnectionPool", "httpcore._async.connection_pool"),
 )
-
-
-@attrs.frozen(kw_only=True)
-class Request:
-    """What an endpoint asks for; ``path`` is percent-encoded, ``route`` its template for logs and traces."""
-
-    method: str
-    path: str
-    route: str
-    repeatable: bool
-    body: bytes = b""
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    configuration: bool = False
-    base: BaseUrl | None = None
-
-
-@attrs.define(kw_only=True, eq=False)
-class Session:
-    """What all views of one client share: the connections, the quota, the clock, and whether it is closed."""
-
-    credentials: Credentials
-    auth: Literal["signed", "basic"]
-    sender: Sender
-    interceptable: Sender
-    quota: RetryQuota = attrs.Factory(RetryQuota)
-    clock_offset: float = 0.0
-    closed: bool = False
-    now: Callable[[], float] = time.time
-    monotonic: Callable[[], float] = time.monotonic
-    share: Callable[[], float] = random.random
-    sleep: Callable[[float], Awaitable[None]] = anyio.sleep
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -148,7 +114,7 @@ class Transport:
         session = self.session
         base = request.base or (self.configuration if request.configuration else self.calling)
         sent = session.now()
-        pairs = self._pairs(request, base, timestamp_at(sent + session.clock_offset))
+        pairs = self._pairs(request, base, sent + session.clock_offset)
         if watch is not None:
             pairs += watch.start()
         try:
@@ -160,7 +126,7 @@ class Transport:
             headers = Headers(answer.headers)
             error: SinchVoiceError = api_error(answer.status, headers, await _body(answer))
         except HTTP_ERRORS as cause:
-            error = translate(cause)
+            error = translate(cause, base)
             error.__cause__ = cause
         except BaseException:
             if watch is not None:
@@ -171,9 +137,7 @@ class Transport:
             session.clock_offset = session.clock_offset if offset is None else offset
         return error
 
-    async def _exchange(
-        self, request: Request, base: BaseUrl, pairs: Pairs, timeout: httpx.Timeout
-    ) -> RawResponse:
+    async def _exchange(self, request: Request, base: BaseUrl, pairs: Pairs, timeout: httpx.Timeout) -> RawResponse:
         return await self._sender().exchange(
             base.origin,
             request.method.encode("ascii"),
@@ -199,22 +163,16 @@ class Transport:
                 return self.session.interceptable
         return self.session.sender
 
-    def _pairs(self, request: Request, base: BaseUrl, timestamp: str) -> Pairs:
-        session = self.session
-        content_type = "application/json" if request.body else ""
+    def _pairs(self, request: Request, base: BaseUrl, now: float) -> Pairs:
+        session, body = self.session, request.body
         pairs = [(b"host", base.host_header), *_FIXED, *request.headers]
-        if request.body:
+        if body:
             pairs.append((b"content-type", b"application/json"))
-        if request.body or request.method in ("POST", "PATCH", "PUT"):
-            pairs.append((b"content-length", b"%d" % len(request.body)))
         if session.auth == "basic":
             pairs.append((b"authorization", basic_authorization(session.credentials).encode("ascii")))
-            return pairs
-        value = authorization(
-            session.credentials, request.method, base.prefix + request.path, request.body, content_type, timestamp
-        )
-        pairs.append((b"authorization", value.encode("ascii")))
-        pairs.append((b"x-timestamp", timestamp.encode("ascii")))
+        else:
+            path, content_type = base.prefix + request.path, "application/json" if body else ""
+            pairs += signed_headers(session.credentials, request.method, path, body, content_type, now)
         return pairs
 
     def _watch(self, request: Request, number: int) -> Watch | None:

@@ -27,6 +27,7 @@ __all__ = [
     "explain_signature",
     "sign",
     "signature_matches",
+    "signed_headers",
     "string_to_sign",
     "timestamp_at",
 ]
@@ -65,6 +66,18 @@ def authorization(
     """
     signature = sign(credentials, string_to_sign(method, path, body, content_type, timestamp))
     return f"application {credentials.application_key}:{signature}"
+
+
+def signed_headers(
+    credentials: Credentials, method: str, path: str, body: bytes, content_type: str, seconds: float
+) -> list[tuple[bytes, bytes]]:
+    """Return the two headers that make a request of the Unix time ``seconds`` an application-signed one.
+
+    Source: Authentication, Application signed request.
+    """
+    timestamp = timestamp_at(seconds)
+    value = authorization(credentials, method, path, body, content_type, timestamp)
+    return [(b"authorization", value.encode("ascii")), (b"x-timestamp", timestamp.encode("ascii"))]
 
 
 def basic_authorization(credentials: Credentials) -> str:

@@ -1,0 +1,116 @@
+"""Place the documentation's own sample callouts on the embedded sandbox, on asyncio and again on trio, and show them.
+
+Nothing leaves this machine: the sandbox is a real HTTP server on a loopback port, which checks every signature as the
+platform does. Run it with ``python -m nox -s quickstart``.
+"""
+
+import anyio
+from rich.console import Console
+from rich.table import Table
+
+from sinch_voice_async import (
+    Call,
+    ConferenceCallout,
+    CustomCallout,
+    SinchVoiceError,
+    TtsCallout,
+    VoiceClient,
+    svaml,
+)
+from sinch_voice_async.sandbox import Sandbox
+
+CLI = "46000000000"
+CALLEE = "46000000001"
+
+CALLOUTS = {
+    "text to speech": TtsCallout(
+        cli=CLI,
+        destination=CALLEE,
+        domain="pstn",
+        custom="customData",
+        locale="en-US",
+        text="Hello, this is a synthesized message.",
+    ),
+    "prompts": TtsCallout(
+        cli=CLI,
+        destination=CALLEE,
+        domain="pstn",
+        custom="customData",
+        locale="en-US",
+        prompts="#tts[Hello, we will now play a pre-recorded file.];myprerecordedfile;"
+        "#tts[We hope you liked listening to the file.]",
+        enable_dice=True,
+    ),
+    "conference": ConferenceCallout(
+        cli=CLI,
+        destination=CALLEE,
+        domain="pstn",
+        custom="customData",
+        locale="en-US",
+        greeting="Welcome to my conference",
+        conference_id="my_conference_room_id",
+        enable_ace=False,
+        enable_dice=False,
+    ),
+    "custom, with SVAML": CustomCallout(
+        ice=svaml.Svaml(action=svaml.ConnectPstn("+12233445566", cli="+12234325234")),
+        ace=svaml.Svaml(instructions=[svaml.Say("Hello, this is a call from Sinch!")], action=svaml.Hangup()),
+    ),
+}
+
+console = Console()
+
+
+async def place_and_follow(sandbox: Sandbox, backend: str) -> None:
+    """Place every callout at once, follow each call to its end, and print the table."""
+    calls: dict[str, Call] = {}
+    async with VoiceClient(**sandbox.client_options()) as client:
+
+        async def follow(name: str, callout: TtsCallout | ConferenceCallout | CustomCallout) -> None:
+            receipt = await client.callouts.place(callout)
+            calls[name] = await client.calls.wait_until_final(receipt.call_id, poll_interval=0.1, timeout=20)
+
+        async with anyio.create_task_group() as tasks:
+            for name, callout in CALLOUTS.items():
+                tasks.start_soon(follow, name, callout)
+
+    table = Table(title=f"Four callouts on {backend}", title_justify="left", title_style="bold")
+    for heading in ("callout", "call id", "status", "result", "reason"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("seconds", justify="right")
+    table.add_column("price", justify="right")
+    for name in CALLOUTS:
+        call = calls[name]
+        price = f"{call.debit.amount} {call.debit.currency_id}" if call.debit else ""
+        row = (name, call.call_id[:13] + "…", call.status, f"[green]{call.result}[/green]", call.reason, str(call.duration), price)
+        table.add_row(*row)
+    console.print(table)
+
+
+async def show_what_fails(sandbox: Sandbox) -> None:
+    """Show what a wrong secret and a refused connection look like to the program that meets them."""
+    wrong_secret = sandbox.client_options() | {"application_secret": "d3Jvbmcgc2VjcmV0"}
+    nobody_there = sandbox.client_options() | {"base_url": "http://127.0.0.1:9"}
+    for title, options in (("A wrong secret", wrong_secret), ("Nobody at the other end", nobody_there)):
+        async with VoiceClient(**options) as client:
+            try:
+                await client.callouts.place(CALLOUTS["text to speech"])
+            except SinchVoiceError as error:
+                console.print(f"\n[bold]{title}[/bold]  ->  [red]{type(error).__name__}[/red]")
+                console.print(f"  outcome {error.outcome!r} after {error.attempts} attempt(s)", highlight=False)
+                console.print(f"  {error}", highlight=False, markup=False)
+
+
+async def main(backend: str) -> None:
+    """Serve a sandbox in which time runs ten times faster, and use it."""
+    async with Sandbox(speed=10).serve() as sandbox:
+        console.print(f"\nThe sandbox listens on {sandbox.url}", highlight=False)
+        await place_and_follow(sandbox, backend)
+        if backend == "trio":
+            await show_what_fails(sandbox)
+
+
+if __name__ == "__main__":
+    for each in ("asyncio", "trio"):
+        anyio.run(main, each, backend=each)
+    console.print("\nNext: README.md shows a webhook, a batch and a download.", highlight=False)
