@@ -7,25 +7,24 @@ Rules:
 - None is left out; False, 0 and the empty string are sent. A null that comes is as good as absent.
 - Unknown fields go to the model's ``extra`` and are written back after the known ones, which they cannot replace.
 - Numbers are exact both ways: one with a fraction is a Decimal until a model says otherwise.
-- A union of models is told apart by one field, the tag (``name``, ``event``), in any casing; see :func:`register_tagged`.
+- A union of models is told apart by one field, the tag (``name``, ``event``), in any casing; see
+  :func:`register_tagged`.
 - A model where a string may stand too (``ice: str | Svaml``) is written as a string of JSON, and read as that string.
 
-Reading is one straight pass that trusts the document; where it fails, :mod:`~sinch_voice_async._wire.locate` reads again
-to find the path. Whatever bytes come, the result is the model or :class:`~sinch_voice_async.errors.DecodeError`.
+Reading is one straight pass that trusts the document; where it fails, :mod:`~sinch_voice_async._wire.locate` reads
+again to find the path. Whatever bytes come, the result is the model or
+:class:`~sinch_voice_async.errors.DecodeError`.
 """
 
 import functools
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from decimal import Decimal
-from typing import Any, TypeAlias, TypeVar, get_origin
+from typing import Any, TypeVar
 
 import attrs
-from cattrs import Converter
-from cattrs.fns import identity
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from sinch_voice_async._wire import scalars
+from sinch_voice_async._wire.hooks import Reader, Writer, new_converter
 from sinch_voice_async._wire.json_text import BOM, FROM_TEXT, MARK, TO_TEXT, numbers_restored
 from sinch_voice_async._wire.locate import FAILURES, explain
 from sinch_voice_async._wire.names import Spellings
@@ -34,31 +33,31 @@ from sinch_voice_async._wire.registry import (
     Registered,
     Tagged,
     is_optional,
-    item_of,
-    known_values,
     model_of,
     models,
     options,
     plan_of,
-    required,
     tags,
     unions,
 )
-from sinch_voice_async._wire.timestamps import format_timestamp
 from sinch_voice_async.errors import DecodeError, InvalidRequestError
 
 T = TypeVar("T")
-Reader: TypeAlias = Callable[[Any, Any], Any]
-Writer: TypeAlias = Callable[[Any], Any]
 
 
-def register_model(cls: type, *, irregular: Spellings | None = None, envelope: str | None = None) -> None:
+def register_model(
+    cls: type,
+    *,
+    irregular: Spellings | None = None,
+    envelope: str | None = None,
+    rewrite: Callable[[Writer], Writer] | None = None,
+) -> None:
     """Teach the engine one attrs class.
 
     ``irregular`` names the fields that camelCase does not spell; ``envelope`` is for callouts, which travel as
-    ``{"method": envelope, envelope: {...}}``.
+    ``{"method": envelope, envelope: {...}}``; ``rewrite`` wraps the writer of a class that these rules do not describe.
     """
-    models[cls] = Registered(irregular or {}, envelope)
+    models[cls] = Registered(irregular or {}, envelope, rewrite)
 
 
 def register_tagged(union: Any, *, tag: str, table: Mapping[str, type], unknown: type | None = None) -> None:
@@ -98,27 +97,18 @@ def decode(body: bytes, type_: type[T], *, status: int | None = None, attempts: 
     raise DecodeError(f"the body is no {name}: {path}: {reason}", path=path, status=status, attempts=attempts)
 
 
-_CONVERTER = Converter(detailed_validation=False)
-
-
-@functools.cache
-def _reader(type_: Any) -> Reader:
-    return _CONVERTER.get_structure_hook(type_)
-
-
-@functools.cache
-def _writer(type_: Any) -> Writer:
-    return _CONVERTER.get_unstructure_hook(type_)
+_CONVERTER = new_converter()
+_reader: Callable[[Any], Reader] = functools.cache(_CONVERTER.get_structure_hook)
+_writer: Callable[[Any], Writer] = functools.cache(_CONVERTER.get_unstructure_hook)
 
 
 def _unwritable(model: object) -> str | None:
     """Return the name of the first field that cannot be written."""
-    for field in attrs.fields(type(model)) if attrs.has(type(model)) else ():
-        value = getattr(model, field.name)
+    for name in (field.name for field in getattr(type(model), "__attrs_attrs__", ())):
         try:
-            encode_text(value).encode()
+            encode_text(getattr(model, name)).encode()
         except FAILURES:
-            return field.name
+            return str(name)
     return None
 
 
@@ -129,12 +119,13 @@ def _model_reader(type_: Any) -> Reader:
     spellings: dict[str, Any] = {name: override(rename=wire) for name, wire in plan.wires.items()}
     if plan.keeps_unknown:
         spellings["extra"] = override(rename=EXTRA, struct_hook=lambda unknown, _: unknown)
-    build = make_dict_structure_fn(cls, _CONVERTER, _cattrs_detailed_validation=False, **spellings)
+    build: Reader = make_dict_structure_fn(cls, _CONVERTER, **spellings)
+    known = plan.known
 
     def read(value: Any, _: Any) -> Any:
         if value.__class__ is not dict:
             raise TypeError("an object is expected")
-        if not value.keys() <= plan.known or None in value.values():
+        if not value.keys() <= known or None in value.values():
             value = plan.tidy(value)
         return build(value, cls)
 
@@ -168,6 +159,8 @@ def _model_writer(type_: Any) -> Writer:
         write = _with_unknown(write)
     if cls in tags:
         write = _with_tag(*tags[cls], write)
+    if (rewrite := models[cls].rewrite) is not None:
+        write = rewrite(write)
     envelope = models[cls].envelope
     return write if envelope is None else _in_envelope(envelope, write)
 
@@ -197,69 +190,25 @@ def _in_envelope(envelope: str, write: Writer) -> Writer:
     return write_enveloped
 
 
-def _union_reader(type_: Any) -> Reader:
-    choose = unions[type_].choose
-    return lambda value, _: _reader(choose(value))(value, _)
-
-
-def _array_reader(type_: Any) -> Reader:
-    item_type = item_of(type_)
-    read_item, collect = _reader(item_type), get_origin(type_)
-
-    def read_array(value: Any, _: Any) -> Any:
-        if value.__class__ is not list:
-            raise TypeError("an array is expected")
-        return collect([read_item(item, item_type) for item in value])
-
-    return read_array
-
-
-def _optional_writer(type_: Any) -> Writer:
-    write = _writer(required(type_))
-    return write if write is identity else lambda value: None if value is None else write(value)
-
-
-def _teach(applies: Callable[[Any], bool], reader: Callable[[Any], Reader], writer: Callable[[Any], Writer]) -> None:
-    _CONVERTER.register_structure_hook_factory(applies, reader)
-    _CONVERTER.register_unstructure_hook_factory(applies, writer)
-
-
-def _always(hook: T) -> Callable[[Any], T]:
-    return lambda _: hook
-
-
-def _write_any(value: Any) -> Any:
-    return _writer(value.__class__)(value)
-
-
 def _write_inline(value: Any) -> str:
     return value if value.__class__ is str else encode_text(value)
 
 
+def _is_model(type_: Any) -> bool:
+    return model_of(type_) is not None
+
+
 def _is_inline(type_: Any) -> bool:
-    return str in options(type_) and any(model_of(option) for option in options(type_))
+    return not is_optional(type_) and str in options(type_) and any(map(model_of, options(type_)))
 
 
-_SCALARS: Mapping[Any, Reader] = {
-    str: scalars.read_text,
-    int: scalars.read_int,
-    bool: scalars.read_bool,
-    Decimal: scalars.read_decimal,
-    datetime: scalars.read_datetime,
-}
-_OBJECTS: Mapping[Any, Reader] = {
-    Mapping[str, Any]: scalars.read_object,
-    str | Mapping[str, Any]: scalars.read_text_or_object,
-}
+def _read_str(value: Any, _: Any) -> str:
+    # Here rather than in scalars alone: most of what is read are strings, and nearly all are what they should be.
+    return value if value.__class__ is str else scalars.read_text(value)
 
-for _type, _read in _SCALARS.items():
-    _CONVERTER.register_structure_hook(_type, _read)
-_CONVERTER.register_unstructure_hook(datetime, format_timestamp)
-# The last that applies is used.
-_teach(lambda t: item_of(t) is not None, _array_reader, lambda t: lambda value: [_write_any(item) for item in value])
-_teach(_is_inline, _always(scalars.read_text), _always(_write_inline))
-_teach(lambda t: bool(known_values(t)), lambda t: scalars.enumeration_reader(known_values(t)), _always(identity))
-_teach(lambda t: t in _OBJECTS, lambda t: _OBJECTS[t], _always(identity))
-_teach(lambda t: model_of(t) is not None, _model_reader, _model_writer)
-_teach(lambda t: t in unions, _union_reader, _always(_write_any))
-_teach(lambda t: is_optional(t) or isinstance(t, TypeVar), lambda t: _reader(required(t)), _optional_writer)
+
+_CONVERTER.register_structure_hook(str, _read_str)
+_CONVERTER.register_structure_hook_factory(_is_inline, lambda _: _read_str)
+_CONVERTER.register_unstructure_hook_factory(_is_inline, lambda _: _write_inline)
+_CONVERTER.register_structure_hook_factory(_is_model, _model_reader)
+_CONVERTER.register_unstructure_hook_factory(_is_model, _model_writer)

@@ -7,8 +7,8 @@ Rules:
 """
 
 import json
+import os
 import re
-import secrets
 from decimal import Decimal
 from typing import NoReturn
 
@@ -17,7 +17,7 @@ BOM = "\ufeff"
 
 # The standard encoder cannot write a Decimal as a number, so each goes through it as a marked string and loses its
 # quotes afterwards. The mark is drawn anew in each process: no text that somebody sends can pretend to be a number.
-MARK = f"decimal-{secrets.token_hex(8)}:"
+MARK = f"decimal-{os.urandom(8).hex()}:"
 _MARKED = re.compile(f'"{MARK}([^"]*)"')
 
 

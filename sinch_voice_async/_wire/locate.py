@@ -1,4 +1,4 @@
-"""Where a JSON document is not what a type says: the path, as ``$.participants[2].duration``, and what is expected there.
+"""Where a JSON document is not what a type says: a path like ``$.participants[2].duration``, and what belongs there.
 
 Used after reading has failed, and only then: it reads the parts of the document again, from the outside in, and follows
 the first part that fails. Neither the path nor the reason holds a value of the document, only names of fields.

@@ -1,12 +1,13 @@
 """Which models there are, how their fields are spelled, and which unions are told apart by a tag. Nothing is read here.
 
-The facts are filled in at import, by :func:`~sinch_voice_async._wire.engine.register_model` and ``register_tagged``; what
-follows from them is worked out when a class is first met, so that importing stays cheap.
+The facts are filled in at import, by :func:`~sinch_voice_async._wire.engine.register_model` and ``register_tagged``;
+what follows from them is worked out when a class is first met, so that importing stays cheap.
 """
 
 import functools
+import operator
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import attrs
@@ -20,10 +21,11 @@ EXTRA = ""
 
 @attrs.frozen
 class Registered:
-    """What was said of one model: its irregular spellings, and the envelope that its JSON travels in."""
+    """What was said of one model; see ``register_model``."""
 
     irregular: Spellings
     envelope: str | None
+    rewrite: Callable[[Callable[[Any], Any]], Callable[[Any], Any]] | None
 
 
 @attrs.frozen
@@ -119,9 +121,8 @@ def is_optional(type_: Any) -> bool:
 
 def required(type_: Any) -> Any:
     """Return a type without its None, and the bound of a type variable."""
-    if isinstance(type_, TypeVar):
-        return type_.__bound__
-    return Union[tuple(t for t in options(type_) if t is not types.NoneType)] if is_optional(type_) else type_
+    rest = functools.reduce(operator.or_, (option for option in options(type_) if option is not types.NoneType))
+    return rest.__bound__ if isinstance(rest, TypeVar) else rest
 
 
 def known_values(type_: Any) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ from attrs import field, frozen
 from sinch_voice_async.models import limits
 from sinch_voice_async.models.shown import unknown_fields
 
+__all__ = ["CallbackConfiguration", "CallbackUrls"]
+
 
 @frozen(kw_only=True)
 class CallbackUrls:

@@ -4,30 +4,30 @@ A field left None is left out of the request. Source: Calling API, Conference an
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from attrs import Attribute, field, frozen
 
 from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.models import limits
+from sinch_voice_async.models.calls import Domain
 from sinch_voice_async.models.conferences import ConferenceDtmfOptions, MusicOnHold
 from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.shown import length, masked, unknown_fields
 from sinch_voice_async.models.svaml.document import AceSvaml, DiceSvaml, IceSvaml, PieSvaml, Svaml
 
-Domain: TypeAlias = Literal["pstn", "mxp"] | str
-"""``pstn`` for telephones, ``mxp`` for app and web clients."""
+__all__ = ["CalloutReceipt", "ConferenceCallout", "CustomCallout", "Domain", "TtsCallout"]
 
 
 @frozen(kw_only=True)
 class TtsCallout:
     """Call somebody and speak a text, or play prompts.
 
-    ``cli`` is the number shown to the callee; without it the platform takes the callout, and the call may never connect.
-    ``text`` has at most 600 characters unless the account allows more, and so has each ``#tts[...]`` of ``prompts``, which is
-    the alternative to it. ``locale`` is a language such as ``en-US`` or a voice. ``dtmf`` is sent on answer: ``0-9 # w``, where
-    w is a pause of 500 ms. ``custom`` comes back in events, at most 1,024 bytes. ``enable_ace``, ``enable_dice`` and
-    ``enable_pie`` ask for the events, which the platform leaves out by default.
+    ``cli`` is the number shown to the callee; without it the platform takes the callout, and the call may never
+    connect. ``text`` has at most 600 characters unless the account allows more, and so has each ``#tts[...]`` of
+    ``prompts``, which is the alternative to it. ``locale`` is a language such as ``en-US`` or a voice. ``dtmf`` is
+    sent on answer: ``0-9 # w``, where w is a pause of 500 ms. ``custom`` comes back in events, at most 1,024 bytes.
+    ``enable_ace``, ``enable_dice`` and ``enable_pie`` ask for the events, which the platform leaves out by default.
 
     Raises ``InvalidRequestError`` naming the field. Calling API, Text-to-speech Callout.
     """
@@ -92,8 +92,8 @@ def _ice(callout: "CustomCallout", attribute: "Attribute[Any]", value: object) -
     inline = isinstance(value, Svaml) or (isinstance(value, str) and value.lstrip().startswith("{"))
     if inline and (callout.destination is not None or callout.cli is not None):
         raise InvalidRequestError(
-            "ice must not be SVAML where destination or cli is given: inline ICE SVAML says itself whom to call and what number"
-            " to show, and the platform asks to leave both out",
+            "ice must not be SVAML where destination or cli is given: the platform asks to leave both out, since "
+            "inline ICE SVAML says itself whom to call and which number to show",
             field="ice",
         )
 
@@ -106,10 +106,11 @@ def _is_url_or_json(value: object) -> bool:
 class CustomCallout:
     """Call as SVAML says, event by event.
 
-    ``ice``, ``ace``, ``pie`` and ``dice`` answer the events of the call. Each is a URL that the platform asks, or a ``Svaml``
-    (or its JSON), which is sent along; left None, the application's callback URL is asked. Give ``destination`` and ``cli``, or
-    leave them to ``ice``: an inline ICE answer with either of them is refused. ``pop``, ``enable_ace`` and ``enable_dice`` stand only
-    in examples of the OpenAPI document, which does not explain them. The rest is as in :class:`ConferenceCallout`.
+    ``ice``, ``ace``, ``pie`` and ``dice`` answer the events of the call. Each is a URL that the platform asks, or a
+    ``Svaml`` (or its JSON), which is sent along; left None, the application's callback URL is asked. Give
+    ``destination`` and ``cli``, or leave them to ``ice``: an inline ICE answer with either of them is refused.
+    ``pop``, ``enable_ace`` and ``enable_dice`` stand only in examples of the OpenAPI document, which does not explain
+    them. The rest is as in :class:`ConferenceCallout`.
 
     Raises ``InvalidRequestError`` naming the field. Calling API, Custom Callout.
     """

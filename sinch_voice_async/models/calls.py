@@ -10,7 +10,9 @@ from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.money import Price
 from sinch_voice_async.models.shown import length, unknown_fields
 
-CallDomain: TypeAlias = Literal["pstn", "mxp"] | str
+__all__ = ["Call", "CallReason", "CallResult", "CallStatus", "Domain"]
+
+Domain: TypeAlias = Literal["pstn", "mxp"] | str
 """``pstn`` for telephones, ``mxp`` for app and web clients."""
 
 CallStatus: TypeAlias = Literal["ONGOING", "FINAL"] | str
@@ -41,15 +43,15 @@ CallReason: TypeAlias = (
 class Call:
     """One call: who, how long, how it ended and what it cost.
 
-    ``duration`` is in seconds; ``user_rate`` is the price of one minute and ``debit`` that of the call; ``timestamp`` is in UTC.
-    ``custom`` is what the callout was given: the documents say both an object and a string, so it is what came. What the
-    platform leaves out is None. Calling API, Get Call Result.
+    ``duration`` is in seconds; ``user_rate`` is the price of one minute and ``debit`` that of the call; ``timestamp``
+    is in UTC. ``custom`` is what the callout was given: the documents say both an object and a string, so it is what
+    came. What the platform leaves out is None. Calling API, Get Call Result.
     """
 
     call_id: str
     from_: Destination | None = None
     to: Destination | None = None
-    domain: CallDomain | None = None
+    domain: Domain | None = None
     duration: int | None = None
     status: CallStatus | None = None
     result: CallResult | None = None

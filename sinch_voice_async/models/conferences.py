@@ -8,6 +8,8 @@ from attrs import field, frozen
 from sinch_voice_async.models import limits
 from sinch_voice_async.models.shown import masked, unknown_fields
 
+__all__ = ["Conference", "ConferenceCommand", "ConferenceDtmfOptions", "DtmfMode", "MusicOnHold", "Participant"]
+
 MusicOnHold: TypeAlias = Literal["ring", "music1", "music2", "music3"] | str
 """What is played to somebody who waits."""
 
@@ -19,9 +21,9 @@ DtmfMode: TypeAlias = Literal["ignore", "forward", "detect"] | str
 class ConferenceDtmfOptions:
     """What becomes of the keys that a participant presses.
 
-    ``forward`` plays them to the others. ``detect`` sends them in PromptInput events, in sequences of ``max_digits`` (the
-    platform's default is 1), ended early by a pause of ``timeout_mills`` milliseconds (3,000). Raises ``InvalidRequestError``
-    for a negative number. Voice API, connectConf, ``conferenceDtmfOptions``.
+    ``forward`` plays them to the others. ``detect`` sends them in PromptInput events, in sequences of ``max_digits``
+    (the platform's default is 1), ended early by a pause of ``timeout_mills`` milliseconds (3,000). Raises
+    ``InvalidRequestError`` for a negative number. Voice API, connectConf, ``conferenceDtmfOptions``.
     """
 
     mode: DtmfMode | None = field(default=None, validator=limits.text)
@@ -34,8 +36,8 @@ class ConferenceDtmfOptions:
 class Participant:
     """One leg in a conference.
 
-    ``call_id`` is the id of the leg's call; ``cli`` the number of a telephone, or whatever an app gave; ``duration`` the seconds in
-    the conference. What the platform leaves out is None. Calling API, Get Conference Info.
+    ``call_id`` is the id of the leg's call; ``cli`` the number of a telephone, or whatever an app gave; ``duration``
+    the seconds in the conference. What the platform leaves out is None. Calling API, Get Conference Info.
     """
 
     call_id: str

@@ -9,6 +9,8 @@ from attrs import field, frozen
 from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.models.shown import masked, unknown_fields
 
+__all__ = ["PHONE_NUMBER", "Destination", "DestinationType", "checked"]
+
 DestinationType: TypeAlias = Literal["number", "username", "sip", "did", "conference", "Websocket"] | str
 """What an endpoint is. Callouts go to ``number``, ``username`` and ``sip``; the platform reports the others."""
 
@@ -49,7 +51,7 @@ class Destination:
 
 def checked(destination: Destination, field_name: str) -> Destination:
     """Return a destination that a callout can be placed to; raise ``InvalidRequestError`` naming the field."""
-    endpoint = destination.endpoint
+    endpoint: object = destination.endpoint
     if not isinstance(endpoint, str) or not endpoint or not endpoint.isprintable():
         raise InvalidRequestError(f"{field_name} must be a text that is not empty", field=field_name)
     if destination.type == "number" and not PHONE_NUMBER.fullmatch(endpoint):

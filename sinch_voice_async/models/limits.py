@@ -10,15 +10,15 @@ Rules:
 """
 
 import re
-from collections.abc import Callable, Iterable
-from typing import Any, Final, NoReturn, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, NoReturn, TypeAlias, TypeGuard
 
-from attrs import Attribute
+import attrs  # noqa: TC002  # the module of an annotation that users' tools resolve at run time
 
 from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.models.destinations import PHONE_NUMBER, Destination, checked
 
-Field: TypeAlias = "Attribute[Any]"
+Field: TypeAlias = "attrs.Attribute[Any]"
 Validator: TypeAlias = Callable[[object, Field, object], None]
 
 LONGEST_CALL: Final = 14_400
@@ -33,6 +33,11 @@ LONGEST_CONFERENCE_ID: Final = 64
 MOST_NUMBERS: Final = 100
 """Numbers in one request. Voice API, Assign numbers."""
 
+MOST_CALLBACK_HEADERS: Final = 5
+"""Calling API, HTTP headers in callout requests."""
+
+_HEADER_NAME: Final = re.compile(r"X-CB-[A-Za-z0-9!#$%&'*+.^_`|~-]{1,27}", re.IGNORECASE)
+_HEADER_VALUE: Final = re.compile(r"[ -~]{0,128}")
 _TONES: Final = re.compile("[0-9#w]*")
 _SPOKEN: Final = re.compile(r"#tts\[(.*?)\](?=;|$)", re.DOTALL)
 
@@ -93,7 +98,9 @@ def tones(_: object, field: Field, value: object) -> None:
 
 def custom(_: object, field: Field, value: object) -> None:
     """Allow at most 1,024 bytes of text in UTF-8."""
-    if value is not None and not (isinstance(value, str) and len(value.encode("utf-8", "surrogatepass")) <= MOST_CUSTOM_BYTES):
+    if value is not None and not (
+        isinstance(value, str) and len(value.encode("utf-8", "surrogatepass")) <= MOST_CUSTOM_BYTES
+    ):
         refuse(field.name, f"a str of at most {MOST_CUSTOM_BYTES} bytes in UTF-8")
 
 
@@ -131,6 +138,19 @@ def flag(_: object, field: Field, value: object) -> None:
         refuse(field.name, "True or False")
 
 
+def callback_headers(headers: Mapping[str, str]) -> tuple[tuple[bytes, bytes], ...]:
+    """Return headers that the platform forwards to your callback URL, as bytes, in the order given.
+
+    At most five; names are ``X-CB-`` and more, of at most 32 characters; values are of at most 128 characters, 0x20 to
+    0x7e. The platform drops those past the fifth without a word, so more are refused here. Calling API, HTTP headers
+    in callout requests.
+    """
+    given: object = headers
+    if not isinstance(given, Mapping) or len(given) > MOST_CALLBACK_HEADERS:
+        refuse("callback_headers", f"a mapping of at most {MOST_CALLBACK_HEADERS} headers")
+    return tuple(_callback_header(name, value) for name, value in given.items())
+
+
 def check_text_length(spoken: str | None, prompts: str | None, limit: int | None) -> None:
     """Refuse a ``text``, or a ``#tts[...]`` part of ``prompts``, of more than ``limit`` characters; None is no limit.
 
@@ -145,11 +165,19 @@ def check_text_length(spoken: str | None, prompts: str | None, limit: int | None
         refuse("prompts", f"parts of which each #tts[...] has at most {limit} characters, and one has {longest}")
 
 
+def _callback_header(name: object, value: object) -> tuple[bytes, bytes]:
+    if not (isinstance(name, str) and _HEADER_NAME.fullmatch(name)):
+        refuse("callback_headers", "headers whose names are X-CB- and more, of at most 32 characters that HTTP allows")
+    if not (isinstance(value, str) and _HEADER_VALUE.fullmatch(value)):
+        refuse("callback_headers", f"headers whose values have at most 128 printable ASCII characters; {name} has not")
+    return name.encode(), value.encode()
+
+
 def _phone_number(name: str, value: object) -> None:
     if not (isinstance(value, str) and PHONE_NUMBER.fullmatch(value)):
         refuse(name, "a phone number in E.164 form: an optional + and 5 to 15 digits")
 
 
-def _is_int(value: Any) -> bool:
+def _is_int(value: object) -> TypeGuard[int]:
     # True is an int to Python, and no number of seconds.
     return isinstance(value, int) and not isinstance(value, bool)

@@ -9,6 +9,17 @@ from sinch_voice_async.models import limits
 from sinch_voice_async.models.money import Price
 from sinch_voice_async.models.shown import masked, unknown_fields
 
+__all__ = [
+    "ApplicationNumber",
+    "ApplicationNumbers",
+    "AssignNumbers",
+    "Capability",
+    "NumberInformation",
+    "NumberQuery",
+    "NumberType",
+    "UnassignNumber",
+]
+
 Capability: TypeAlias = Literal["voice", "sms"] | str
 """What a number can be used for."""
 
@@ -44,7 +55,9 @@ class AssignNumbers:
     Raises ``InvalidRequestError`` naming the field. Calling API, Update Numbers.
     """
 
-    numbers: tuple[str, ...] = field(converter=limits.to_phone_numbers, repr=lambda numbers: f"<{len(numbers)} numbers>")
+    numbers: tuple[str, ...] = field(
+        converter=limits.to_phone_numbers, repr=lambda numbers: f"<{len(numbers)} numbers>"
+    )
     application_key: str | None = field(default=None, validator=limits.label)
     capability: Capability | None = field(default=None, validator=limits.label)
 
@@ -65,8 +78,8 @@ class UnassignNumber:
 class NumberInformation:
     """What the platform knows of a number.
 
-    ``country_id`` is an ISO 3166-1 code such as ``SE``, ``rate`` the price of one minute to the number, and ``restricted``
-    whether it may not be called. What the platform leaves out is None. Calling API, Query Number.
+    ``country_id`` is an ISO 3166-1 code such as ``SE``, ``rate`` the price of one minute to the number, and
+    ``restricted`` whether it may not be called. What the platform leaves out is None. Calling API, Query Number.
     """
 
     country_id: str | None = None

@@ -8,13 +8,16 @@ from attrs import field, frozen
 
 from sinch_voice_async.models.shown import unknown_fields
 
+__all__ = ["Recording"]
+
 
 @frozen(kw_only=True)
 class Recording:
     """One file in the Sinch Drive.
 
-    ``key`` is what it is downloaded and deleted by; ``created_on`` and ``expires_on`` are in UTC, and the platform deletes the file
-    at the second; ``headers`` is what else is known of it. What the platform leaves out is None. Calling API, List Recordings.
+    ``key`` is what it is downloaded and deleted by; ``created_on`` and ``expires_on`` are in UTC, and the platform
+    deletes the file at the second; ``headers`` is what else is known of it. What the platform leaves out is None.
+    Calling API, List Recordings.
     """
 
     key: str

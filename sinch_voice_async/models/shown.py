@@ -8,6 +8,8 @@ from typing import Any
 
 from attrs import field
 
+__all__ = ["length", "masked", "unknown_fields"]
+
 
 def masked(value: object) -> str:
     """Show the last two characters of a number or address, and of a longer one its length by the stars."""
