@@ -1,0 +1,60 @@
+"""``python -m benchmarks [--quick]``: prepare the peers, measure everything side by side, print and write the tables."""
+
+import argparse
+import time
+
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from benchmarks import plan, report
+from benchmarks.environments import ENVIRONMENTS
+from benchmarks.plan import Case
+from benchmarks.run import run
+from benchmarks.tables import Table, tables
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Measure, and say where the results are."""
+    arguments = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    arguments.add_argument(
+        "--quick", action="store_true", help="two minutes instead of fifteen; results stay in build/"
+    )
+    arguments.add_argument("--only", metavar="WORD", help="only cases whose kind, client, backend or scheme is this")
+    given = arguments.parse_args()
+    console = Console()
+    cases = [case for case in (plan.quick() if given.quick else plan.full()) if _is_wanted(case, given.only)]
+    begun = time.monotonic()
+    with console.status("Installing the peers") as status:
+        for name in sorted({case.environment for case in cases}):
+            ENVIRONMENTS[name].prepare()
+
+        def tell(case: Case, number: int) -> None:
+            status.update(
+                f"round {number + 1}: {case.kind} {case.client} {case.backend} {case.scheme} {case.in_flight}"
+            )
+
+        results, server = run(cases, tell)
+    for table in tables(results):
+        console.print(_shown(table))
+    written = report.write(results, server, whole=not given.quick and not given.only)
+    console.print(f"{time.monotonic() - begun:.0f} s; written: {', '.join(path.name for path in written)}")
+
+
+def _is_wanted(case: Case, word: str | None) -> bool:
+    return word is None or word in (case.kind, case.client, case.backend, case.scheme)
+
+
+def _shown(table: Table) -> RichTable:
+    shown = RichTable(title=table.title, title_justify="left", title_style="bold")
+    for number, name in enumerate(table.head):
+        shown.add_column(name, justify="left" if number == 0 else "right", overflow="fold")
+    for row in table.rows:
+        style = "bold" if row[0].startswith("sinch_voice_async") else None
+        shown.add_row(*row, style=style)
+    return shown
+
+
+if __name__ == "__main__":
+    main()

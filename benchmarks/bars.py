@@ -1,0 +1,158 @@
+"""What this library promises of its figures: each bar, what was measured, and whether it was met."""
+
+from collections.abc import Callable
+
+import attrs
+
+from benchmarks.plan import Case
+from benchmarks.results import Results
+
+__all__ = ["Bar", "judge"]
+
+REASONS: dict[str, str] = {}
+"""Why a bar may fall short, by its text: filled in by whoever measured why."""
+
+
+@attrs.frozen
+class Bar:
+    """One promise; ``met`` is None where the run did not measure it."""
+
+    what: str
+    allowed: str
+    measured: str
+    met: bool | None
+
+    @property
+    def verdict(self) -> str:
+        """``met``, ``not met`` with the reason, or ``not measured``."""
+        if self.met is None:
+            return "not measured"
+        return "met" if self.met else f"not met: {REASONS.get(self.what, 'see the figures')}"
+
+
+def judge(results: Results) -> list[Bar]:
+    """Hold the figures against every bar."""
+    return [
+        *_costs(results),
+        *_growth(results),
+        *_crowds(results),
+        *_imports(results),
+        *_downloads(results),
+        *_memory(results),
+        *_loop(results),
+    ]
+
+
+def _costs(results: Results) -> list[Bar]:
+    bars = []
+    for scheme, name in (("http", "plain"), ("https", "TLS")):
+        ours = results.find("load", "ours", scheme=scheme, in_flight=100)
+        trio = results.find("load", "ours", "trio", scheme, 100)
+        for mine, client, label, factor in (
+            (ours, "twilio_async", "twilio", 0.45),
+            (ours, "bare_aiohttp", "bare aiohttp", 0.75),
+            (ours, "floor", "the bare floor", 2.5),
+            (trio, "twilio_async", "twilio (asyncio)", 0.6),
+        ):
+            backend = "trio" if mine is trio else "asyncio"
+            other = results.find("load", client, scheme=scheme, in_flight=100)
+            ratio = results.ratio(mine, other, "cpu_us")
+            what = f"processor per callout at 100 in flight, {backend}, {name}, against {label}"
+            bars.append(_at_most(what, ratio, factor, "{:.2f} x"))
+    stock = results.find("load", "ours_over_httpx", in_flight=100)
+    ratio = results.ratio(stock, results.find("load", "ours", in_flight=100), "cpu_us")
+    bars.append(_at_least("cheaper than the same SDK over stock httpx, 100 in flight", ratio, 20, "{:.0f} x"))
+    return bars
+
+
+def _growth(results: Results) -> list[Bar]:
+    bars = []
+    for backend in ("asyncio", "trio"):
+        many, few = (results.find("load", "ours", backend, in_flight=count) for count in (1000, 100))
+        what = f"processor per callout, 1,000 in flight against 100, {backend}"
+        bars.append(_at_most(what, results.ratio(many, few, "cpu_us"), 1.5, "{:.2f} x"))
+    return bars
+
+
+def _crowds(results: Results) -> list[Bar]:
+    bars = []
+    for backend in ("asyncio", "trio"):
+        case = results.find("burst", "ours", backend, in_flight=1000)
+        if case is None:
+            continue
+        fair = 100 / case.delay
+        name = f"10,000 callouts at 1,000 in flight, 100 connections, 50 ms away, {backend}"
+        answered = results.median(case, "answered")
+        bars.append(_at_least(f"{name}: answered", answered, 10_000, "{:,.0f}"))
+        share = _scaled(results.median(case, "per_second"), 100 / fair)
+        bars.append(_at_least(f"{name}: of connections / latency", share, 90, "{:.1f} %"))
+    return bars
+
+
+def _imports(results: Results) -> list[Bar]:
+    ours, httpx, cattrs = (
+        results.median(results.find("import", name), "milliseconds")
+        for name in ("sinch_voice_async", "httpx", "cattrs")
+    )
+    if ours is None or httpx is None or cattrs is None:
+        return []
+    return [_at_most("import, on top of httpx and cattrs", ours - httpx - cattrs, 25, "{:+.0f} ms")]
+
+
+def _downloads(results: Results) -> list[Bar]:
+    bars = []
+    for scheme, name in (("http", "plain"), ("https", "TLS")):
+        ours = results.find("download", "ours", scheme=scheme)
+        ratio = results.ratio(ours, results.find("download", "bare_httpx", scheme=scheme), "mb_per_second")
+        bars.append(_at_least(f"download against httpx.stream, {name}", ratio, 1.2, "{:.2f} x"))
+        growth = _worst(results, ours, "growth_mb")
+        bars.append(_at_most(f"memory growth during a download of {_gigabytes(ours)}, {name}", growth, 8, "{:.1f} MB"))
+    return bars
+
+
+def _memory(results: Results) -> list[Bar]:
+    bars = []
+    for client, connections in (("ours", "100"), ("ours_1000", "1,000")):
+        case = results.find("memory", client, in_flight=1000)
+        what = f"memory for each of 1,000 callouts in flight, {connections} connections"
+        bars.append(_at_most(what, _worst(results, case, "kb_each"), 40, "{:.1f} KB"))
+    return bars
+
+
+def _loop(results: Results) -> list[Bar]:
+    loads = [case for case in results.rounds if case.client == "ours" and case.kind in ("load", "burst")]
+    excess = [
+        results.median(case, "connections") or 0 for case in loads if results.median(case, "connections") is not None
+    ]
+    over = max((opened / case.in_flight for opened, case in zip(excess, loads, strict=False)), default=None)
+    bars = [_at_most("connections opened, against callouts in flight (worst case)", over, 1, "{:.2f} x")]
+    for backend in ("asyncio", "trio"):
+        case = results.find("load", "ours", backend, in_flight=1000)
+        stall = results.median(case, "stall_ms")
+        bars.append(_at_most(f"longest stall of the event loop at 1,000 in flight, {backend}", stall, 50, "{:.0f} ms"))
+    return bars
+
+
+def _worst(results: Results, case: Case | None, figure: str) -> float | None:
+    return max(results.values(case, figure), default=None)
+
+
+def _gigabytes(case: Case | None) -> str:
+    return f"{case.options['size'] / (1 << 30):g} GB" if case else "1 GB"
+
+
+def _scaled(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor
+
+
+def _at_most(what: str, value: float | None, limit: float, shape: str) -> Bar:
+    return _bar(what, value, limit, shape, "at most", lambda measured: measured <= limit)
+
+
+def _at_least(what: str, value: float | None, limit: float, shape: str) -> Bar:
+    return _bar(what, value, limit, shape, "at least", lambda measured: measured >= limit)
+
+
+def _bar(what: str, value: float | None, limit: float, shape: str, words: str, holds: Callable[[float], bool]) -> Bar:
+    measured = "-" if value is None else shape.format(value)
+    return Bar(what, f"{words} {shape.format(limit)}", measured, None if value is None else holds(value))

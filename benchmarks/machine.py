@@ -1,0 +1,50 @@
+"""Where the measuring happens: which core is whose, and what to write beside the figures."""
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+__all__ = ["BUILD", "CLIENT_CORE", "ROOT", "SERVER_CORE", "describe", "pin", "stop"]
+
+ROOT = Path(__file__).parent.parent
+BUILD = ROOT / "build" / "benchmarks"
+
+_CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
+SERVER_CORE, CLIENT_CORE = _CORES[0], _CORES[-1]
+
+
+def pin(core: int) -> None:
+    """Keep this process, and what it starts, on one core, where the system can."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {core})
+
+
+def describe() -> dict[str, str]:
+    """Return what a reader needs to judge the figures, and nothing that names this machine."""
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": "server and client on one each" if SERVER_CORE != CLIENT_CORE else "server and client share one",
+    }
+
+
+def stop(process: "subprocess.Popen[str]") -> None:
+    """End a process that we started, patiently, then without asking."""
+    process.terminate()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")

@@ -1,0 +1,104 @@
+"""Which cases a run consists of. Cases that are compared stand next to each other, so that they meet the same machine."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+from benchmarks.peers import PEERS, Peer
+
+__all__ = ["IMPORTS", "Case", "full", "quick"]
+
+IMPORTS = {
+    "sinch_voice_async": "ours",
+    "httpx": "ours",
+    "cattrs": "ours",
+    "sinch": "sinch",
+    "telnyx": "telnyx",
+    "twilio.rest": "twilio",
+    "aiohttp": "aiohttp",
+}
+
+
+@attrs.frozen(kw_only=True)
+class Case:
+    """One thing measured in one process. ``server`` is ``"fast"``, or the seconds that a slow one waits."""
+
+    kind: str
+    client: str
+    environment: str
+    backend: str = "asyncio"
+    scheme: str = "http"
+    in_flight: int = 1
+    rounds: int = 3
+    delay: float = 0.0
+    options: dict[str, Any] = attrs.field(factory=dict, hash=False)
+
+
+def full() -> list[Case]:
+    """Return everything, for a quarter of an hour."""
+    cases: list[Case] = []
+    for scheme, in_flight in (("http", 1), ("http", 100), ("http", 1000), ("https", 100), ("https", 1000)):
+        cases += _loads(scheme, in_flight, rounds=3, seconds=0.6)
+    cases += _bursts(("asyncio", "uvloop", "trio"), ("twilio_async", "bare_aiohttp"))
+    cases += _memories(("asyncio", "trio"), ("twilio_async", "bare_aiohttp"))
+    cases += _downloads(("ours", "bare_httpx", "bare_aiohttp"), 1 << 30, rounds=3)
+    return [*cases, *_imports(IMPORTS, rounds=5)]
+
+
+def quick() -> list[Case]:
+    """Return what the bars need, for two minutes."""
+    cases = list(_loads("http", 100, rounds=1, seconds=0.4))
+    cases += [case for case in _loads("http", 1000, rounds=1, seconds=0.4) if case.client == "ours"]
+    wanted = ("ours", "twilio_async", "bare_aiohttp", "bare_httpx")
+    cases += [case for case in _loads("https", 100, rounds=1, seconds=0.4) if case.client in wanted]
+    cases += _bursts(("asyncio", "trio"), ())
+    cases += _memories(("asyncio",), ())
+    cases += _downloads(("ours", "bare_httpx"), 1 << 28, rounds=1)
+    return [*cases, *_imports(("sinch_voice_async", "httpx", "cattrs"), rounds=3)]
+
+
+def _loads(scheme: str, in_flight: int, *, rounds: int, seconds: float) -> Iterator[Case]:
+    for backend in ("asyncio", "uvloop", "trio"):
+        for peer in PEERS:
+            crowded = peer.quadratic and in_flight > 100
+            if backend not in peer.backends or (crowded and (backend, scheme) != ("asyncio", "http")):
+                continue
+            yield _case(
+                peer, "load", backend, scheme=scheme, in_flight=in_flight, rounds=1 if crowded else rounds,
+                options={"seconds": seconds},
+            )  # fmt: skip
+
+
+def _bursts(backends: tuple[str, ...], peers: tuple[str, ...]) -> Iterator[Case]:
+    for peer in PEERS:
+        for backend in backends if peer.client == "ours" else ("asyncio",):
+            if peer.client in ("ours", *peers):
+                yield _case(
+                    peer, "burst", backend, in_flight=1000, rounds=1, delay=0.05,
+                    options={"seconds": 0, "total": 10_000},
+                )  # fmt: skip
+
+
+def _memories(backends: tuple[str, ...], peers: tuple[str, ...]) -> Iterator[Case]:
+    ours = PEERS[0]
+    for peer in (ours, attrs.evolve(ours, client="ours_1000"), *(peer for peer in PEERS if peer.client in peers)):
+        for backend in backends if peer.environment == "ours" else ("asyncio",):
+            yield _case(peer, "memory", backend, in_flight=1000, rounds=1, delay=3.0, options={"settle": 2.0})
+
+
+def _downloads(clients: tuple[str, ...], size: int, *, rounds: int) -> Iterator[Case]:
+    for scheme in ("http", "https"):
+        for peer in PEERS:
+            if peer.client in clients:
+                options = {"size": size, "warm_up": 1 << 22}
+                yield _case(peer, "download", "asyncio", scheme=scheme, rounds=rounds, options=options)
+
+
+def _imports(modules: "dict[str, str] | tuple[str, ...]", *, rounds: int) -> Iterator[Case]:
+    for module in modules:
+        yield Case(kind="import", client=module, environment=IMPORTS[module], rounds=rounds, options={"module": module})
+
+
+def _case(peer: Peer, kind: str, backend: str, **fields: Any) -> Case:
+    return Case(kind=kind, client=peer.client, environment=peer.environment, backend=backend, **fields)

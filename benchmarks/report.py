@@ -1,0 +1,67 @@
+"""What a run leaves behind: results.json with every round, RESULTS.md for the README, and its picture."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import attrs
+
+from benchmarks.chart import ChartBar, draw
+from benchmarks.environments import ENVIRONMENTS
+from benchmarks.machine import ROOT, describe
+from benchmarks.peers import PEERS
+from benchmarks.results import Results
+from benchmarks.tables import Table, tables
+
+__all__ = ["write"]
+
+
+def write(results: Results, server: str, *, whole: bool) -> list[Path]:
+    """Write the three files and return their paths; a run that is not whole leaves the README's files alone."""
+    folder = ROOT / "build" / "benchmarks" if not whole else ROOT / "benchmarks"
+    picture = folder / "benchmarks.svg" if not whole else ROOT / "docs" / "_static" / "benchmarks.svg"
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    written = {
+        folder / "results.json": _json(results, server),
+        folder / "RESULTS.md": _markdown(results, server),
+        picture: _picture(results),
+    }
+    for path, text in written.items():
+        path.write_text(text, encoding="utf-8")
+    return list(written)
+
+
+def _about(server: str) -> dict[str, str]:
+    versions = {name: environment.version or environment.failure or "" for name, environment in ENVIRONMENTS.items()}
+    return {"date": datetime.now(UTC).date().isoformat(), **describe(), "server": server, **versions}
+
+
+def _json(results: Results, server: str) -> str:
+    cases = [{**attrs.asdict(case), "figures": rounds} for case, rounds in results.rounds.items()]
+    return json.dumps({"about": _about(server), "cases": cases}, indent=1) + "\n"
+
+
+def _markdown(results: Results, server: str) -> str:
+    about = _about(server)
+    head = (
+        "# Benchmarks\n\n"
+        "Written by `nox -s benchmarks`. Figures move with the machine; the ratios hold. Every client places the same\n"
+        "callout on a server on loopback, each in a process of its own; rounds are interleaved, medians are shown.\n\n"
+        f"{about['date']}, Python {about['python']}, {about['processor']}, {about['cores']}; server: {about['server']}.\n"
+    )
+    return head + "".join(f"\n## {table.title}\n\n{_grid(table)}" for table in tables(results))
+
+
+def _grid(table: Table) -> str:
+    lines = [table.head, tuple("---" for _ in table.head), *table.rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _picture(results: Results) -> str:
+    bars = []
+    for peer in PEERS:
+        value = results.median(results.find("load", peer.client, in_flight=100), "cpu_us")
+        if value is not None:
+            bars.append(ChartBar(peer.label, value, peer.client == "ours"))
+    title = "Processor time for one outbound call, 100 in flight"
+    return draw(title, "asyncio, plain HTTP, whole path of each SDK; shorter is better", "µs", bars)

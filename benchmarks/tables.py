@@ -1,0 +1,125 @@
+"""The tables of a run as plain cells: the terminal and the README show the same."""
+
+from collections.abc import Callable, Iterator
+
+import attrs
+
+from benchmarks.bars import judge
+from benchmarks.environments import ENVIRONMENTS
+from benchmarks.peers import PEERS, label
+from benchmarks.plan import IMPORTS, Case
+from benchmarks.results import Results
+
+__all__ = ["Table", "tables"]
+
+
+@attrs.frozen
+class Table:
+    """A title, the head, and rows of text."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+
+def tables(results: Results) -> Iterator[Table]:
+    """Return every table that has something in it."""
+    made = [
+        _bars(results),
+        *(
+            _costs(results, backend, scheme)
+            for scheme in ("http", "https")
+            for backend in ("asyncio", "uvloop", "trio")
+        ),
+        _behaviour(results),
+        _bursts(results),
+        _memories(results),
+        _downloads(results),
+        _imports(results),
+    ]
+    return (table for table in made if table.rows)
+
+
+def _bars(results: Results) -> Table:
+    rows = [(bar.what, bar.allowed, bar.measured, bar.verdict) for bar in judge(results)]
+    return Table("The bars", ("what", "bar", "measured", "verdict"), rows)
+
+
+def _costs(results: Results, backend: str, scheme: str) -> Table:
+    """Processor time for each callout, and as a multiple of ours."""
+    counts = (1, 100, 1000)
+    rows = []
+    for peer in PEERS:
+        cases = [results.find("load", peer.client, backend, scheme, count) for count in counts]
+        if not any(cases):
+            continue
+        ours = [results.find("load", "ours", backend, scheme, count) for count in counts]
+        cells = [_cost(results, case, mine) for case, mine in zip(cases, ours, strict=True)]
+        fastest = _cell(results, cases[1], "per_second", "{:,.0f}")
+        rows.append((_name(peer.client), *cells, fastest))
+    name = "TLS 1.3" if scheme == "https" else "plain HTTP"
+    title = f"Processor time per callout in microseconds (x ours), {backend}, {name}"
+    return Table(title, ("client", "1 in flight", "100", "1,000", "callouts a second at 100"), rows)
+
+
+def _behaviour(results: Results) -> Table:
+    rows = []
+    for peer in PEERS:
+        case = results.find("load", peer.client, in_flight=1000)
+        if case is not None:
+            shown = (("connections", "{:,.0f}"), ("stall_ms", "{:,.0f} ms"), ("resident_mb", "{:.0f} MB"))
+            rows.append((_name(peer.client), *(_cell(results, case, figure, shape) for figure, shape in shown)))
+    return Table("1,000 in flight, asyncio, plain", ("client", "connections opened", "longest stall", "resident"), rows)
+
+
+def _bursts(results: Results) -> Table:
+    shown = (("answered", "{:,.0f}"), ("per_second", "{:,.0f}"), ("cpu_us", "{:.0f} us"), ("connections", "{:,.0f}"))
+    title = "10,000 callouts at 1,000 in flight, server 50 ms away"
+    return _each(results, "burst", title, ("answered", "a second", "processor each", "connections"), shown)
+
+
+def _memories(results: Results) -> Table:
+    title = "Memory for each of 1,000 callouts in flight"
+    return _each(results, "memory", title, ("resident",), (("kb_each", "{:.1f} KB"),))
+
+
+def _downloads(results: Results) -> Table:
+    shown = (("mb_per_second", "{:,.0f}"), ("cpu_s_per_gb", "{:.2f} s"), ("growth_mb", "{:.1f} MB"))
+    head = ("MB a second", "processor per GB", "memory growth")
+    return _each(results, "download", "One long download over loopback", head, shown)
+
+
+def _each(results: Results, kind: str, title: str, head: tuple[str, ...], shown: tuple[tuple[str, str], ...]) -> Table:
+    rows = []
+    for case in results.rounds:
+        if case.kind == kind:
+            cells = (_cell(results, case, figure, shape) for figure, shape in shown)
+            rows.append((_name(case.client), f"{case.backend}{', TLS' if case.scheme == 'https' else ''}", *cells))
+    return Table(title, ("client", "on", *head), rows)
+
+
+def _imports(results: Results) -> Table:
+    cases = [(module, results.find("import", module)) for module in IMPORTS]
+    rows = [(module, _cell(results, case, "milliseconds", "{:.0f} ms")) for module, case in cases if case]
+    return Table("Import in a fresh process", ("module", "time"), rows)
+
+
+def _cost(results: Results, case: Case | None, ours: Case | None) -> str:
+    ratio = results.ratio(case, ours, "cpu_us")
+    multiple = "" if ratio is None or case == ours else f" ({ratio:.1f} x)"
+    return _cell(results, case, "cpu_us", "{:,.0f}") + multiple
+
+
+def _cell(results: Results, case: Case | None, figure: str, shape: str) -> str:
+    failure = results.failure(case)
+    if failure is not None:
+        return f"fails: {failure}"
+    value = results.median(case, figure)
+    return "-" if value is None else shape.format(value)
+
+
+def _name(client: str) -> str:
+    environment = next((peer.environment for peer in PEERS if peer.client == client), "ours")
+    version = ENVIRONMENTS[environment].version
+    shown = {"ours_1000": "sinch_voice_async, 1,000 connections"}.get(client, label(client))
+    return shown if environment in ("ours", "floor") or version in shown else f"{shown} {version}"
