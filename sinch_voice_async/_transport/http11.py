@@ -72,6 +72,11 @@ class ResponseReader:
         self.complete = True
         self.reusable = True
 
+    @property
+    def version(self) -> bytes:
+        """The version that the response claims, as in ``HTTP/1.1``."""
+        return b"HTTP/" + self._parser.get_http_version().encode("ascii")
+
     def expect(self, *, bodyless: bool = False, max_body: int | None = None) -> None:
         """Begin a response; it has no body if the request was HEAD, and ``max_body`` bounds it, in bytes."""
         if self._bodyless:  # the parser still waits for the body that a HEAD response only described

@@ -9,15 +9,17 @@ whether any byte of the request was written. HTTP/2 and proxies are left to http
 
 import ssl
 from collections.abc import Sequence
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 import httpx
 
+from sinch_voice_async._transport.bodies import Sender, send_whole, sender
 from sinch_voice_async._transport.connections.anyio_pump import AnyioPump
 from sinch_voice_async._transport.connections.asyncio_protocol import Loop, running_loop
 from sinch_voice_async._transport.connections.asyncio_pump import AsyncioPump
-from sinch_voice_async._transport.connections.connection import Connection, RawResponse
+from sinch_voice_async._transport.connections.connection import RawResponse
 from sinch_voice_async._transport.connections.places import Places
 from sinch_voice_async._transport.connections.tls import Tls
 from sinch_voice_async._transport.evidence import mark
@@ -98,12 +100,34 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         ``timeout.read`` bounds the wait for the head, and for each piece of body.
         """
         request = _request(method, target, headers, body)
+        send = partial(send_whole, request)
+        return await self._start(origin, send, bodyless=method == b"HEAD", timeout=timeout, max_idle=max_idle)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request for httpx; its extensions ``timeout`` and ``sni_hostname`` are honoured."""
+        timeout = httpx.Timeout(None, **request.extensions.get("timeout", {}))
+        origin = Origin.of(request.url, request.extensions.get("sni_hostname"))
+        stream = await self._start(origin, sender(request), bodyless=request.method == "HEAD", timeout=timeout)
+        return stream.response()
+
+    async def _start(
+        self,
+        origin: Origin,
+        send: Sender,
+        *,
+        bodyless: bool,
+        timeout: httpx.Timeout,
+        max_idle: float | None = None,
+    ) -> ResponseStream:
         places = self._here()
         connection = places.take(origin, max_idle) or await places.obtain(origin, timeout)
         try:
-            connection.begin(bodyless=method == b"HEAD")
-            await connection.write(request, timeout.write)
+            connection.begin(bodyless=bodyless)
+            await send(connection, timeout.write)
             await connection.read_head(timeout.read)
+        except httpx.LocalProtocolError as error:  # the body is not as long as its head says
+            places.discard(connection)
+            raise connection.failed(error) from None
         except BaseException:
             places.discard(connection)
             raise

@@ -12,6 +12,18 @@ from sinch_voice_async._transport.connections.connection import Connection
 from sinch_voice_async._transport.connections.places import Places
 
 
+class NetworkStream:
+    """What httpx lets people ask about the connection of a response; it cannot be read or written."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get_extra_info(self, info: str) -> object:
+        """Return the ``"socket"`` or the ``"ssl_object"``; None for anything else, and over plain HTTP."""
+        tls = self._connection.tls
+        return {"socket": self._connection.socket(), "ssl_object": tls and tls.ssl_object}.get(info)
+
+
 class ResponseStream(httpx.AsyncByteStream):
     """The head of a response, and its body as it comes: iterate over it once, and ``aclose`` it.
 
@@ -23,14 +35,22 @@ class ResponseStream(httpx.AsyncByteStream):
         reader = connection.reader
         assert reader.status is not None
         self.status = reader.status
-        self.reason = reader.reason
         self.headers = reader.headers
         self._connection: Connection | None = connection
         self._places = places
         self._seconds = seconds
+        self._extensions = {
+            "http_version": reader.version,
+            "reason_phrase": reader.reason,
+            "network_stream": NetworkStream(connection),
+        }
         self._pieces = deque[bytes]()
         if reader.complete:
             self._keep(reader.take())
+
+    def response(self) -> httpx.Response:
+        """Return the response as httpx has it, with this stream as its body."""
+        return httpx.Response(self.status, headers=self.headers, stream=self, extensions=self._extensions)
 
     def __aiter__(self) -> Self:
         """Return the stream itself: there is one body, and it is read once."""

@@ -91,6 +91,10 @@ class PullConnection(Connection):
                     raise _late()
         return reader.take()
 
+    def socket(self) -> object:
+        """Return the socket, for those who want to look at it."""
+        return self._socket
+
     def stale(self) -> bool:
         """Whether an idle connection was closed by the server, or brought bytes that nobody asked for."""
         if self.closed or not self._readable():
@@ -112,6 +116,8 @@ class PullConnection(Connection):
 
     def __enter__(self) -> Self:
         """Begin to use the connection in a way that no failure may leave half done."""
+        if self.closed:
+            raise self.failed(httpx.ReadError("the connection was closed"))
         return self
 
     def __exit__(
@@ -134,9 +140,9 @@ class PullConnection(Connection):
                 while rest and not self.answered:
                     await self._writable_or_answered()
                     rest = self._send(rest)
-        self.request_complete = not rest
-        if rest and not self.answered:
-            raise httpx.WriteTimeout("the request could not be written in time")
+            self.request_complete = not rest
+            if rest and not self.answered:
+                raise httpx.WriteTimeout("the request could not be written in time")
 
     def _send(self, data: memoryview) -> memoryview:
         """Write what the socket takes now, and return the rest."""
@@ -174,24 +180,21 @@ class PullConnection(Connection):
         """Read what the socket has now, and hand it to the reader."""
         try:
             data = self._socket.recv(size)
-            if self.tls is not None:
-                self._decrypt(self.tls, data)
-            elif data:
-                self.reader.feed(data)
-            else:
-                self.reader.feed_eof()
         except BlockingIOError:
             return
         except OSError as error:
             raise because(httpx.ReadError(str(error)), error) from error
-
-    def _decrypt(self, tls: Tls, records: bytes) -> None:
-        for piece in tls.decrypt(records):
-            self.reader.feed(piece)
-        if reply := tls.reply():
-            self._socket.send(reply)
-        if not records or tls.ended:
+        if not data:
             self.reader.feed_eof()
+        elif reply := self.arrived(data):
+            self._reply(reply)
+
+    def _reply(self, records: bytes) -> None:
+        # A few bytes, once in a very long while: a socket that has no room for them is as good as broken.
+        try:
+            self._socket.send(records)
+        except OSError as error:
+            raise because(httpx.WriteError(str(error)), error) from error
 
     def _shake_hands(self, tls: Tls) -> None:
         records = self._socket.recv(_ANSWER_SIZE)

@@ -7,7 +7,7 @@ per read does: one future for the whole exchange, and one timer per connection t
 import asyncio
 import ssl
 from math import inf
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import httpx
 
@@ -85,24 +85,30 @@ class PushConnection(Connection, asyncio.Protocol):
             self._arm(seconds)
         while self._writing_paused and not self.answered:
             await self._wait()
+        self.request_complete = not self._writing_paused
 
     async def read_head(self, seconds: float | None) -> None:
-        """Return once the head of the response is complete; ``seconds`` bounds each wait for bytes."""
+        """Return once the head of the response is complete, within ``seconds``."""
+        self._arm(seconds)
         while not self.reader.head_complete:
-            self._arm(seconds)
             await self._wait()
 
     async def read(self, seconds: float | None) -> list[bytes]:
-        """Return the pieces of body that have come, waiting for the first; an empty list is the end."""
+        """Return the pieces of body that have come, waiting ``seconds`` for the first; an empty list is the end."""
         reader = self.reader
-        while not reader.chunks and not reader.complete:
+        if not reader.chunks and not reader.complete:
             self._arm(seconds)
+        while not reader.chunks and not reader.complete:
             await self._wait()
         self._buffered = 0
         if self._reading_paused and not self.closed:
             self._reading_paused = False
             self._transport.resume_reading()
         return reader.take()
+
+    def socket(self) -> object:
+        """Return the socket, for those who want to look at it."""
+        return self._transport.get_extra_info("socket")
 
     def stale(self) -> bool:
         """Whether an idle connection was closed by the server, or brought bytes that nobody asked for."""
@@ -115,32 +121,40 @@ class PushConnection(Connection, asyncio.Protocol):
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
-            self._transport.abort()
+            try:
+                self._transport.abort()
+            except RuntimeError:  # the event loop ended without a word
+                self._bury()
             if self.reader.complete:
                 self._wake()
             else:
                 self._fail(httpx.ReadError("the connection was closed"))
 
+    def _bury(self) -> None:
+        """Close the socket of a transport whose loop is closed, which asyncio has no public way to do."""
+        end = getattr(self._transport, "_call_connection_lost", None)
+        if end is not None:
+            end(None)
+
     # What follows is called by the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport, with no buffer of its own, so that a pause means: not yet written."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
         self._readable = watch(transport.get_extra_info("socket").fileno())
-        transport.set_write_buffer_limits(high=0)
+        self._transport.set_write_buffer_limits(high=0)
 
     def data_received(self, data: bytes) -> None:
         """Hand what arrived to the reader, and wake whoever waits for it."""
+        tls = self.tls
+        if tls is not None and not tls.established:
+            self._shake_hands(tls, data)
+            return
         try:
-            if self.tls is None:
-                self.reader.feed(data)
-            else:
-                self._decrypt(self.tls, data)
+            if reply := self.arrived(data):
+                self._transport.write(reply)
         except httpx.TransportError as error:
             self._fail(error)
-        except ssl.SSLError as error:
-            self._fail(because(httpx.ReadError(str(error)), error))
         else:
             self._progressed(len(data))
 
@@ -183,17 +197,6 @@ class PushConnection(Connection, asyncio.Protocol):
         records = data if self.tls is None else self.tls.encrypt(data)
         self.request_sent = True
         self._transport.write(records)
-
-    def _decrypt(self, tls: Tls, records: bytes) -> None:
-        if not tls.established:
-            self._shake_hands(tls, records)
-            return
-        for piece in tls.decrypt(records):
-            self.reader.feed(piece)
-        if reply := tls.reply():
-            self._transport.write(reply)
-        if tls.ended:
-            self.connection_lost(None)
 
     def _shake_hands(self, tls: Tls, records: bytes) -> None:
         try:

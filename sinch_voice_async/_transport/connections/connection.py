@@ -6,7 +6,7 @@ be called at any time, from any task of its event loop, and more than once.
 
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import httpx
@@ -71,6 +71,22 @@ class Connection(ABC):
         error.__cause__ = cause
         return mark(error, request_sent=self.request_sent, status=self.reader.status)
 
+    def arrived(self, data: bytes) -> bytes:
+        """Hand the reader what the connection brought, and return what TLS has to say to that: nearly always nothing."""
+        tls = self.tls
+        if tls is None:
+            self.reader.feed(data)
+            return b""
+        try:
+            pieces = tls.decrypt(data)
+        except ssl.SSLError as error:
+            raise because(httpx.ReadError(str(error)), error) from error
+        for piece in pieces:
+            self.reader.feed(piece)
+        if tls.ended:
+            self.reader.feed_eof()
+        return tls.reply()
+
     def answer(self) -> RawResponse:
         """Return the response, which is complete."""
         reader = self.reader
@@ -88,11 +104,15 @@ class Connection(ABC):
 
     @abstractmethod
     async def read_head(self, seconds: float | None) -> None:
-        """Return once the head of the response is complete; ``seconds`` bounds each wait for bytes."""
+        """Return once the head of the response is complete, within ``seconds``."""
 
     @abstractmethod
     async def read(self, seconds: float | None) -> list[bytes]:
-        """Return the pieces of body that have come, waiting for the first; an empty list is the end."""
+        """Return the pieces of body that have come, waiting ``seconds`` for the first; an empty list is the end."""
+
+    @abstractmethod
+    def socket(self) -> object:
+        """Return the socket, for those who want to look at it."""
 
     @abstractmethod
     def stale(self) -> bool:
@@ -110,7 +130,7 @@ def refused(error: BaseException) -> httpx.ConnectError:
 
 
 @contextmanager
-def refusals() -> Iterator[None]:
+def refusals() -> Generator[None]:
     """Turn whatever goes wrong while a connection is opened into the exception that httpx documents for it."""
     try:
         yield

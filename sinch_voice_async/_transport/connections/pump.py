@@ -22,6 +22,8 @@ class Pump(Protocol):
 
     def signal(self) -> Signal:
         """Return a new signal."""
+        ...
 
     async def connect(self, origin: Origin, tls: Tls | None, seconds: float | None) -> Connection:
         """Open a connection, TLS included; raise ``httpx.ConnectError`` or ``httpx.ConnectTimeout``."""
+        ...

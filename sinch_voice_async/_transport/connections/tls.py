@@ -12,25 +12,25 @@ _READ_SIZE = 262_144
 class Tls:
     """The client's side of one TLS connection."""
 
-    __slots__ = ("_incoming", "_object", "_outgoing", "ended", "established")
+    __slots__ = ("_incoming", "_outgoing", "ended", "established", "ssl_object")
 
     def __init__(self, context: ssl.SSLContext, hostname: str, session: ssl.SSLSession | None = None) -> None:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=hostname, session=session)
+        self.ssl_object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=hostname, session=session)
         self.established = False
         self.ended = False
 
     @property
     def session(self) -> ssl.SSLSession | None:
         """What a later connection may resume; with TLS 1.3 it comes after the handshake, with the first answer."""
-        return self._object.session
+        return self.ssl_object.session
 
     def handshake(self, records: bytes = b"") -> bytes:
         """Take records and return those to send, until ``established``; raise ``ssl.SSLError`` if the peer is refused."""
         self._incoming.write(records)
         try:
-            self._object.do_handshake()
+            self.ssl_object.do_handshake()
         except ssl.SSLWantReadError:
             pass
         else:
@@ -41,7 +41,7 @@ class Tls:
         """Return the records that carry ``data``."""
         rest = memoryview(data)
         while rest:
-            rest = rest[self._object.write(rest) :]
+            rest = rest[self.ssl_object.write(rest) :]
         return self._outgoing.read()
 
     def decrypt(self, records: bytes) -> list[bytes]:
@@ -49,7 +49,7 @@ class Tls:
         self._incoming.write(records)
         pieces = []
         try:
-            while piece := self._object.read(_READ_SIZE):
+            while piece := self.ssl_object.read(_READ_SIZE):
                 pieces.append(piece)
             self.ended = True
         except ssl.SSLWantReadError:
