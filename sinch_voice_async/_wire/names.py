@@ -1,4 +1,4 @@
-"""snake_case <-> camelCase, and the one table of spellings that no rule gives.
+"""snake_case -> camelCase, and the one table of spellings that no rule gives.
 
 Rules:
 
@@ -30,8 +30,3 @@ def camel_case(name: str) -> str:
     """Return the camelCase form of a Python name: ``max_duration`` is ``maxDuration`` and ``from_`` is ``from``."""
     first, *rest = name.strip("_").split("_")
     return first + "".join(word.capitalize() for word in rest)
-
-
-def snake_case(name: str) -> str:
-    """Return the snake_case form of a wire name: ``maxDuration`` is ``max_duration``."""
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")

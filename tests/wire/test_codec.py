@@ -1,0 +1,342 @@
+"""The codec: tolerant of every form that was observed, exact in what it keeps, and one error with a path for the rest."""
+
+import json
+import pickle
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from sinch_voice_async._wire.codec import decode, encode, encode_json
+from sinch_voice_async.errors import DecodeError, InvalidRequestError
+from sinch_voice_async.models.callouts import CalloutReceipt, CustomCallout, TtsCallout
+from sinch_voice_async.models.calls import Call
+from sinch_voice_async.models.conferences import Conference, ConferenceCommand, Participant
+from sinch_voice_async.models.destinations import Destination
+from sinch_voice_async.models.money import Price
+from sinch_voice_async.models.numbers import ApplicationNumber, ApplicationNumbers, NumberQuery
+from sinch_voice_async.models.recordings import Recording
+from sinch_voice_async.models.svaml.actions import Hangup
+from sinch_voice_async.models.svaml.document import Svaml
+
+CALL = {
+    "from": {"type": "number", "endpoint": "+46700000000"},
+    "to": {"type": "Number", "endpoint": "+46700000001"},
+    "domain": "pstn",
+    "callId": "4398599d1ba84ef3bde0a82dfb61abed",
+    "duration": 14,
+    "status": "FINAL",
+    "result": "ANSWERED",
+    "reason": "MANAGERHANGUP",
+    "timestamp": "2022-03-21T13:13:59",
+    "custom": "{}",
+    "userRate": {"currencyId": None, "amount": 0.0368},
+    "debit": {"currencyId": "USD", "amount": 0.1850},
+}
+
+
+def _call(**fields: Any) -> Call:
+    return decode(json.dumps({"callId": "id"} | fields).encode(), Call)
+
+
+def test_a_call_as_the_platform_sends_it() -> None:
+    """Capitalised types, no zone, no currency and a custom object as text, all in one answer."""
+    assert decode(json.dumps(CALL).encode(), Call) == Call(
+        call_id="4398599d1ba84ef3bde0a82dfb61abed",
+        from_=Destination(type="number", endpoint="+46700000000"),
+        to=Destination(type="number", endpoint="+46700000001"),
+        domain="pstn",
+        duration=14,
+        status="FINAL",
+        result="ANSWERED",
+        reason="MANAGERHANGUP",
+        timestamp=datetime(2022, 3, 21, 13, 13, 59, tzinfo=UTC),
+        custom="{}",
+        user_rate=Price(amount=Decimal("0.0368")),
+        debit=Price(currency_id="USD", amount=Decimal("0.185")),
+    )
+
+
+@pytest.mark.parametrize("spelling", ["callId", "callid", "CallId", "CALLID"])
+def test_a_field_is_found_in_any_casing(spelling: str) -> None:
+    """The documents spell the id of a call in three ways."""
+    assert decode(f'{{"{spelling}": "abc"}}'.encode(), CalloutReceipt) == CalloutReceipt(call_id="abc")
+
+
+@pytest.mark.parametrize("spelling", ["id", "callId", "callid", "ID"])
+def test_the_leg_of_a_participant(spelling: str) -> None:
+    """The reference says id, its prose callId."""
+    body = f'{{"participants": [{{"{spelling}": "abc", "onHold": true}}]}}'.encode()
+    assert decode(body, Conference).participants == (Participant(call_id="abc", on_hold=True),)
+
+
+@pytest.mark.parametrize("spelling", ["applicationkey", "applicationKey", "ApplicationKey"])
+def test_the_key_of_a_number(spelling: str) -> None:
+    """Configuration spells it in lower case, events in camelCase."""
+    body = f'{{"numbers": [{{"number": "+46700000001", "{spelling}": "key"}}]}}'.encode()
+    (number,) = decode(body, ApplicationNumbers).numbers
+    assert number == ApplicationNumber(number="+46700000001", application_key="key")
+
+
+@pytest.mark.parametrize("spelling", ["number", "numberItem", "numberitem"])
+def test_the_answer_of_a_number_query(spelling: str) -> None:
+    """The schema says number, its example numberItem."""
+    assert decode(f'{{"{spelling}": {{"countryId": "SE"}}}}'.encode(), NumberQuery).number.country_id == "SE"
+
+
+def test_the_canonical_spelling_wins() -> None:
+    """Where two spellings of a field come, the documented one is the field, and the other is kept beside it."""
+    receipt = decode(b'{"callid": "other", "callId": "abc"}', CalloutReceipt)
+    assert receipt == CalloutReceipt(call_id="abc", extra={"callid": "other"})
+    assert decode(encode(receipt), CalloutReceipt) == receipt
+
+
+def test_null_is_absent() -> None:
+    """A null where something may be missing is missing, whatever its spelling."""
+    assert _call(to=None, Duration=None, domain=None, extraField=None) == Call(call_id="id", extra={"extraField": None})
+
+
+def test_a_byte_order_mark_is_skipped() -> None:
+    """Servers of one family put it before their JSON."""
+    assert decode(b'\xef\xbb\xbf{"callId": "abc"}', CalloutReceipt).call_id == "abc"
+
+
+@pytest.mark.parametrize(
+    ("field", "sent", "read"),
+    [
+        ("duration", "14", 14),
+        ("duration", "-1", -1),
+        ("duration", 14.0, 14),
+        ("duration", 10**400, 10**400),
+        ("call_id", 12, "12"),
+        ("domain", "PSTN", "pstn"),
+        ("domain", "satellite", "satellite"),
+        ("status", "final", "FINAL"),
+        ("reason", "SolarFlare", "SolarFlare"),
+        ("custom", {"a": [0.5, {"b": 0.1}]}, {"a": [0.5, {"b": 0.1}]}),
+        ("custom", "text", "text"),
+    ],
+)
+def test_values_are_read_tolerantly(field: str, sent: object, read: object) -> None:
+    """Numbers come as strings and strings as numbers; enumerations in any casing, and with values nobody knew."""
+    wire = {"call_id": "callId"}.get(field, field)
+    value = getattr(_call(**{wire: sent}), field)
+    assert value == read
+    assert type(value) is type(read)
+
+
+@pytest.mark.parametrize("sent", [True, "true", "True"])
+def test_booleans_may_be_strings(sent: object) -> None:
+    """An example of the platform's own documents has one."""
+    body = json.dumps({"participants": [{"id": "a", "muted": sent}]}).encode()
+    assert decode(body, Conference).participants[0].muted is True
+
+
+@pytest.mark.parametrize(("text", "amount"), [("0.1850", "0.1850"), ('"0.03"', "0.03"), ("0", "0"), ("1e400", "1e400")])
+def test_money_is_exact(text: str, amount: str) -> None:
+    """No amount goes through a float, and none becomes infinite."""
+    body = f'{{"callId": "id", "debit": {{"amount": {text}}}}}'.encode()
+    call = decode(body, Call)
+    assert call.debit is not None
+    assert str(call.debit.amount) == str(Decimal(amount))
+    assert decode(encode(call), Call) == call
+
+
+def test_unknown_fields_are_kept() -> None:
+    """What a later platform adds is in ``extra`` as plain JSON, and goes out again exactly as it came."""
+    body = b'{"callId":"id","to":{"type":"number","endpoint":"+46700000001","region":"se"},"score":0.9,"huge":1E+400}'
+    call = decode(body, Call)
+    assert call.extra == {"score": 0.9, "huge": Decimal("1E+400")}
+    assert call.to is not None
+    assert call.to.extra == {"region": "se"}
+    assert json.loads(encode(call), parse_float=str) == json.loads(body, parse_float=str)
+
+
+def test_unknown_fields_cannot_replace_known_ones() -> None:
+    """A field of the model is written from the model."""
+    assert encode(CalloutReceipt(call_id="a", extra={"callId": "b", "c": 1})) == b'{"callId":"a","c":1}'
+
+
+def test_a_request_without_extra_drops_what_it_does_not_know() -> None:
+    """A model that only goes to the platform has nowhere to keep it."""
+    assert decode(b'{"command": "mute", "loud": true}', ConferenceCommand) == ConferenceCommand(command="mute")
+
+
+def test_none_is_left_out_and_false_is_sent() -> None:
+    """An argument that was not given is not in the JSON; False and 0 are."""
+    callout = TtsCallout(destination="+46700000001", text="", enable_ace=False)
+    assert json.loads(encode(callout))["ttsCallout"] == {
+        "destination": {"type": "number", "endpoint": "+46700000001"},
+        "text": "",
+        "enableAce": False,
+    }
+
+
+def test_json_is_compact_utf8() -> None:
+    """No escapes and no spaces: what is signed is what is sent, and short."""
+    body = encode(TtsCallout(destination="+46700000001", text="Smörgåsbord 🎉"))
+    assert '"text":"Smörgåsbord 🎉"'.encode() in body
+    assert b": " not in body
+
+
+def test_svaml_goes_inline_as_a_string() -> None:
+    """The platform wants the SVAML of a custom callout as JSON in a string."""
+    callout = CustomCallout(ice=Svaml(action=Hangup()), ace="https://example.com/ace")
+    fields = json.loads(encode(callout))["customCallout"]
+    assert json.loads(fields["ice"]) == {"action": {"name": "hangup"}}
+    assert fields["ace"] == "https://example.com/ace"
+    assert decode(encode(callout), CustomCallout).ice == '{"action":{"name":"hangup"}}'
+
+
+def test_a_callout_is_read_without_its_envelope_too() -> None:
+    """The fields alone are enough to say what a callout is."""
+    body = b'{"destination": {"type": "number", "endpoint": "+46700000001"}, "text": "Hi"}'
+    assert decode(body, TtsCallout) == TtsCallout(destination="+46700000001", text="Hi")
+
+
+@pytest.mark.parametrize(
+    ("body", "type_", "path"),
+    [
+        (
+            {"participants": [{"id": "a"}, {"id": "b"}, {"id": "c", "duration": "x"}]},
+            Conference,
+            "$.participants[2].duration",
+        ),
+        ({"participants": [{"id": "a"}, {"cli": "b"}]}, Conference, "$.participants[1].id"),
+        ({"participants": {"id": "a"}}, Conference, "$.participants"),
+        ({"participants": [[]]}, Conference, "$.participants[0]"),
+        ({"participants": [{"id": "a", "muted": 1}]}, Conference, "$.participants[0].muted"),
+        ({}, CalloutReceipt, "$.callId"),
+        ({"callId": None}, CalloutReceipt, "$.callId"),
+        ({"callId": ["a"]}, CalloutReceipt, "$.callId"),
+        ([], CalloutReceipt, "$"),
+        (None, CalloutReceipt, "$"),
+        ("login", CalloutReceipt, "$"),
+        ({"callId": "a", "to": "b"}, Call, "$.to"),
+        ({"callId": "a", "to": {"endpoint": {}}}, Call, "$.to.endpoint"),
+        ({"callId": "a", "to": {"type": []}}, Call, "$.to.type"),
+        ({"callId": "a", "custom": []}, Call, "$.custom"),
+        ({"callId": "a", "duration": True}, Call, "$.duration"),
+        ({"callId": "a", "duration": 1.5}, Call, "$.duration"),
+        ({"callId": "a", "duration": "¹"}, Call, "$.duration"),
+        ({"callId": "a", "timestamp": "soon"}, Call, "$.timestamp"),
+        ({"callId": "a", "debit": {"amount": "cheap"}}, Call, "$.debit.amount"),
+        ({"callId": "a", "debit": {"amount": "NaN"}}, Call, "$.debit.amount"),
+        ({"callId": "a", "debit": {"amount": []}}, Call, "$.debit.amount"),
+        ([{"key": "a"}, {"key": "b", "headers": []}], list[Recording], "$[1].headers"),
+        ({"recordings": []}, list[Recording], "$"),
+        ({"ttsCallout": {"destination": {"endpoint": 1.5}}}, TtsCallout, "$.ttsCallout.destination.endpoint"),
+        (
+            {
+                "ttsCallout": {
+                    "destination": {"type": "number", "endpoint": "+46700000001"},
+                    "maxDuration": 1,
+                    "dtmf": "*",
+                }
+            },
+            TtsCallout,
+            "$.ttsCallout.dtmf",
+        ),
+    ],
+)
+def test_what_is_not_the_model_is_refused_with_the_path(body: object, type_: type, path: str) -> None:
+    """The error says where the answer stops being what the model says."""
+    with pytest.raises(DecodeError) as refusal:
+        decode(json.dumps(body).encode(), type_)
+    assert refusal.value.path == path
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"  ",
+        b"<html><body>Please log in</body></html>",
+        b'{"callId": "a"',
+        b'{"callId": "\xff"}',
+        b'{"callId": NaN}',
+        b'{"callId": "a", "x": -Infinity}',
+        b'{"callId": ' + b"1" * 5000 + b"}",
+        b'{"callId": "a", "x": 1e99999999999999999999}',
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+    ],
+    ids=lambda body: repr(body[:20]),
+)
+def test_what_is_no_json_is_refused(body: bytes) -> None:
+    """A login page, a cut or garbled body, or one made to hurt: one clear error at the root."""
+    with pytest.raises(DecodeError) as refusal:
+        decode(body, CalloutReceipt)
+    assert refusal.value.path == "$"
+
+
+def test_a_number_past_all_counting_is_refused_at_once() -> None:
+    """1E+999999999 seconds would fill the memory as an int."""
+    with pytest.raises(DecodeError) as refusal:
+        decode(b'{"callId": "a", "duration": 1E+999999999}', Call)
+    assert refusal.value.path == "$.duration"
+
+
+def test_the_error_says_what_became_of_the_request() -> None:
+    """The platform acted: the status and the number of attempts are there, and the outcome is accepted."""
+    with pytest.raises(DecodeError) as refusal:
+        decode(b"{}", CalloutReceipt, status=200, attempts=2)
+    error = pickle.loads(pickle.dumps(refusal.value))
+    assert (error.status, error.attempts, error.outcome, error.path) == (200, 2, "accepted", "$.callId")
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"secret-token', b'{"callId": {"secret-token": 1}}', b'{"callId": [1], "b": "secret-token"}']
+)
+def test_the_error_holds_nothing_of_the_body(body: bytes) -> None:
+    """Bodies hold numbers and texts of people: neither the message nor a chained error repeats them."""
+    with pytest.raises(DecodeError) as refusal:
+        decode(body, CalloutReceipt)
+    assert "secret-token" not in str(refusal.value)
+    assert refusal.value.__cause__ is None
+    assert refusal.value.__context__ is None
+
+
+def _circle() -> dict[str, Any]:
+    circle: dict[str, Any] = {}
+    circle["self"] = circle
+    return circle
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [{"x": float("nan")}, {"x": Decimal("Infinity")}, {"x": object()}, {"x": b"bytes"}, {"x": "\ud800"}, _circle()],
+    ids=["nan", "infinity", "object", "bytes", "surrogate", "circle"],
+)
+def test_what_json_cannot_say_is_refused(extra: dict[str, Any]) -> None:
+    """Nothing half-written is sent, and the error names the field."""
+    with pytest.raises(InvalidRequestError) as refusal:
+        encode(CalloutReceipt(call_id="a", extra=extra))
+    assert refusal.value.field == "extra"
+
+
+def test_a_lone_surrogate_is_refused_by_its_field() -> None:
+    """A text that UTF-8 cannot hold is named when it is encoded."""
+    with pytest.raises(InvalidRequestError) as refusal:
+        encode(TtsCallout(destination="+46700000001", text="\ud800"))
+    assert refusal.value.field == "text"
+
+
+def test_plain_values_for_requests_of_your_own() -> None:
+    """The escape hatch sends any JSON, numbers exact."""
+    assert encode_json({"a": [1, Decimal("0.10"), None]}) == b'{"a":[1,0.10,null]}'
+
+
+def test_plain_values_that_are_no_json() -> None:
+    """What JSON cannot say is the caller's error, and no model's."""
+    with pytest.raises(InvalidRequestError) as refusal:
+        encode_json({"a": {1, 2}})
+    assert refusal.value.field == "body"
+
+
+def test_what_is_no_model_is_not_encoded() -> None:
+    """There is no field to name."""
+    with pytest.raises(InvalidRequestError) as refusal:
+        encode(object())
+    assert refusal.value.field is None
