@@ -1,0 +1,20 @@
+"""For the tests of applications: callbacks signed as the platform signs them, and fixtures for pytest.
+
+The plugin, ``sinch_voice_async.testing.pytest_plugin``, is loaded in every run of pytest where this package is
+installed, and loads this module with it: nothing here is imported before it is asked for.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sinch_voice_async.testing.callbacks import signed_callback
+
+__all__ = ["signed_callback"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from sinch_voice_async.testing import callbacks  # noqa: PLC0415 - see above
+
+    return getattr(callbacks, name)

@@ -1,0 +1,71 @@
+"""Fixtures for the tests of applications, found by pytest where this package is installed.
+
+``signed_callback``, ``sinch_credentials``, ``sinch_sandbox`` and ``voice_client``. None of them needs an event loop, so
+they serve tests on asyncio and on trio, under anyio's plugin, pytest-asyncio and pytest-trio alike. Nothing is imported
+before a fixture is asked for: this module is loaded in every run of pytest.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from sinch_voice_async.client import VoiceClient
+    from sinch_voice_async.credentials import Credentials
+    from sinch_voice_async.sandbox import Sandbox
+
+# ruff: noqa: PLC0415 - see above
+
+__all__ = ["signed_callback", "sinch_credentials", "sinch_sandbox", "voice_client"]
+
+
+@pytest.fixture
+def sinch_credentials() -> "Credentials":
+    """The key and secret of an application that exists in tests alone; override it to use others."""
+    from sinch_voice_async.credentials import Credentials
+
+    return Credentials("01234567-89ab-cdef-0123-456789abcdef", "bm90IGEgc2VjcmV0IQ==")
+
+
+@pytest.fixture
+def signed_callback(sinch_credentials: "Credentials") -> Callable[..., tuple[dict[str, str], bytes]]:
+    """A function: event, path and options to the headers and body of a callback signed with ``sinch_credentials``.
+
+    The arguments are those of :func:`sinch_voice_async.testing.signed_callback`, without the credentials.
+    """
+    from sinch_voice_async import testing
+
+    def sign(event: Any, path: str = "/", **options: Any) -> tuple[dict[str, str], bytes]:
+        return testing.signed_callback(event, sinch_credentials, path, **options)
+
+    return sign
+
+
+@pytest.fixture
+def sinch_sandbox(sinch_credentials: "Credentials") -> "Iterator[Sandbox]":
+    """A sandbox of the platform on a free loopback port, in a thread of its own, for ``sinch_credentials``.
+
+    Needs the extra ``sandbox``.
+    """
+    from sinch_voice_async.sandbox import Sandbox
+
+    key, secret = sinch_credentials.application_key, sinch_credentials.application_secret
+    with Sandbox(key, secret).serve() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def voice_client(sinch_sandbox: "Sandbox") -> "VoiceClient":
+    """A client of ``sinch_sandbox``. It keeps no connection open, so there is nothing to close in any event loop."""
+    import httpx
+
+    from sinch_voice_async.client import VoiceClient
+
+    options = sinch_sandbox.client_options()
+    return VoiceClient(
+        options["application_key"],
+        options["application_secret"],
+        base_url=options["base_url"],
+        limits=httpx.Limits(max_keepalive_connections=0),
+    )

@@ -1,0 +1,37 @@
+"""The receiving end: a signed HTTP request of the platform -> your handler -> SVAML.
+
+``WebhookApp`` is an ASGI application of its own; ``event_from_http`` and ``EventRouter`` do the same inside any other
+framework; ``CallTracker`` lets the code that placed a callout wait for its events.
+"""
+
+from sinch_voice_async.models.events import (
+    AnsweredCall,
+    DisconnectedCall,
+    Event,
+    IncomingCall,
+    Notification,
+    PromptInput,
+)
+from sinch_voice_async.webhooks.asgi import WebhookApp
+from sinch_voice_async.webhooks.inbound import event_from_http, verify
+from sinch_voice_async.webhooks.replay import AsyncReplayCache, MemoryReplayCache, ReplayCache
+from sinch_voice_async.webhooks.router import EventRouter
+from sinch_voice_async.webhooks.tracker import CallTracker, FollowedCall
+
+__all__ = [
+    "AnsweredCall",
+    "AsyncReplayCache",
+    "CallTracker",
+    "DisconnectedCall",
+    "Event",
+    "EventRouter",
+    "FollowedCall",
+    "IncomingCall",
+    "MemoryReplayCache",
+    "Notification",
+    "PromptInput",
+    "ReplayCache",
+    "WebhookApp",
+    "event_from_http",
+    "verify",
+]

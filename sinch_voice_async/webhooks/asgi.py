@@ -1,0 +1,195 @@
+"""The ASGI application: read (bounded), verify, dispatch, reply.
+
+Rules:
+
+- No handler sees an event without a valid signature, or one twice within ``max_age``.
+- No exception leaves the application for what a request holds or a handler does. The answer says nothing of the reason;
+  the log, ``sinch_voice_async.webhooks``, does, without secrets.
+- 401 unsigned, wrongly signed, stale or repeated; 400 not an event; 405 not POST; 408 a body too slow; 413 a body too
+  large; 500 the handler failed, so that the platform uses the fallback URL.
+
+Source: Voice API, Callbacks; ASGI 3.
+"""
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+import anyio
+
+from sinch_voice_async._wire.codec import encode
+from sinch_voice_async.credentials import Credentials
+from sinch_voice_async.errors import ConfigurationError, InvalidEventError, WebhookError
+from sinch_voice_async.models.events import Event
+from sinch_voice_async.webhooks.exchange import (
+    Disconnected,
+    Receive,
+    Refused,
+    Reply,
+    Scope,
+    Send,
+    called_path,
+    read_body,
+    send_reply,
+)
+from sinch_voice_async.webhooks.inbound import DEFAULT_MAX_AGE, Proof, authenticate, read_event, repeated, several
+from sinch_voice_async.webhooks.replay import AsyncReplayCache, MemoryReplayCache, ReplayCache
+from sinch_voice_async.webhooks.router import EventRouter, Fallbacks, event_name, seconds
+from sinch_voice_async.webhooks.tracker import CallTracker
+
+__all__ = ["WebhookApp"]
+
+_LOG = logging.getLogger("sinch_voice_async.webhooks")
+
+
+class WebhookApp(EventRouter):
+    """An ASGI 3 application that answers the platform's callbacks by your handlers.
+
+    ::
+
+        app = WebhookApp()
+
+        @app.ice
+        async def incoming(event: IncomingCall) -> svaml.IceSvaml:
+            return svaml.Svaml(instructions=[svaml.Say("Hello!")], action=svaml.Hangup())
+
+    It answers under every path, needs no framework, and may be mounted in any that speaks ASGI.
+
+    ``application_key`` and ``application_secret`` are taken from ``SINCH_APPLICATION_KEY`` and
+    ``SINCH_APPLICATION_SECRET`` where left out; ``credentials`` is one or several in their place, while a secret is
+    rotated. ``max_age`` is how many seconds a callback's timestamp may be off; None takes any. ``public_path`` is a
+    prefix that a proxy takes away from the path before it gets here; ``include_query`` counts the query into what is
+    signed, of which the documents say nothing. ``handler_timeout`` and ``fallbacks`` are those of
+    :class:`EventRouter`.
+
+    A repeated signature is refused unless ``allow_repeats`` is set; several processes share what they have seen in a
+    ``replay_cache``, else each remembers its own. ``tracker`` is fed every event before its handler runs. ``max_body``
+    is bytes, ``body_timeout`` the seconds in which all of it has to arrive. ``clock`` gives Unix seconds.
+
+    :raises ConfigurationError: an argument or a variable is missing or malformed; the message names it.
+
+    Source: Voice API, Callbacks; Authentication, Callback signed request.
+    """
+
+    def __init__(
+        self,
+        application_key: str | None = None,
+        application_secret: str | None = None,
+        *,
+        credentials: Credentials | Sequence[Credentials] | None = None,
+        max_age: float | None = DEFAULT_MAX_AGE,
+        public_path: str | None = None,
+        include_query: bool = False,
+        handler_timeout: float | None = 4.0,
+        fallbacks: Fallbacks | None = None,
+        allow_repeats: bool = False,
+        replay_cache: ReplayCache | AsyncReplayCache | None = None,
+        tracker: CallTracker | None = None,
+        max_body: int = 65_536,
+        body_timeout: float | None = 10.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(handler_timeout=handler_timeout, fallbacks=fallbacks)
+        self._credentials = _whose(application_key, application_secret, credentials)
+        self._max_age = max_age if max_age is None else seconds(max_age, "max_age")
+        self._public_path = public_path
+        self._include_query = include_query
+        self._replay_cache = None if allow_repeats else replay_cache or MemoryReplayCache()
+        self._tracker = tracker
+        self._max_body = max_body
+        self._body_timeout = seconds(body_timeout, "body_timeout")
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or the server's question whether all is well; raise ValueError for anything else."""
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif scope["type"] == "http":
+            with contextlib.suppress(Disconnected):
+                await send_reply(scope, send, await self._reply(scope, receive))
+        else:
+            raise ValueError(f"a callback comes by http, not by {scope['type']}")
+
+    async def _reply(self, scope: Scope, receive: Receive) -> Reply:
+        try:
+            body = await self._body(scope, receive)
+            proof = self._prove(scope, body)
+            event = read_event(body)
+        except (Refused, WebhookError) as error:
+            return _refusal(error)
+        try:
+            return await self._handle(event, proof)
+        except Exception:  # noqa: BLE001 - a handler may raise anything, and the platform is told by the status
+            _LOG.exception("the %s event of call %r failed: answered 500", event_name(event), event.call_id)
+            return Reply(500)
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        if scope["method"] != "POST":
+            raise Refused(405, "the method is not POST")
+        return await read_body(scope, receive, max_body=self._max_body, within=self._body_timeout)
+
+    def _prove(self, scope: Scope, body: bytes) -> Proof:
+        return authenticate(
+            scope["method"],
+            called_path(scope, self._public_path),
+            scope["headers"],
+            body,
+            credentials=self._credentials,
+            max_age=self._max_age,
+            now=self._clock(),
+            include_query=self._include_query,
+        )
+
+    async def _handle(self, event: Event, proof: Proof) -> Reply:
+        if not await self._claim(proof):
+            return _refusal(repeated())
+        handled = False
+        try:
+            if self._tracker is not None:
+                self._tracker.feed(event)
+            svaml = await self.answer(event)
+            reply = Reply(200, b"" if svaml is None else encode(svaml))
+            handled = True
+        finally:
+            if not handled:
+                await self._release(proof)
+        return reply
+
+    async def _claim(self, proof: Proof) -> bool:
+        if self._replay_cache is None:
+            return True
+        new = self._replay_cache.add(proof.signature, proof.lifetime)
+        return new if isinstance(new, bool) else await new
+
+    async def _release(self, proof: Proof) -> None:
+        """Let a request that came to nothing be sent again, also where it was cancelled."""
+        if self._replay_cache is not None:
+            with anyio.CancelScope(shield=True):
+                discarded = self._replay_cache.discard(proof.signature)
+                if discarded is not None:
+                    await discarded
+
+
+def _whose(
+    key: str | None, secret: str | None, credentials: Credentials | Sequence[Credentials] | None
+) -> tuple[Credentials, ...]:
+    if credentials is None:
+        return (Credentials.from_environment(key, secret),)
+    if key is not None or secret is not None:
+        raise ConfigurationError("pass application_key and application_secret, or credentials, not both")
+    return several(credentials)
+
+
+def _refusal(error: Refused | WebhookError) -> Reply:
+    status = error.status if isinstance(error, Refused) else 400 if isinstance(error, InvalidEventError) else 401
+    _LOG.warning("a request was refused with %d: %s", status, error)
+    return Reply(status)
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    while True:
+        kind = (await receive())["type"]
+        await send({"type": f"{kind}.complete"})
+        if kind == "lifespan.shutdown":
+            return
