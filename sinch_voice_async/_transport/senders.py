@@ -114,8 +114,11 @@ class HttpxSender:
         """Send one request and return as soon as the head of its answer is here."""
         witness = _Witness()
         extensions = {"timeout": timeout.as_dict(), "trace": witness}
-        url = f"{origin}{target.decode('ascii')}"
-        request = httpx.Request(method, url, headers=list(headers), content=body or None, extensions=extensions)
+        host = f"[{origin.host}]" if ":" in origin.host else origin.host
+        url = f"{origin.scheme}://{host}:{origin.port}{target.decode('ascii')}"
+        request = httpx.Request(
+            method.decode("ascii"), url, headers=list(headers), content=body or None, extensions=extensions
+        )
         via = self._current()
         try:
             if isinstance(via, httpx.AsyncClient):

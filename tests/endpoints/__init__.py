@@ -1,0 +1,1 @@
+"""Tests of the endpoints, against the sandbox on a real socket."""
