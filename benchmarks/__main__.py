@@ -1,4 +1,4 @@
-"""``python -m benchmarks [--quick]``: prepare the peers, measure everything side by side, print and write the tables."""
+"""``python -m benchmarks [--quick]``: prepare the peers, measure all side by side, print and write the tables."""
 
 import argparse
 import time

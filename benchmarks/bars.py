@@ -1,7 +1,5 @@
 """What this library promises of its figures: each bar, what was measured, and whether it was met."""
 
-from collections.abc import Callable
-
 import attrs
 
 from benchmarks.plan import Case
@@ -9,8 +7,8 @@ from benchmarks.results import Results
 
 __all__ = ["Bar", "judge"]
 
-REASONS: dict[str, str] = {}
-"""Why a bar may fall short, by its text: filled in by whoever measured why."""
+_REASONS: dict[str, str] = {}
+"""Why a bar falls short, where somebody found out; by the bar's words."""
 
 
 @attrs.frozen
@@ -27,7 +25,7 @@ class Bar:
         """``met``, ``not met`` with the reason, or ``not measured``."""
         if self.met is None:
             return "not measured"
-        return "met" if self.met else f"not met: {REASONS.get(self.what, 'see the figures')}"
+        return "met" if self.met else f"not met: {_REASONS.get(self.what, 'see the figures')}"
 
 
 def judge(results: Results) -> list[Bar]:
@@ -121,10 +119,8 @@ def _memory(results: Results) -> list[Bar]:
 
 def _loop(results: Results) -> list[Bar]:
     loads = [case for case in results.rounds if case.client == "ours" and case.kind in ("load", "burst")]
-    excess = [
-        results.median(case, "connections") or 0 for case in loads if results.median(case, "connections") is not None
-    ]
-    over = max((opened / case.in_flight for opened, case in zip(excess, loads, strict=False)), default=None)
+    shares = [opened / case.in_flight for case in loads for opened in results.values(case, "connections")]
+    over = max(shares, default=None)
     bars = [_at_most("connections opened, against callouts in flight (worst case)", over, 1, "{:.2f} x")]
     for backend in ("asyncio", "trio"):
         case = results.find("load", "ours", backend, in_flight=1000)
@@ -146,13 +142,14 @@ def _scaled(value: float | None, factor: float) -> float | None:
 
 
 def _at_most(what: str, value: float | None, limit: float, shape: str) -> Bar:
-    return _bar(what, value, limit, shape, "at most", lambda measured: measured <= limit)
+    met = None if value is None else value <= limit
+    return Bar(what, f"at most {shape.format(limit)}", _shown(value, shape), met)
 
 
 def _at_least(what: str, value: float | None, limit: float, shape: str) -> Bar:
-    return _bar(what, value, limit, shape, "at least", lambda measured: measured >= limit)
+    met = None if value is None else value >= limit
+    return Bar(what, f"at least {shape.format(limit)}", _shown(value, shape), met)
 
 
-def _bar(what: str, value: float | None, limit: float, shape: str, words: str, holds: Callable[[float], bool]) -> Bar:
-    measured = "-" if value is None else shape.format(value)
-    return Bar(what, f"{words} {shape.format(limit)}", measured, None if value is None else holds(value))
+def _shown(value: float | None, shape: str) -> str:
+    return "-" if value is None else shape.format(value)

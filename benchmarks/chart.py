@@ -30,9 +30,9 @@ def draw(title: str, subtitle: str, unit: str, bars: list[ChartBar]) -> str:
     ordered = sorted(bars, key=lambda bar: bar.value)
     longest = max(bar.value for bar in ordered)
     height = _TOP + _ROW * len(ordered) + 12
+    size = f'viewBox="0 0 {_WIDTH} {height}"'
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" '
-        f'aria-label="{escape(title)}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{escape(title)}">',
         f"<style>{_STYLE}</style>",
         f'<text class="title" x="12" y="24">{escape(title)}</text>',
         f'<text class="quiet" x="12" y="44">{escape(subtitle)}</text>',

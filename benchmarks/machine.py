@@ -13,6 +13,9 @@ BUILD = ROOT / "build" / "benchmarks"
 _CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
 SERVER_CORE, CLIENT_CORE = _CORES[0], _CORES[-1]
 
+# Other work on the machine widens every figure, so a reader should know of it.
+_LOAD = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+
 
 def pin(core: int) -> None:
     """Keep this process, and what it starts, on one core, where the system can."""
@@ -26,7 +29,10 @@ def describe() -> dict[str, str]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
-        "cores": "server and client on one each" if SERVER_CORE != CLIENT_CORE else "server and client share one",
+        "cores": "server and client on one core each"
+        if SERVER_CORE != CLIENT_CORE
+        else "server and client share a core",
+        "load": f"{_LOAD:.1f} before the run",
     }
 
 

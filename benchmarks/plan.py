@@ -1,4 +1,4 @@
-"""Which cases a run consists of. Cases that are compared stand next to each other, so that they meet the same machine."""
+"""Which cases a run consists of: what is compared stands together, so that it meets the same machine."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -50,7 +50,7 @@ def quick() -> list[Case]:
     """Return what the bars need, for two minutes."""
     cases = list(_loads("http", 100, rounds=1, seconds=0.4))
     cases += [case for case in _loads("http", 1000, rounds=1, seconds=0.4) if case.client == "ours"]
-    wanted = ("ours", "twilio_async", "bare_aiohttp", "bare_httpx")
+    wanted = ("ours", "twilio_async", "bare_aiohttp", "bare_httpx", "floor")
     cases += [case for case in _loads("https", 100, rounds=1, seconds=0.4) if case.client in wanted]
     cases += _bursts(("asyncio", "trio"), ())
     cases += _memories(("asyncio",), ())

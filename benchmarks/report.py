@@ -47,7 +47,8 @@ def _markdown(results: Results, server: str) -> str:
         "# Benchmarks\n\n"
         "Written by `nox -s benchmarks`. Figures move with the machine; the ratios hold. Every client places the same\n"
         "callout on a server on loopback, each in a process of its own; rounds are interleaved, medians are shown.\n\n"
-        f"{about['date']}, Python {about['python']}, {about['processor']}, {about['cores']}; server: {about['server']}.\n"
+        f"{about['date']}; Python {about['python']}; {about['processor']}, {about['cores']}, load {about['load']};\n"
+        f"server: {about['server']}.\n"
     )
     return head + "".join(f"\n## {table.title}\n\n{_grid(table)}" for table in tables(results))
 

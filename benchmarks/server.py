@@ -68,7 +68,7 @@ def fast_server(certificate: Certificate) -> Iterator[Server]:
         with small_server(certificate) as server:
             yield server
         return
-    folder = BUILD / "nginx"
+    folder = BUILD / f"nginx-{os.getpid()}"
     folder.mkdir(parents=True, exist_ok=True)
     server = _Nginx(_free_port(), _free_port(), folder)
     configuration = folder / "nginx.conf"
@@ -83,7 +83,7 @@ def fast_server(certificate: Certificate) -> Iterator[Server]:
     )
     process = subprocess.Popen(
         ["nginx", "-p", str(folder), "-e", "stderr", "-c", str(configuration)],
-        preexec_fn=lambda: pin(SERVER_CORE),
+        preexec_fn=lambda: pin(SERVER_CORE),  # noqa: PLW1509 - no threads run here
         text=True,
     )
     try:
@@ -101,7 +101,7 @@ def small_server(certificate: Certificate, *, delay: float = 0.0) -> Iterator[Se
         [sys.executable, "-m", "benchmarks.small_server", f"--delay={delay}", f"--certificate={certificate.chain}"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        preexec_fn=lambda: pin(SERVER_CORE),
+        preexec_fn=lambda: pin(SERVER_CORE),  # noqa: PLW1509 - no threads run here
         text=True,
         cwd=ROOT,
     )

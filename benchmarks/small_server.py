@@ -1,7 +1,7 @@
 """A fast server of our own: answers every POST with a call id, after a delay if asked to, and counts.
 
-``GET /stats`` tells what it counted, ``GET /calling/v1/recording/<n>`` sends n bytes. It stops when its standard input closes,
-so that it never outlives the run. It prints its port, and its TLS port if it was given a certificate.
+``GET /stats`` tells what it counted, ``GET /calling/v1/recording/<n>`` sends n bytes. It stops when its standard input
+closes, so that it never outlives the run. It prints its ports: the plain one, and the one with TLS.
 """
 
 import argparse
@@ -41,7 +41,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no asyncio.Transport, though they do all that it does.
-        self.transport = cast(asyncio.Transport, transport)
+        self.transport = cast("asyncio.Transport", transport)
         self._counters.connections += 1
         self._parser = httptools.HttpRequestParser(self)
 
@@ -89,16 +89,13 @@ class Connection(asyncio.Protocol):
             self.transport.write(piece)
 
 
-async def _serve(delay: float, certificate: str | None) -> None:
+async def _serve(delay: float, certificate: str) -> None:
     loop = asyncio.get_running_loop()
     counters = Counters()
-    contexts: list[ssl.SSLContext | None] = [None]
-    if certificate:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(certificate)
-        contexts.append(context)
+    secure = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    secure.load_cert_chain(certificate)
     ports = []
-    for context in contexts:
+    for context in (None, secure):
         server = await loop.create_server(
             lambda: Connection(counters, delay), "127.0.0.1", 0, ssl=context, backlog=4096
         )
@@ -111,7 +108,7 @@ def main() -> None:
     """Serve until standard input closes."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--delay", type=float, default=0.0, help="seconds before each answer")
-    arguments.add_argument("--certificate", help="a PEM file with key and chain: serve TLS too")
+    arguments.add_argument("--certificate", required=True, help="a PEM file with key and chain")
     given = arguments.parse_args()
     try:
         import uvloop

@@ -1,6 +1,6 @@
 """The tables of a run as plain cells: the terminal and the README show the same."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 
 import attrs
 
@@ -19,7 +19,7 @@ class Table:
 
     title: str
     head: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
 
 
 def tables(results: Results) -> Iterator[Table]:

@@ -1,4 +1,4 @@
-"""The floor: a bare protocol with httptools and nothing else. No errors, no time-outs, no TLS options, no pool to speak of."""
+"""The floor: a bare protocol with httptools and nothing else: no errors, no time-outs, hardly a pool."""
 
 import asyncio
 import ssl
@@ -19,7 +19,7 @@ _CONNECTIONS = 100
 class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no asyncio.Transport, though they do all that it does.
-        self.transport = cast(asyncio.Transport, transport)
+        self.transport = cast("asyncio.Transport", transport)
         self._parser = httptools.HttpResponseParser(self)
 
     def send(self, request: bytes) -> "asyncio.Future[bytes]":

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 from benchmarks.clients.payload import CLI, DESTINATION, KEY, SECRET, TEXT
 from benchmarks.measure.loops import Place

@@ -5,7 +5,7 @@ from types import ModuleType
 from typing import Any
 
 from benchmarks.measure.load import resident
-from benchmarks.measure.loops import Place, run, sleep
+from benchmarks.measure.loops import run, sleep
 
 __all__ = ["measure"]
 
@@ -41,8 +41,5 @@ def measure(client: ModuleType, case: dict[str, Any]) -> dict[str, Any]:
             await sleep(0.02)
             most = max(most, resident())
 
-    def connect(url: str) -> Any:
-        return client.recordings(url)
-
-    run(case["backend"], connect, case["url"], read, 1, watch)
+    run(case, client.recordings, read, watch)
     return figures

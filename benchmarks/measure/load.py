@@ -88,7 +88,7 @@ def measure(client: ModuleType, case: dict[str, Any]) -> dict[str, Any]:
             meter.begin = meter.read()
             yield place
 
-    run(case["backend"], warmed, case["url"], meter.work, case["in_flight"], meter.watch)
+    run(case, warmed, meter.work, meter.watch)
     calls, cpu, wall = (after - before for before, after in zip(meter.begin, meter.end, strict=True))
     return {
         "answered": calls,

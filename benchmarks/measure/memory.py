@@ -29,9 +29,9 @@ def measure(client: ModuleType, case: dict[str, Any]) -> dict[str, Any]:
         raise RuntimeError("a callout was answered before all were in flight")
 
     # The first callout loads what is loaded late.
-    run(case["backend"], client.connect, case["url"], alone, 1, nothing)
+    run({**case, "in_flight": 1}, client.connect, alone, nothing)
     before = resident()
     begun = time.perf_counter()
-    run(case["backend"], client.connect, case["url"], wait, case["in_flight"], watch)
+    run(case, client.connect, wait, watch)
     figures["seconds"] = time.perf_counter() - begun
     return figures
