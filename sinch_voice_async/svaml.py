@@ -17,7 +17,8 @@ A document is some instructions, taken in order, and one action::
         ),
     )
 
-What may be answered to which event is in the types (``IceSvaml``, ``AceSvaml``, ``PieSvaml``, ``DiceSvaml``, ``CallSvaml``) and in ``Svaml.check``.
+What may be answered to which event is in the types (``IceSvaml``, ``AceSvaml``, ``PieSvaml``, ``DiceSvaml``,
+``CallSvaml``) and in ``Svaml.check``.
 """
 
 from sinch_voice_async._wire.svaml_codec import dumps, loads

@@ -1,4 +1,4 @@
-"""The JSON of a callback -> the event it is. The ``event`` field says which, in any casing; see the engine for the rest."""
+"""The JSON of a callback -> the event it is: the ``event`` field says which, in any casing."""
 
 from typing import cast
 

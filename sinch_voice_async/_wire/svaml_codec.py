@@ -2,7 +2,8 @@
 
 Rules:
 
-- Names of instructions and actions are read in any casing (``connectPSTN``, ``runmenu``), and written as the table here spells them.
+- Names of instructions and actions are read in any casing (``connectPSTN``, ``runmenu``), and written as the table
+  here spells them.
 - A document is read as somebody wrote it: what passes a limit, or a menu that leads nowhere, is read, written back, and
   refused by ``Svaml.check``. What is no SVAML at all is a ``DecodeError``.
 - ``"instructions": []`` is written where an empty list was given or read, and nothing where none was.

@@ -2,8 +2,8 @@
 
 Rules:
 
-- Events come from the platform only: nothing is measured against a limit, unknown fields stay in ``extra``, unknown values of
-  an enumeration stay as they came, and what one form of an event leaves out is None.
+- Events come from the platform only: nothing is measured against a limit, unknown fields stay in ``extra``, unknown
+  values of an enumeration stay as they came, and what one form of an event leaves out is None.
 - Durations are seconds, ``debit`` is the price of the call and ``user_rate`` its price per minute.
 - What callers pressed, cookies, ``custom`` and telephone numbers are left out of reprs or masked in them.
 """
@@ -67,9 +67,7 @@ DisconnectReason: TypeAlias = (
     | str
 )
 NotificationType: TypeAlias = (
-    Literal[
-        "recording_finished", "recording_available", "transcription_available", "amd", "amd_beep", "callingerror"
-    ]
+    Literal["recording_finished", "recording_available", "transcription_available", "amd", "amd_beep", "callingerror"]
     | str
 )
 
@@ -87,8 +85,8 @@ class Cookie:
 class AmdResult:
     """Whether a machine answered. Voice API, Answering Machine Detection.
 
-    ``status`` is machine, human, notsure or hangup, and inprogress while the detection goes on beside the call; ``duration`` is how many
-    seconds it took.
+    ``status`` is machine, human, notsure or hangup, and inprogress while the detection goes on beside the call;
+    ``duration`` is how many seconds it took.
     """
 
     status: AmdStatus | None = None
@@ -101,8 +99,8 @@ class AmdResult:
 class MenuResult:
     """How a menu ended. Voice API, Prompt Input Event.
 
-    ``type`` is ``return`` (``value`` is what ``return_`` was given), ``sequence`` (``value`` is the digits), timeout, hangup, invalidinput or
-    error. ``menu_id`` is the conference id where the digits were pressed in a conference.
+    ``type`` is ``return`` (``value`` is what ``return_`` was given), ``sequence`` (``value`` is the digits), timeout,
+    hangup, invalidinput or error. ``menu_id`` is the conference id where the digits were pressed in a conference.
     """
 
     menu_id: str | None = None
@@ -116,8 +114,8 @@ class MenuResult:
 class CallEvent:
     """What every event has.
 
-    ``call_id`` names the call, or the participant's leg in a conference; ``custom`` is what the callout was given; ``cookies`` are what
-    ``SetCookie`` has left (see ``cookie``).
+    ``call_id`` names the call, or the participant's leg in a conference; ``custom`` is what the callout was given;
+    ``cookies`` are what ``SetCookie`` has left (see ``cookie``).
     """
 
     call_id: str
@@ -140,8 +138,8 @@ class IncomingCall(CallEvent):
     """ICE, the Incoming Call Event: a call has reached the platform and waits for ``IceSvaml``.
 
     Without an answer the caller hears an error and the call ends. ``call_resource_url`` may stand for ``call_id`` in
-    ``client.calls``: it is in the region that owns the call. ``cli`` is the caller, ``to`` what was called, ``rdnis`` the number that
-    forwarded the call.
+    ``client.calls``: it is in the region that owns the call. ``cli`` is the caller, ``to`` what was called, ``rdnis``
+    the number that forwarded the call.
     """
 
     call_resource_url: str | None = field(default=None, repr=False)
@@ -157,9 +155,10 @@ class IncomingCall(CallEvent):
 
 @frozen(kw_only=True)
 class AnsweredCall(CallEvent):
-    """ACE, the Answered Call Event: the callee has answered, and ``AceSvaml`` says what happens; without one the call is connected.
+    """ACE, the Answered Call Event: the callee has answered, and ``AceSvaml`` says what happens.
 
-    Never sent for calls to a user name. ``amd`` is there where the call was connected with ``Amd()``.
+    Without an answer of yours the call is connected. Never sent for calls to a user name. ``amd`` is there where the
+    call was connected with ``Amd()``.
     """
 
     amd: AmdResult | None = None
@@ -196,8 +195,9 @@ class PromptInput(CallEvent):
 class Notification(CallEvent):
     """Something to know about a call; an empty answer is enough.
 
-    ``type`` says what: recordings and transcriptions have their file in ``destination``, answering machine detection its result in
-    ``amd``, a ``callingerror`` its ``error_code`` and ``error_message``. Often without ``timestamp`` and ``application_key``.
+    ``type`` says what: recordings and transcriptions have their file in ``destination``, answering machine detection
+    its result in ``amd``, a ``callingerror`` its ``error_code`` and ``error_message``. Often without ``timestamp``
+    and ``application_key``.
     """
 
     type: NotificationType | None = None

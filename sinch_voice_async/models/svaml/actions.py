@@ -89,11 +89,10 @@ def _sip(address: str | Destination) -> Destination:
 
 
 def _websocket(url: str | Destination) -> Destination:
-    destination = Destination(type="websocket", endpoint=url) if isinstance(url, str) else url
+    if isinstance(url, str):
+        url = Destination(type="websocket", endpoint=url)
     # The one type that the platform's documents write with a capital letter.
-    if isinstance(destination, Destination) and destination.type == "websocket":
-        return evolve(destination, type="Websocket")
-    return destination
+    return evolve(url, type="Websocket") if getattr(url, "type", None) == "websocket" else url
 
 
 @frozen(field_transformer=typed)
@@ -103,7 +102,10 @@ class Hangup(Action):
 
 @frozen(field_transformer=typed)
 class Continue(Action):
-    """Go on as if nothing had been asked: connect the call, or play what the callout was for. Not allowed in answer to ICE."""
+    """Go on as if nothing had been asked: connect the call, or play what the callout was for.
+
+    Not allowed in answer to ICE, where there is nothing to go on with.
+    """
 
     record: bool | None = field(default=None, kw_only=True)
     recording_options: RecordingOptions | None = field(default=None, kw_only=True)
@@ -113,10 +115,11 @@ class Continue(Action):
 class ConnectPstn(Action):
     """Connect the call to a telephone number.
 
-    Without ``number`` that is the extension that was dialled. ``cli`` is shown to the callee; ``private`` hides it. ``max_duration``
-    is at most 14,400 s. ``dial_timeout`` is how long it may ring. ``suppress_callbacks`` asks for no ACE and no DiCE.
-    ``dtmf`` is sent when the callee answers. ``indications`` is the country whose ringing tone is played (``se``, ``us`` …).
-    Raises ``InvalidRequestError`` for a number that is not E.164 and for what is past a limit.
+    Without ``number`` that is the extension that was dialled. ``cli`` is shown to the callee; ``private`` hides it.
+    ``max_duration`` is at most 14,400 s. ``dial_timeout`` is how long it may ring. ``suppress_callbacks`` asks for no
+    ACE and no DiCE. ``dtmf`` is sent when the callee answers. ``indications`` is the country whose ringing tone is
+    played (``se``, ``us`` …). Raises ``InvalidRequestError`` for a number that is not E.164 and for what is past a
+    limit.
     """
 
     number: str | None = field(default=None, repr=masked, validator=limit(phone_number))
@@ -134,9 +137,10 @@ class ConnectPstn(Action):
 
 @frozen(field_transformer=typed)
 class ConnectMxp(Action):
-    """Connect the call to an app or web client; ``destination`` is its user name, the one that was called where left out.
+    """Connect the call to an app or web client.
 
-    ``call_headers``, a mapping or ``CallHeader`` items, have at most 1,024 bytes in all, keys included.
+    ``destination`` is its user name; left out, the one that was called. ``call_headers``, a mapping or ``CallHeader``
+    items, have at most 1,024 bytes in all, keys included.
     """
 
     destination: Destination | None = field(default=None, converter=_username)
@@ -165,8 +169,8 @@ class ConnectConference(Action):
 class ConnectSip(Action):
     """Connect the call to a SIP server; ``destination`` is an address, as in ``46708000000@sip.example.com``.
 
-    ``transport`` is UDP where left out. ``call_headers`` go as private SIP headers, at most 1,024 bytes of them; ``max_duration``
-    is at most 14,400 s; ``moh`` is heard until the other side answers.
+    ``transport`` is UDP where left out. ``call_headers`` go as private SIP headers, at most 1,024 bytes of them;
+    ``max_duration`` is at most 14,400 s; ``moh`` is heard until the other side answers.
     """
 
     destination: Destination = field(converter=_sip)
@@ -207,9 +211,9 @@ def _connected(action: "RunMenu", attribute: "Attribute[Any]", menus: tuple[Menu
 class RunMenu(Action):
     """Play menus and wait for keys; a PIE event brings what was pressed.
 
-    One menu must be ``main``, or be named by ``main_menu``; each id is there once, no option leads to a menu that is not there,
-    and no menu is out of reach: ``InvalidRequestError`` otherwise. ``barge`` (True where left out) lets the caller press before
-    the prompt has ended. ``enable_voice`` takes spoken answers, and wants a ``locale``.
+    One menu must be ``main``, or be named by ``main_menu``; each id is there once, no option leads to a menu that is
+    not there, and no menu is out of reach: ``InvalidRequestError`` otherwise. ``barge`` (True where left out) lets
+    the caller press before the prompt has ended. ``enable_voice`` takes spoken answers, and wants a ``locale``.
     """
 
     menus: tuple[Menu, ...] = field(converter=_menus, validator=_connected)

@@ -1,7 +1,8 @@
 """The SVAML document, and what may be in it where: one table, which is the types' and ``Svaml.check``'s.
 
-Known instructions and actions are where the platform's table has them. Unknown ones are allowed everywhere: only the platform
-knows. A document for an ongoing call may hold any action, since a parked call takes what would have answered its ICE event.
+Known instructions and actions are where the platform's table has them. Unknown ones are allowed everywhere: only the
+platform knows. A document for an ongoing call may hold any action, since a parked call takes what would have answered
+its ICE event.
 """
 
 from collections.abc import Iterable
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, get_a
 
 from attrs import field, frozen
 from typing_extensions import TypeVar
+
 from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.models.svaml.actions import (
     ConnectConference,
@@ -67,27 +69,19 @@ DiceInstruction: TypeAlias = ReportCallStatus | UnknownInstruction
 AceAction: TypeAlias = Hangup | Continue | ConnectConference | RunMenu | UnknownAction
 PieAction: TypeAlias = AceAction | ConnectPstn | ConnectSip
 IceAction: TypeAlias = (
-    Hangup
-    | ConnectPstn
-    | ConnectMxp
-    | ConnectConference
-    | ConnectSip
-    | ConnectStream
-    | RunMenu
-    | Park
-    | UnknownAction
+    Hangup | ConnectPstn | ConnectMxp | ConnectConference | ConnectSip | ConnectStream | RunMenu | Park | UnknownAction
 )
 CallAction: TypeAlias = IceAction | Continue | StartRecording | StopRecording
 DiceAction: TypeAlias = Hangup | UnknownAction
 
 if TYPE_CHECKING:
     # Svaml alone is any document, and may go where a narrower one is expected.
-    I = TypeVar("I", bound=Instruction, covariant=True, default=Any)
-    A = TypeVar("A", bound=Action, covariant=True, default=Any)
+    I_co = TypeVar("I_co", bound=Instruction, covariant=True, default=Any)
+    A_co = TypeVar("A_co", bound=Action, covariant=True, default=Any)
 else:
     # The codec asks what there is to read.
-    I = TypeVar("I", bound=Instruction, covariant=True, default=Instruction)
-    A = TypeVar("A", bound=Action, covariant=True, default=Action)
+    I_co = TypeVar("I_co", bound=Instruction, covariant=True, default=Instruction)
+    A_co = TypeVar("A_co", bound=Action, covariant=True, default=Action)
 
 _ALLOWED: Final[dict[str, tuple[tuple[type, ...], tuple[type, ...]]]] = {
     "ice": (get_args(IceInstruction), get_args(IceAction)),
@@ -104,21 +98,24 @@ class Unsaid(tuple[Any, ...]):
     __slots__ = ()
 
 
-def _steps(instructions: Iterable[I]) -> tuple[I, ...]:
+def _steps(instructions: Iterable[I_co]) -> tuple[I_co, ...]:
     return instructions if isinstance(instructions, Unsaid) else listed(instructions)
 
 
 @frozen(field_transformer=typed)
-class Svaml(Open, Generic[I, A]):
+class Svaml(Open, Generic[I_co, A_co]):
     """A whole document: any number of instructions, taken in order, and the action after them.
 
-    ``Svaml`` alone is any document; ``IceSvaml``, ``AceSvaml``, ``PieSvaml``, ``DiceSvaml`` and ``CallSvaml`` are those that may go there, to
-    mypy and pyright. The platform's schema does not ask for an action, so none is allowed here; every sample has one.
-    All cookies together have at most 1,024 bytes: ``InvalidRequestError`` past that. Voice API, SVAML.
+    ``Svaml`` alone is any document; ``IceSvaml``, ``AceSvaml``, ``PieSvaml``, ``DiceSvaml`` and ``CallSvaml`` are
+    those that may go there, to mypy and pyright. The platform's schema does not ask for an action, so none is allowed
+    here; every sample has one. All cookies together have at most 1,024 bytes: ``InvalidRequestError`` past that.
+    Voice API, SVAML.
     """
 
-    instructions: tuple[I, ...] = field(default=Unsaid(), kw_only=True, converter=_steps, validator=limit(too_many_cookies))
-    action: A | None = field(default=None, kw_only=True)
+    instructions: tuple[I_co, ...] = field(
+        default=Unsaid(), kw_only=True, converter=_steps, validator=limit(too_many_cookies)
+    )
+    action: A_co | None = field(default=None, kw_only=True)
 
     def check(self, place: Place) -> None:
         """Raise ``InvalidRequestError`` if the platform would refuse this document there.
@@ -140,7 +137,8 @@ def _allow(part: object, allowed: tuple[type, ...], place: str, where: str) -> N
     if not isinstance(part, allowed):
         names = ", ".join(cls.__name__ for cls in allowed)
         raise InvalidRequestError(
-            f"{where} is a {type(part).__name__}, which is not allowed in svaml for {place!r}; allowed are {names}", field=where
+            f"{where} is a {type(part).__name__}, which is not allowed in svaml for {place!r}; allowed are {names}",
+            field=where,
         )
 
 

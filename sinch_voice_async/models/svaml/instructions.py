@@ -1,4 +1,4 @@
-"""The instructions of SVAML: what is said, played, sent and remembered before the action. Voice API, SVAML, Instructions."""
+"""The instructions of SVAML: what is said, played, sent and remembered before the action."""
 
 from collections.abc import Iterable
 from typing import Final, Literal, TypeAlias
@@ -43,8 +43,8 @@ def _prompts(ids: Iterable[str]) -> tuple[str, ...]:
 class PlayFiles(Instruction):
     """Play prompts to the caller, one after the other.
 
-    Each of ``ids`` is the name of a recorded file, a URL, or what ``tts``, ``ssml`` or ``href`` returns. ``locale`` is the
-    language or voice of those that are spoken.
+    Each of ``ids`` is the name of a recorded file, a URL, or what ``tts``, ``ssml`` or ``href`` returns. ``locale``
+    is the language or voice of those that are spoken.
     """
 
     ids: tuple[str, ...] = field(converter=_prompts, repr=lambda ids: f"<{len(ids)} prompts>")
@@ -55,8 +55,8 @@ class PlayFiles(Instruction):
 class Say(Instruction):
     """Speak a text.
 
-    At most 600 characters, unless your account says otherwise: not checked here. ``locale`` is a language (``en-US``), a
-    language and a gender (``en-US/male``) or the name of a voice.
+    At most 600 characters, unless your account says otherwise: not checked here. ``locale`` is a language
+    (``en-US``), a language and a gender (``en-US/male``) or the name of a voice.
     """
 
     text: str = field(repr=length)
@@ -93,8 +93,8 @@ class Answer(Instruction):
 class StartRecording(Instruction, Action):
     """Record this participant's call until it ends or ``StopRecording``. Voice API, Recording.
 
-    Also an action when an ongoing call is managed, as in the Calling API, Manage Call; newer documents have the instruction
-    alone. The platform ignores it together with ``ConnectMxp``: use that action's ``record``.
+    Also an action when an ongoing call is managed, as in the Calling API, Manage Call; newer documents have the
+    instruction alone. The platform ignores it together with ``ConnectMxp``: use that action's ``record``.
     """
 
     options: RecordingOptions | None = None
@@ -102,7 +102,7 @@ class StartRecording(Instruction, Action):
 
 @frozen(field_transformer=typed)
 class StopRecording(Instruction, Action):
-    """Stop what ``StartRecording`` started. Also an action when an ongoing call is managed (Calling API, Manage Call)."""
+    """Stop what ``StartRecording`` started; also an action when a call is managed (Calling API, Manage Call)."""
 
 
 @frozen(field_transformer=typed)

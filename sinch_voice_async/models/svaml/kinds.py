@@ -10,7 +10,7 @@ from sinch_voice_async.models.svaml.fields import typed
 __all__ = ["Action", "Instruction", "UnknownAction", "UnknownInstruction"]
 
 
-@frozen(field_transformer=typed)
+@frozen
 class Open:
     """A model whose wire form may grow: ``extra`` holds the fields that the model does not know, by their wire names.
 
@@ -32,13 +32,13 @@ class Action(Open):
 
 @frozen(field_transformer=typed)
 class UnknownInstruction(Instruction):
-    """An instruction that this library has no class for: its name, and all its fields in ``extra``, written back unchanged."""
+    """An instruction that this library has no class for: its name, and its fields in ``extra``; written unchanged."""
 
     name: str
 
 
 @frozen(field_transformer=typed)
 class UnknownAction(Action):
-    """An action that this library has no class for: its name, and all its fields in ``extra``, written back unchanged."""
+    """An action that this library has no class for: its name, and its fields in ``extra``; written unchanged."""
 
     name: str

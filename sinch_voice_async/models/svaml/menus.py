@@ -1,6 +1,7 @@
 """Menus: what a caller hears, may press, and where each key leads. Voice API, SVAML, runMenu.
 
-A menu's option leads to another menu (``go_to``) or ends the menus with a value (``return_``), which a PIE event brings you.
+A menu's option leads to another menu (``go_to``) or ends the menus with a value (``return_``), which a PIE event
+brings you.
 """
 
 import re
@@ -31,11 +32,14 @@ def return_(value: str) -> str:
 
 
 def go_to(menu_id: str) -> str:
-    """Go on with another menu of the same document. Raises ``InvalidRequestError`` for an id with a round bracket in it."""
+    """Go on with another menu of the same document.
+
+    Raises ``InvalidRequestError`` for an id with a round bracket in it.
+    """
     return _target("menu", "menu_id", menu_id)
 
 
-def _target(kind: str, field_name: str, inside: str) -> str:
+def _target(kind: str, field_name: str, inside: object) -> str:
     if not isinstance(inside, str) or not _TARGET.fullmatch(target := f"{kind}({inside})"):
         raise InvalidRequestError(f"{field_name} must be a str without round brackets", field=field_name)
     return target
@@ -49,8 +53,8 @@ def _no_target(action: str) -> str | None:
 class MenuOption(Open):
     """What one key does: ``MenuOption("1", return_("sales"))``.
 
-    ``dtmf`` holds ``0-9``; the documents are silent on ``*`` and ``#``, and on more than one key. ``action`` is what ``return_`` or
-    ``go_to`` returns. Raises ``InvalidRequestError`` for anything else.
+    ``dtmf`` holds ``0-9``; the documents are silent on ``*`` and ``#``, and on more than one key. ``action`` is what
+    ``return_`` or ``go_to`` returns. Raises ``InvalidRequestError`` for anything else.
     """
 
     dtmf: str = field(validator=limit(menu_key))
@@ -66,9 +70,10 @@ def _options(options: Iterable[MenuOption] | None) -> tuple[MenuOption, ...] | N
 class Menu(Open):
     """One menu: what is played, and what may be pressed.
 
-    ``repeat_prompt`` is played on each of ``repeats`` repetitions. With ``max_digits`` the menu collects digits, until there are
-    that many, ``#`` is pressed or nothing for ``timeout_mills`` milliseconds (5,000 where left out). ``max_timeout_mills``
-    (20,000) bounds the wait for spoken input. A prompt that would be cut short is an ``InvalidRequestError``.
+    ``repeat_prompt`` is played on each of ``repeats`` repetitions. With ``max_digits`` the menu collects digits,
+    until there are that many, ``#`` is pressed or nothing for ``timeout_mills`` milliseconds (5,000 where left out).
+    ``max_timeout_mills`` (20,000) bounds the wait for spoken input. A prompt that would be cut short is an
+    ``InvalidRequestError``.
     """
 
     id: str
@@ -89,7 +94,7 @@ class Menu(Open):
 
 
 def broken_menus(menus: Iterable[Menu], main_menu: str | None) -> str | None:
-    """What is wrong with the menus of one action, or None: each id once, a first one, and every other within reach of it."""
+    """What is wrong with the menus of one action, or None: each id is there once, and within reach of the first."""
     by_id: dict[str, Menu] = {}
     for menu in menus:
         if menu.id in by_id:

@@ -1,8 +1,8 @@
 """Prompts: what is played or spoken, as the platform writes it.
 
-A prompt is one or more parts joined with ``;``. A part is ``#tts[text]``, ``#ssml[markup]``, ``#href[url]``, a bare URL or the
-name of a recorded file. The platform documents no way to escape ``;`` and ``]`` inside a part, so a part that holds one is
-refused here rather than cut in two on somebody's telephone.
+A prompt is one or more parts joined with ``;``. A part is ``#tts[text]``, ``#ssml[markup]``, ``#href[url]``, a bare
+URL or the name of a recorded file. The platform documents no way to escape ``;`` and ``]`` inside a part, so a part
+that holds one is refused here rather than cut in two on somebody's telephone.
 """
 
 import re
@@ -47,9 +47,9 @@ def prompts(*parts: str) -> str:
     ``InvalidRequestError`` for a part that would be read as two, or as none. Calling API, Text-to-speech Callout.
     """
     for index, part in enumerate(parts):
-        if not isinstance(part, str) or not _PART.fullmatch(part):
+        if not _is_part(part):
             raise InvalidRequestError(
-                f"parts[{index}] is not one prompt: give the name of a file, a URL, or what tts(), ssml() or href() returns",
+                f"parts[{index}] is not one prompt: give the name of a file, a URL, or what tts, ssml or href returns",
                 field=f"parts[{index}]",
             )
     if not parts:
@@ -59,16 +59,23 @@ def prompts(*parts: str) -> str:
 
 def unplayable(prompt: str) -> str | None:
     """What is wrong with a whole prompt, or None: each part of it must be closed where it ends."""
-    if all(not part or _PART.fullmatch(part) for part in prompt.split(";")):
+    if all(not part or _is_part(part) for part in prompt.split(";")):
         return None
-    return "would be cut short: no part may hold ; or ], which separate and close parts (see tts, ssml, href and prompts)"
+    return (
+        "would be cut short: no part may hold ; or ], which separate and close parts (see tts, ssml, href and prompts)"
+    )
 
 
-def _part(kind: str, field: str, inside: str, advice: str) -> str:
+def _is_part(part: object) -> bool:
+    return isinstance(part, str) and _PART.fullmatch(part) is not None
+
+
+def _part(kind: str, field: str, inside: object, advice: str) -> str:
     if not isinstance(inside, str) or not inside:
         raise InvalidRequestError(f"{field} must be a str, and not empty", field=field)
     if ";" in inside or "]" in inside:
         raise InvalidRequestError(
-            f"{field} holds ; or ], which the platform reads as the end of a prompt and cannot be escaped: {advice}", field=field
+            f"{field} holds ; or ], which the platform reads as the end of a prompt and cannot be escaped: {advice}",
+            field=field,
         )
     return f"#{kind}[{inside}]"

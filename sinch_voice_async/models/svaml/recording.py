@@ -30,9 +30,10 @@ class RecordingOptions(Open):
     """Where a recording is stored, and how. Voice API, Recording.
 
     ``destination_url`` is ``s3://bucket/[folder/][file]`` with ``credentials`` ``AccessKey:SecretKey:Region``, or
-    ``azure://account/container[/file]`` with the access key. Without a file name the platform makes one from the time, the
-    application key and the call id; a file of that name is overwritten. ``notification_events`` (the platform's default is
-    True) asks for the ``recording_finished`` and ``recording_available`` notifications. The repr leaves out the credentials.
+    ``azure://account/container[/file]`` with the access key. Without a file name the platform makes one from the
+    time, the application key and the call id; a file of that name is overwritten. ``notification_events`` (the
+    platform's default is True) asks for the ``recording_finished`` and ``recording_available`` notifications. The
+    repr leaves out the credentials.
     """
 
     destination_url: str | None = None

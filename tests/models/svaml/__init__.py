@@ -1,0 +1,1 @@
+"""SVAML models: limits, types, menus, and what is allowed where."""

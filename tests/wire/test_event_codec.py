@@ -1,0 +1,270 @@
+"""Events from JSON: every published callback, every observed form, and nothing that is none."""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sinch_voice_async._wire.event_codec import decode_event
+from sinch_voice_async.errors import DecodeError
+from sinch_voice_async.models.destinations import Destination
+from sinch_voice_async.models.events import (
+    AmdResult,
+    AnsweredCall,
+    Cookie,
+    DisconnectedCall,
+    Event,
+    IncomingCall,
+    MenuResult,
+    Notification,
+    PromptInput,
+)
+from sinch_voice_async.models.money import Price
+from sinch_voice_async.models.svaml.actions import CallHeader
+from tests.wire import svaml_documents
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "events.json").read_text(encoding="utf-8"))
+
+EVENT_FIELDS = "timestamp userRate to cookies amd menuResult debit from custom"
+
+PUBLISHED: list[Event] = [
+    AnsweredCall(
+        call_id="822aa4b7-05b4-4d83-87c7-1f835ee0b6f6_257",
+        timestamp=datetime(2014, 9, 24, 10, 59, 41, tzinfo=UTC),
+        version=1,
+    ),
+    IncomingCall(
+        call_id="3b0a7ccd-05e1-4728-bafd-023b77c47784",
+        call_resource_url="https://calling-euc1.api.sinch.com/calling/v1/calls/id/3b0a7ccd-05e1-4728-bafd-023b77c47784",
+        timestamp=datetime(2022, 3, 21, 13, 13, 59, tzinfo=UTC),
+        version=1,
+        user_rate=Price(currency_id="USD", amount=Decimal("0.03")),
+        cli="31639136121",
+        to=Destination(type="did", endpoint="+3197121281500"),
+        domain="pstn",
+        application_key="3b216e8d-e385-4ff9-ae80-5d11897006b0",
+        origination_type="PSTN",
+    ),
+    IncomingCall(
+        call_id="241b8ab35e0e83814c4e775a66cf50db@193.45.63.102",
+        timestamp=datetime(2015, 8, 6, 13, 55, 39, tzinfo=UTC),
+        version=1,
+        user_rate=Price(currency_id="USD", amount=Decimal(0)),
+        cli="46708168731",
+        to=Destination(type="did", endpoint="+462010000188"),
+        domain="pstn",
+        application_key="94983f76-12c8-4cb9-9515-4785c7b49ca8",
+        origination_type="PSTN",
+        duration=0,
+    ),
+    AnsweredCall(
+        call_id="822aa4b7-05b4-4d83-87c7-1f835ee0b6f6_257",
+        timestamp=datetime(2014, 9, 24, 10, 59, 41, tzinfo=UTC),
+        version=1,
+    ),
+    DisconnectedCall(
+        call_id="3b0a7ccd-05e1-4728-bafd-023b77c47784",
+        timestamp=datetime(2022, 3, 21, 13, 14, 19, tzinfo=UTC),
+        reason="GENERALERROR",
+        result="FAILED",
+        version=1,
+        debit=Price(currency_id="USD", amount=Decimal(0)),
+        user_rate=Price(currency_id="USD", amount=Decimal("0.368")),
+        to=Destination(type="did", endpoint="3197121281500"),
+        application_key="3b216e8d-e274-4ff9-ae80-5d11897006b0",
+        from_="31639136121",
+    ),
+    PromptInput(
+        call_id="3b0a7ccd-05e1-4728-bafd-023b77c47784",
+        timestamp=datetime(2022, 3, 21, 13, 14, 19, tzinfo=UTC),
+        menu_result=MenuResult(menu_id="sub", type="sequence", value="3576", input_method="dtmf"),
+        version=1,
+        application_key="3b216e8d-e274-4ff9-ae80-5d11897006b0",
+    ),
+    PromptInput(
+        call_id="callId",
+        timestamp=datetime(2023, 12, 29, 15, 7, 22, tzinfo=UTC),
+        menu_result=MenuResult(
+            menu_id="confirm", type="sequence", value="6789", input_method="dtmf", extra={"addToContext": []}
+        ),
+        version=1,
+        application_key="appKey",
+    ),
+    Notification(call_id="da2d576b-d35a-476a-93cc-09e083fe8729", version=1, type="recording_finished"),
+    Notification(
+        call_id="da2d576b-d35a-476a-93cc-09e083fe8729",
+        version=1,
+        type="recording_available",
+        destination="path/to/my/recording.mp3",
+    ),
+    Notification(
+        call_id="da2d576b-d35a-476a-93cc-09e083fe8729",
+        version=1,
+        type="amd",
+        amd=AmdResult(status="machine", reason="longgreeting", duration=3),
+    ),
+    Notification(
+        call_id="da2d576b-d35a-476a-93cc-09e083fe8729",
+        version=1,
+        type="amd_beep",
+        amd=AmdResult(status="machine", reason="beep", duration=8),
+    ),
+    Notification(
+        call_id="01234567-89ab-cdef-fedc-ba9876543210",
+        version=1,
+        type="transcription_available",
+        destination=(
+            "https://www.sinch.com/calling/v1/recording/201801010000_01234567-89ab-cdef-fedc-ba9876543210"
+            "_01234567-89ab-cdef-fedc-ba9876543210-transcript.json"
+        ),
+    ),
+]
+
+
+def event(**fields: Any) -> Any:
+    """An event, decoded; ``callid`` where no other spelling is given."""
+    if not {"callid", "callId", "CallId"} & fields.keys():
+        fields["callid"] = "1"
+    return decode_event(json.dumps(fields).encode())
+
+
+def test_no_published_event_is_forgotten() -> None:
+    """The vectors are what the documents show, one expected value for each."""
+    assert len(VECTORS) == len(PUBLISHED) == 12
+
+
+@pytest.mark.parametrize(
+    ("vector", "expected"), list(zip(VECTORS, PUBLISHED, strict=True)), ids=lambda value: type(value).__name__
+)
+def test_a_published_event_has_every_field_where_it_belongs(vector: dict[str, Any], expected: Event) -> None:
+    """Nothing of a known event is left in ``extra``."""
+    assert decode_event(json.dumps(vector["event"]).encode()) == expected
+
+
+def test_the_call_id_is_read_in_every_spelling() -> None:
+    """The schema says callid, the examples callId."""
+    for spelling in ("callid", "callId", "CallId"):
+        assert event(event="ace", **{spelling: "42"}) == AnsweredCall(call_id="42")
+
+
+def test_the_kind_of_event_is_read_in_any_casing() -> None:
+    """DiCE is how the documents' prose writes it."""
+    assert event(event="DiCE") == DisconnectedCall(call_id="1")
+    assert event(Event="Notify") == Notification(call_id="1")
+
+
+def test_what_older_documents_add_is_read() -> None:
+    """Cookies, the user, capitalised types, call headers, and fields that have no place of their own."""
+    ice = event(
+        event="ice",
+        cookies=[{"key": "step", "value": "menu"}],
+        user="bob",
+        to={"type": "Username", "endpoint": "bob"},
+        domain="PSTN",
+        rdnis="",
+        callHeaders=[{"key": "foo", "value": "bar"}],
+        conferenceId="room",
+        custom='{"foo":"x"}',
+        reference="r",
+        delayed=False,
+    )
+    assert ice == IncomingCall(
+        call_id="1",
+        cookies=(Cookie(key="step", value="menu"),),
+        user="bob",
+        to=Destination(type="username", endpoint="bob"),
+        domain="pstn",
+        rdnis="",
+        call_headers=(CallHeader("foo", "bar"),),
+        conference_id="room",
+        custom='{"foo":"x"}',
+        extra={"reference": "r", "delayed": False},
+    )
+    pie = event(event="pie", menuResult={"menuId": "main", "type": "InvalidInput"})
+    assert pie.menu_result == MenuResult(menu_id="main", type="invalidinput")
+    assert event(event="dice", **{"from": "private"}, duration=12).from_ == "private"
+
+
+def test_a_calling_error_is_a_notification() -> None:
+    """The platform's word for what went wrong with the SVAML of a call."""
+    notification = event(event="notify", type="callingerror", errorCode="40001", errorMsg="Illegal SVAML", user="bob")
+    assert notification == Notification(
+        call_id="1", type="callingerror", error_code=40001, error_message="Illegal SVAML", user="bob"
+    )
+
+
+def test_unknown_values_are_kept_as_they_came() -> None:
+    """An enumeration that grows does not break anybody."""
+    assert event(event="notify", type="Weather").type == "Weather"
+    assert event(event="dice", reason="METEOR", result="Answered").reason == "METEOR"
+    assert event(event="dice", result="Answered").result == "ANSWERED"
+    assert event(event="ace", amd={"status": "inprogress", "reason": "N/A"}).amd == AmdResult(
+        status="inprogress", reason="n/a"
+    )
+
+
+def test_times_without_a_zone_are_utc() -> None:
+    """Seen in answers of the platform, and with seven digits of a second."""
+    expected = datetime(2014, 6, 2, 15, 39, 31, 272923, tzinfo=UTC)
+    assert event(event="ace", timestamp="2014-06-02T15:39:31.2729234").timestamp == expected
+    assert event(event="ace", timestamp="2014-06-02T17:39:31.272923+02:00").timestamp == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        (b"", "$"),
+        (b"<html>", "$"),
+        (b"\xff", "$"),
+        (b"[]", "$"),
+        (b"{}", "$.event"),
+        (b'{"event": "ace"}', "$.callId"),
+        (b'{"event": "pie", "callid": "1"}', "$.menuResult"),
+        (b'{"event": "pie", "callid": "1", "menuResult": []}', "$.menuResult"),
+        (b'{"event": "ice", "callid": "1", "to": "bob"}', "$.to"),
+        (b'{"event": "ice", "callid": "1", "timestamp": "yesterday"}', "$.timestamp"),
+        (b'{"event": "ice", "callid": "1", "callHeaders": [{"key": "a"}]}', "$.callHeaders[0].value"),
+        (b'{"event": "dice", "callid": "1", "debit": {"amount": {}}}', "$.debit.amount"),
+    ],
+)
+def test_what_is_no_event_is_refused_with_the_path(body: bytes, path: str) -> None:
+    """One exception, which says where the body stops being an event."""
+    with pytest.raises(DecodeError) as refusal:
+        decode_event(body)
+    assert refusal.value.path == path
+
+
+def test_an_event_of_an_unknown_kind_is_none() -> None:
+    """Nobody could say what may answer it."""
+    with pytest.raises(DecodeError, match="event"):
+        event(event="ringing")
+
+
+@given(svaml_documents.json_values(svaml_documents.hostile_keys()))
+def test_arbitrary_json_is_an_event_or_a_decode_error(value: Any) -> None:
+    """No other exception, whatever the shape."""
+    try:
+        decode_event(json.dumps(value).encode())
+    except DecodeError as error:
+        assert error.path.startswith("$")
+
+
+@given(
+    st.sampled_from(["ice", "ace", "dice", "pie", "notify"]),
+    st.dictionaries(
+        st.sampled_from([*EVENT_FIELDS.split(), "callHeaders", "type"]),
+        svaml_documents.json_values(svaml_documents.hostile_keys()),
+        max_size=3,
+    ),
+)
+def test_an_event_with_arbitrary_fields_is_an_event_or_a_decode_error(kind: str, fields: dict[str, Any]) -> None:
+    """No other exception, whatever comes where a field should be."""
+    try:
+        event(event=kind, **fields)
+    except DecodeError as error:
+        assert error.path.startswith("$.")
