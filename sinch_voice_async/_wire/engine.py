@@ -113,8 +113,7 @@ def _unwritable(model: object) -> str | None:
 
 
 def _model_reader(type_: Any) -> Reader:
-    cls = model_of(type_)
-    assert cls is not None
+    cls: type = model_of(type_) or type_
     plan = plan_of(cls)
     spellings: dict[str, Any] = {name: override(rename=wire) for name, wire in plan.wires.items()}
     if plan.keeps_unknown:
@@ -144,8 +143,7 @@ def _out_of_envelope(envelope: str, read: Reader) -> Reader:
 
 
 def _model_writer(type_: Any) -> Writer:
-    cls = model_of(type_)
-    assert cls is not None
+    cls: type = model_of(type_) or type_
     plan = plan_of(cls)
     spellings: dict[str, Any] = {
         field.name: override(rename=plan.wires[field.name], omit_if_default=field.default is None)

@@ -34,14 +34,17 @@ def explain(body: bytes, type_: Any, read: Read) -> tuple[str, str]:
 def locate(value: Any, type_: Any, read: Read) -> tuple[str, str]:
     """Return the path to the innermost part that ``read`` refuses, and why."""
     path, error = "$", _failure(value, type_, read)
-    while (found := _first_failing(value, type_, read)) is not None:
-        step, value, type_, error = found
-        path += step
-    return _sharpen(path, type_, error)
+    try:
+        while (found := _first_failing(value, type_, read)) is not None:
+            step, value, type_, error = found
+            path += step
+    except RecursionError:
+        return path, "it is nested too deeply"
+    return _sharpen(path, _resolved(value, type_), error)
 
 
 def _first_failing(value: Any, type_: Any, read: Read) -> tuple[str, Any, Any, Exception] | None:
-    for step, part, part_type in _parts(value, required(type_)):
+    for step, part, part_type in _parts(value, _resolved(value, type_)):
         error = _failure(part, part_type, read)
         if error is not None:
             return step, part, part_type, error
@@ -56,14 +59,20 @@ def _failure(value: Any, type_: Any, read: Read) -> Exception | None:
     return None
 
 
+def _resolved(value: Any, type_: Any) -> Any:
+    """Return a type without its None; of a union of models, the class that the part says it is."""
+    type_ = required(type_)
+    try:
+        return unions[type_].choose(value) if type_ in unions else type_
+    except FAILURES:
+        return type_
+
+
 def _parts(value: Any, type_: Any) -> Iterator[tuple[str, Any, Any]]:
     """Give each part of a document: the step to it, the part and its type."""
-    if type_ in unions and value.__class__ is dict and _failure(value, type_, lambda v, t: unions[t].choose(v)) is None:
-        type_ = unions[type_].choose(value)
     cls = model_of(type_)
     if item_of(type_) is not None and value.__class__ is list:
-        for index, item in enumerate(value):
-            yield f"[{index}]", item, item_of(type_)
+        yield from ((f"[{index}]", item, item_of(type_)) for index, item in enumerate(value))
     elif cls is not None and value.__class__ is dict:
         envelope = models[cls].envelope
         if envelope in value:
@@ -76,11 +85,9 @@ def _parts(value: Any, type_: Any) -> Iterator[tuple[str, Any, Any]]:
 
 def _sharpen(path: str, type_: Any, error: Exception | None) -> tuple[str, str]:
     """Name the field that is missing, or that a model itself refused."""
+    cls = model_of(type_)
     if isinstance(error, KeyError):
         return f"{path}.{error.args[0]}", "it is missing"
-    cls = model_of(required(type_))
     if isinstance(error, InvalidRequestError) and cls is not None and error.field is not None:
         return f"{path}.{plan_of(cls).wires.get(error.field, error.field)}", str(error)
-    if isinstance(error, RecursionError):
-        return path, "it is nested too deeply"
     return path, str(error)

@@ -52,7 +52,7 @@ class Participant:
 class Conference:
     """An ongoing conference and who is in it. Calling API, Get Conference Info."""
 
-    participants: tuple[Participant, ...] = field(converter=tuple)
+    participants: tuple[Participant, ...]
     extra: Mapping[str, Any] = unknown_fields()
 
 

@@ -44,7 +44,7 @@ class ApplicationNumber:
 class ApplicationNumbers:
     """Every number that the account owns: the list is not paged. Calling API, Get Numbers."""
 
-    numbers: tuple[ApplicationNumber, ...] = field(converter=tuple)
+    numbers: tuple[ApplicationNumber, ...]
     extra: Mapping[str, Any] = unknown_fields()
 
 

@@ -1,5 +1,6 @@
-"""The codec: tolerant of every form that was observed, exact in what it keeps, and one error with a path for the rest."""
+"""The codec: tolerant of every observed form, exact in what it keeps, and one error with a path for the rest."""
 
+import contextlib
 import json
 import pickle
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from sinch_voice_async.models.callouts import CalloutReceipt, CustomCallout, Tts
 from sinch_voice_async.models.calls import Call
 from sinch_voice_async.models.conferences import Conference, ConferenceCommand, Participant
 from sinch_voice_async.models.destinations import Destination
+from sinch_voice_async.models.events import Event
 from sinch_voice_async.models.money import Price
 from sinch_voice_async.models.numbers import ApplicationNumber, ApplicationNumbers, NumberQuery
 from sinch_voice_async.models.recordings import Recording
@@ -269,6 +271,32 @@ def test_what_is_no_json_is_refused(body: bytes) -> None:
     with pytest.raises(DecodeError) as refusal:
         decode(body, CalloutReceipt)
     assert refusal.value.path == "$"
+
+
+@pytest.mark.parametrize("depth", [700, 2_000])
+@pytest.mark.parametrize("body", ['{"callId":"a","x":%s}', '{"callId":"a","to":{"endpoint":"b","x":%s}}'])
+def test_deep_nesting_does_no_harm(body: str, depth: int) -> None:
+    """However deep an unknown field goes, and wherever Python gives up, there is a model or the one error."""
+    with contextlib.suppress(DecodeError):
+        decode((body % ("[" * depth + "]" * depth)).encode(), Call)
+
+
+@pytest.mark.parametrize(
+    ("body", "type_", "path"),
+    [
+        ({"action": []}, Svaml, "$.action"),
+        ({"action": {}}, Svaml, "$.action.name"),
+        ({"action": {"name": []}}, Svaml, "$.action"),
+        ({"action": {"Name": "HANGUP"}, "instructions": [{"name": "say"}]}, Svaml, "$.instructions[0].text"),
+        ({"event": "earthquake", "callid": "a"}, Event, "$"),
+        ({"Event": "ICE"}, Event, "$.callId"),
+    ],
+)
+def test_a_tagged_union_is_refused_with_the_path(body: object, type_: type, path: str) -> None:
+    """The path goes through what the tag says a part is."""
+    with pytest.raises(DecodeError) as refusal:
+        decode(json.dumps(body).encode(), type_)
+    assert refusal.value.path == path
 
 
 def test_a_number_past_all_counting_is_refused_at_once() -> None:

@@ -20,7 +20,10 @@ TYPES: dict[str, type] = {"Svaml": Svaml} | {
     for name, cls in vars(module).items()
     if isinstance(cls, type)
 }
-SPOKEN = "#tts[Hello, we will now play a pre-recorded file.];myprerecordedfile;#tts[We hope you liked listening to the file.]"
+SPOKEN = (
+    "#tts[Hello, we will now play a pre-recorded file.];myprerecordedfile;"
+    "#tts[We hope you liked listening to the file.]"
+)
 
 
 def _plain(document: Any) -> str:
@@ -30,7 +33,7 @@ def _plain(document: Any) -> str:
 @pytest.mark.parametrize("sample", SAMPLES, ids=[sample["source"] for sample in SAMPLES])
 def test_a_sample_is_read_and_written_back(sample: dict[str, Any]) -> None:
     """Nothing of a documented sample is lost, renamed or added, but for a spelling that only this sample has."""
-    model = decode(json.dumps(sample["document"], default=float).encode(), TYPES[sample["type"]])
+    model: object = decode(json.dumps(sample["document"], default=float).encode(), TYPES[sample["type"]])
     written = json.loads(encode(model), parse_float=Decimal)
     assert _plain(written) == _plain(sample.get("written", sample["document"]))
 
