@@ -1,11 +1,12 @@
-"""What the fields of SVAML have in common: their types are checked always, their limits when you write them.
+"""What the fields of SVAML have in common: their types and their limits are checked when you write them.
 
 Rules:
 
-- Every field is checked against its annotation (``@frozen(field_transformer=typed)``): a wrong type is an
+- Every field of yours is checked against its annotation (``@frozen(field_transformer=typed)``): a wrong type is an
   ``InvalidRequestError`` naming the field, where attrs would let it pass and JSON would fail later.
 - A limit is a pure function, value -> what is wrong with it or None. It is checked when you build a model and by
-  ``Svaml.check``, and not while a stored document is read: other people's documents are read as they are.
+  ``Svaml.check``, and not while a stored document is read: other people's documents are read as they are, and their
+  types are the codec's business.
 - ``extra`` is checked by nobody but JSON, when it is written.
 """
 
@@ -23,13 +24,13 @@ T = TypeVar("T")
 Rule: TypeAlias = Callable[[Any], str | None]
 Validator: TypeAlias = "Callable[[Any, attrs.Attribute[Any], Any], None]"
 
-_WORDS: Final[Mapping[type, str]] = {types.NoneType: "None", tuple: "a list", Mapping: "a mapping"}
+_WORDS: Final[Mapping[type, str]] = {types.NoneType: "None", tuple: "a list"}
 _measuring: ContextVar[bool] = ContextVar("measuring", default=True)
 
 
 @contextmanager
 def as_written() -> Generator[None]:
-    """Build models without checking limits: for a document that is read, not written."""
+    """Build models without checking them: for a document that is read, not written."""
     token = _measuring.set(False)
     try:
         yield
@@ -74,17 +75,19 @@ def listed(values: Iterable[T]) -> tuple[T, ...]:
 
 def _checked(field: "attrs.Attribute[Any]") -> "attrs.Attribute[Any]":
     allowed, items = _classes(field.type)
-    usual = frozenset(dict if cls is Mapping else cls for cls in allowed)
+    usual = frozenset(allowed)
     then = field.validator
 
     def validate(instance: object, attribute: "attrs.Attribute[Any]", value: Any) -> None:
-        if value.__class__ not in usual:  # Asked first because it is quick: a menu may have hundreds of options.
+        if not _measuring.get():
+            return
+        if value.__class__ not in usual:  # The quick question first.
             _refuse_unless(value, allowed, attribute.name)
         if items and value.__class__ is tuple:
             for index, item in enumerate(value):
                 if not isinstance(item, items):
                     _refuse_unless(item, items, f"{attribute.name}[{index}]")
-        if then is not None and _measuring.get():
+        if then is not None:
             then(instance, attribute, value)
 
     return field.evolve(validator=validate)
