@@ -1,0 +1,1 @@
+"""Uses that mypy and pyright read, and nobody runs."""
