@@ -4,8 +4,8 @@ Rules:
 
 - A key that is a harmless name is the name. Any other is cleaned, and marked with ``~`` and a digest of the key: no two
   keys clean to one name, and no harmless name has a ``~``.
-- Harmless is: letters and digits of ASCII, ``.``, ``_``, ``-``; at most 120 characters; no dot at either end and no ``-``
-  in front; no device of Windows; none of the names that an archive gives to its own files.
+- Harmless is: letters and digits of ASCII, ``.``, ``_``, ``-``; at most 120 characters; no dot at either end, and no
+  ``-`` in front; no device of Windows; none of the names that an archive gives to its own files.
 """
 
 import hashlib

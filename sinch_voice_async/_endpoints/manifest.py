@@ -96,9 +96,8 @@ def _read(file: FileIO, path: Path) -> dict[str, Entry]:
     whole = content.rfind(b"\n") + 1
     if whole < len(content):
         file.truncate(whole)
-    entries = [
-        _entry(line, f"{path}, line {number}") for number, line in enumerate(content[:whole].split(b"\n")[:-1], 1)
-    ]
+    lines = enumerate(content[:whole].split(b"\n")[:-1], 1)
+    entries = [_entry(line, f"{path}, line {number}") for number, line in lines]
     return {entry.key: entry for entry in entries}
 
 
