@@ -18,7 +18,7 @@ TYPES = st.sampled_from([*MODELS, list[Recording]])
 
 
 @pytest.mark.parametrize("cls", MODELS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_what_is_written_is_read_back(cls: type, data: st.DataObject) -> None:
     """decode(encode(model)) is the model, with its unknown fields; equal models hash alike."""
@@ -28,7 +28,7 @@ def test_what_is_written_is_read_back(cls: type, data: st.DataObject) -> None:
     assert hash(again) == hash(model)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(body=st.binary() | JSON.map(json.dumps).map(str.encode), type_=TYPES)
 def test_no_body_does_more_than_decode_error(body: bytes, type_: type) -> None:
     """Any bytes and any JSON: the model, or the one error."""
@@ -36,7 +36,7 @@ def test_no_body_does_more_than_decode_error(body: bytes, type_: type) -> None:
 
 
 @pytest.mark.parametrize("cls", MODELS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_no_damage_does_more_than_decode_error(cls: type, data: st.DataObject) -> None:
     """A good document with one part replaced by any other JSON: the model, or the one error."""
