@@ -163,9 +163,9 @@ class ResponseReader:
             self.headers.clear()
             self.reason = b""
             return
-        self.status = status
         self.head_complete = True
-        self._check_head(status)
+        self._fault = self._head_fault(status)
+        self.status = None if self._fault else status  # a refused head is no evidence of anything
         self._allowance = MAX_HEAD_BYTES
         if self._bodyless:
             self._finish()
@@ -184,13 +184,14 @@ class ResponseReader:
         if self.head_complete and not self.complete:
             self._finish()
 
-    def _check_head(self, status: int) -> None:
+    def _head_fault(self, status: int) -> str | None:
         if status < 200:
-            self._fault = f"status {status} was not asked for"
-        elif len(self.headers) > MAX_HEADER_FIELDS:
-            self._fault = f"the head has more than {MAX_HEADER_FIELDS} fields"
-        elif self._allowance < 0 and sum(len(n) + len(v) + 4 for n, v in self.headers) > MAX_HEAD_BYTES:
-            self._fault = f"the head is larger than {MAX_HEAD_BYTES} bytes"
+            return f"status {status} was not asked for"
+        if len(self.headers) > MAX_HEADER_FIELDS:
+            return f"the head has more than {MAX_HEADER_FIELDS} fields"
+        if self._allowance < 0 and sum(len(n) + len(v) + 4 for n, v in self.headers) > MAX_HEAD_BYTES:
+            return f"the head is larger than {MAX_HEAD_BYTES} bytes"
+        return None
 
     def _finish(self) -> None:
         self.complete = True

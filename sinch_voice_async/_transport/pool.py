@@ -21,7 +21,7 @@ from sinch_voice_async._transport.connections.asyncio_protocol import Loop, runn
 from sinch_voice_async._transport.connections.asyncio_pump import AsyncioPump
 from sinch_voice_async._transport.connections.connection import RawResponse
 from sinch_voice_async._transport.connections.places import Places
-from sinch_voice_async._transport.connections.tls import Tls
+from sinch_voice_async._transport.connections.tls import TlsClient
 from sinch_voice_async._transport.evidence import mark
 from sinch_voice_async._transport.http11 import request_head
 from sinch_voice_async._transport.origins import Origin
@@ -49,11 +49,8 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         limits: httpx.Limits = DEFAULT_LIMITS,
         trust_env: bool = True,
     ) -> None:
-        self._verify = verify
         self._limits = limits
-        self._trust_env = trust_env
-        self._context: ssl.SSLContext | None = None
-        self._last_tls: dict[Origin, Tls] = {}
+        self._tls = TlsClient(verify, trust_env=trust_env)
         self._loop: Loop | None = None
         self._places: Places | None = None
         self._closed = False
@@ -172,20 +169,8 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         if self._places is not None:
             self._places.close()
         self._loop = loop
-        self._places = Places(AnyioPump() if loop is None else AsyncioPump(loop), self._secure, self._limits)
+        self._places = Places(AnyioPump() if loop is None else AsyncioPump(loop), self._tls, self._limits)
         return self._places
-
-    def _secure(self, origin: Origin) -> Tls | None:
-        """Return the TLS for a new connection, which takes up the session of the one before."""
-        if not origin.secure:
-            return None
-        if self._context is None:
-            self._context = httpx.create_ssl_context(self._verify, trust_env=self._trust_env)
-            self._context.set_alpn_protocols(["http/1.1"])
-        previous = self._last_tls.get(origin)
-        tls = Tls(self._context, origin.server_hostname or origin.host, previous.session if previous else None)
-        self._last_tls[origin] = tls
-        return tls
 
 
 def _request(method: bytes, target: bytes, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> bytes:

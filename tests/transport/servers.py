@@ -17,6 +17,7 @@ import socket
 import ssl
 import struct
 import threading
+import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable
 from types import TracebackType
@@ -80,6 +81,17 @@ class Peer:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
         raise EOFError
+
+    async def linger(self) -> None:
+        """Say that there is nothing more to say, and close a little later without having read the rest."""
+        if self._writer.can_write_eof():
+            self._writer.write_eof()
+        await asyncio.sleep(0.05)
+        await self.close()
+
+    async def wait_for_ever(self) -> None:
+        """Keep the connection open and say nothing."""
+        await asyncio.sleep(3600)
 
     async def _until(self, mark: bytes) -> bytes:
         while mark not in self._unread:
@@ -184,6 +196,7 @@ class FaultServer:
         self._host = host
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._transports: weakref.WeakSet[asyncio.WriteTransport] = weakref.WeakSet()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._ready = threading.Event()
 
@@ -224,9 +237,15 @@ class FaultServer:
         self._ready.set()
         self._loop.run_forever()
         server.close()
-        self._cancel_all()
-        self._loop.run_until_complete(asyncio.sleep(0.01))
+        self._loop.run_until_complete(self._hang_up())
         self._loop.close()
+
+    async def _hang_up(self) -> None:
+        for transport in self._transports:
+            transport.abort()
+        self._cancel_all()
+        await asyncio.gather(*self._tasks)
+        await asyncio.sleep(0)  # one more turn, in which aborted transports close
 
     def _cancel_all(self) -> None:
         for task in self._tasks:
@@ -236,6 +255,7 @@ class FaultServer:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self._transports.add(writer.transport)
         self.opened += 1
         self.open_now += 1
         peer = Peer(self, reader, writer)

@@ -6,7 +6,7 @@ While anybody waits, nothing is idle: what comes back goes to whoever has waited
 """
 
 from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from math import inf
 from time import monotonic
 
@@ -14,7 +14,7 @@ import httpx
 
 from sinch_voice_async._transport.connections.connection import Connection
 from sinch_voice_async._transport.connections.pump import Pump
-from sinch_voice_async._transport.connections.tls import Tls
+from sinch_voice_async._transport.connections.tls import TlsClient
 from sinch_voice_async._transport.evidence import mark
 from sinch_voice_async._transport.origins import Origin
 
@@ -34,12 +34,12 @@ class _Waiter:
 class Places:
     """Connections on one event loop, within ``limits``.
 
-    ``pump`` opens connections on that loop, with the TLS that ``secure`` returns for an origin.
+    ``pump`` opens connections on that loop, with the TLS that ``tls`` begins.
     """
 
-    def __init__(self, pump: Pump, secure: Callable[[Origin], Tls | None], limits: httpx.Limits) -> None:
+    def __init__(self, pump: Pump, tls: TlsClient, limits: httpx.Limits) -> None:
         self._pump = pump
-        self._secure = secure
+        self._tls = tls
         self._most = inf if limits.max_connections is None else limits.max_connections
         self._most_idle = inf if limits.max_keepalive_connections is None else limits.max_keepalive_connections
         self._expiry = inf if limits.keepalive_expiry is None else limits.keepalive_expiry
@@ -79,8 +79,10 @@ class Places:
                 return connection
             self._forget(connection)
         try:
-            connection = await self._pump.connect(origin, self._secure(origin), timeout.connect)
+            connection = await self._pump.connect(origin, self._tls.begin(origin), timeout.connect)
             self._open.add(connection)
+            if connection.tls is not None:
+                self._tls.keep(origin, connection.tls)
             await self._watch_the_loop()
         except BaseException:
             self._free()

@@ -6,7 +6,12 @@ be resumed (neither of those lets one be set), no 256 KiB buffer is held per con
 
 import ssl
 
+import httpx
+
+from sinch_voice_async._transport.origins import Origin
+
 _READ_SIZE = 262_144
+_MOST_SESSIONS = 100
 
 
 class Tls:
@@ -20,11 +25,6 @@ class Tls:
         self.ssl_object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=hostname, session=session)
         self.established = False
         self.ended = False
-
-    @property
-    def session(self) -> ssl.SSLSession | None:
-        """What a later connection may resume; with TLS 1.3 it comes after the handshake, with the first answer."""
-        return self.ssl_object.session
 
     def handshake(self, records: bytes = b"") -> bytes:
         """Take records and return those to send, until ``established``; raise ``ssl.SSLError`` if the peer is refused."""
@@ -61,3 +61,38 @@ class Tls:
     def reply(self) -> bytes:
         """Return records that reading made necessary: an alert, the answer to a key update; almost always nothing."""
         return self._outgoing.read()
+
+
+class TlsClient:
+    """Begins TLS connections that ``verify`` allows, each with the session of the last one to the same origin.
+
+    ``verify`` and ``trust_env`` mean what they mean to ``httpx.create_ssl_context``.
+    """
+
+    def __init__(self, verify: ssl.SSLContext | bool, *, trust_env: bool) -> None:
+        self._verify = verify
+        self._trust_env = trust_env
+        self._context: ssl.SSLContext | None = None
+        self._last: dict[Origin, Tls] = {}
+
+    def begin(self, origin: Origin) -> Tls | None:
+        """Return the TLS for a new connection, which has yet to shake hands; None where the scheme is http."""
+        if not origin.secure:
+            return None
+        last = self._last.get(origin)
+        session = None if last is None else last.ssl_object.session
+        return Tls(self._ready_context(), origin.server_hostname or origin.host, session)
+
+    def keep(self, origin: Origin, tls: Tls) -> None:
+        """Remember a connection; with TLS 1.3, what can be resumed comes only with its first answer."""
+        self._last.pop(origin, None)
+        self._last[origin] = tls
+        if len(self._last) > _MOST_SESSIONS:
+            del self._last[next(iter(self._last))]
+
+    def _ready_context(self) -> ssl.SSLContext:
+        # Loading the certificates takes 20 ms, which whoever only speaks http need not wait for.
+        if self._context is None:
+            self._context = httpx.create_ssl_context(self._verify, trust_env=self._trust_env)
+            self._context.set_alpn_protocols(["http/1.1"])
+        return self._context

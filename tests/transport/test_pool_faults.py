@@ -1,0 +1,305 @@
+"""What a network does to a request, and what the caller is told: the right httpx exception, with the evidence.
+
+Each fault happens on a fresh connection and on a reused one, plain and over TLS, on both event loops.
+"""
+
+import socket
+import ssl
+import time
+
+import anyio
+import httpx
+import pytest
+import trustme
+
+from sinch_voice_async._transport.evidence import answered_status, request_sent
+from sinch_voice_async._transport.pool import ConnectionPool, Origin
+from tests.transport import servers
+from tests.transport.servers import FaultServer, Peer, Step, answer, refuse_body, say, silence
+from tests.transport.test_pool_exchange import TIMEOUT, Serve, post
+
+SOON = httpx.Timeout(5, read=0.05, write=0.05)
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.fixture(params=["fresh", "reused"])
+def reused(request: pytest.FixtureRequest) -> bool:
+    """Let the fault happen on a new connection, and again on one that has served a request."""
+    return bool(request.param == "reused")
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "status", "executed"),
+    [
+        pytest.param(servers.close, httpx.RemoteProtocolError, None, 0, id="close unread"),
+        pytest.param(servers.reset, httpx.ReadError, None, 0, id="reset unread"),
+        pytest.param(say(then="close"), httpx.RemoteProtocolError, None, 1, id="close"),
+        pytest.param(say(then="reset"), httpx.ReadError, None, 1, id="reset"),
+        pytest.param(silence, httpx.ReadTimeout, None, 1, id="silence"),
+        pytest.param(say(b"HTTP/1.1 200 O", then="close"), httpx.RemoteProtocolError, None, 1, id="half a head"),
+        pytest.param(say(b"garbage\r\n\r\n"), httpx.RemoteProtocolError, None, 1, id="garbage"),
+        pytest.param(say(b"\x15\x03\x01\x00\x02\x02\x50"), httpx.RemoteProtocolError, None, 1, id="binary"),
+        pytest.param(
+            say(OK + b"Content-Length: 9\r\n\r\nhi", then="close"), httpx.RemoteProtocolError, 200, 1, id="cut body"
+        ),
+        pytest.param(
+            say(OK + b"Transfer-Encoding: chunked\r\n\r\n9\r\nhi", then="close"),
+            httpx.RemoteProtocolError,
+            200,
+            1,
+            id="cut chunk",
+        ),
+        pytest.param(
+            say(OK + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n"), httpx.RemoteProtocolError, 200, 1, id="bad chunk"
+        ),
+        pytest.param(say(OK, *[b"X: y\r\n"] * 90, pause=0.01), httpx.ReadTimeout, None, 1, id="dripping head"),
+        pytest.param(
+            say(OK + b"Content-Length: 90\r\n\r\n", *[b"x"] * 90, pause=0.01),
+            httpx.ReadTimeout,
+            200,
+            1,
+            id="dripping body",
+        ),
+        pytest.param(say(b"HTTP/1.1 100 Continue\r\n\r\n"), httpx.ReadTimeout, None, 1, id="only 100"),
+        pytest.param(
+            say(b"HTTP/1.1 100 Continue\r\n\r\n" * 4000), httpx.RemoteProtocolError, None, 1, id="100 for ever"
+        ),
+        pytest.param(say(OK + b"X: " + b"y" * 1_000_000), httpx.RemoteProtocolError, None, 1, id="1 MB header"),
+        pytest.param(
+            say(OK + b"X: " + b"y" * 70_000 + b"\r\n\r\n"), httpx.RemoteProtocolError, None, 1, id="70 KB header, whole"
+        ),
+        pytest.param(say(OK + b"X: y\r\n" * 101 + b"\r\n"), httpx.RemoteProtocolError, None, 1, id="101 fields"),
+        pytest.param(
+            say(OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: y\r\n" * 99_000),
+            httpx.RemoteProtocolError,
+            200,
+            1,
+            id="endless trailer",
+        ),
+        pytest.param(
+            say(OK + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\nhi!"),
+            httpx.RemoteProtocolError,
+            None,
+            1,
+            id="two lengths",
+        ),
+        pytest.param(say(OK + b"Content-Length: two\r\n\r\nhi"), httpx.RemoteProtocolError, None, 1, id="bad length"),
+        pytest.param(say(b"HTTP/1.1 101 Up\r\n\r\n"), httpx.RemoteProtocolError, None, 1, id="101"),
+        pytest.param(
+            say(b"HTTP/1.1 101 Up\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"),
+            httpx.RemoteProtocolError,
+            None,
+            1,
+            id="101 upgrade",
+        ),
+        pytest.param(say(b"HTTP/1.1 099 X\r\n\r\n"), httpx.RemoteProtocolError, None, 1, id="status 99"),
+    ],
+)
+async def test_fault(
+    serve: Serve,
+    pool: ConnectionPool,
+    reused: bool,
+    fault: Step,
+    kind: type[Exception],
+    status: int | None,
+    executed: int,
+) -> None:
+    """A fault after the request was written is one httpx exception that says so; the next request is unharmed."""
+    server = serve(*[answer()] * reused, fault)
+    if reused:
+        await post(pool, server)
+    with pytest.raises(kind) as caught:
+        await post(pool, server, timeout=SOON)
+    assert type(caught.value) is kind
+    assert request_sent(caught.value) is True
+    assert answered_status(caught.value) == status
+    assert server.executed == executed + reused
+    assert repr(pool) == "<ConnectionPool [0 active, 0 idle, 0 waiting]>"
+    assert (await post(pool, server, b"next")).body == b"next"
+
+
+async def test_slow_but_steady(serve: Serve, pool: ConnectionPool) -> None:
+    """A response that drips in within the time allowed is whole."""
+    raw = OK + b"Content-Length: 3\r\n\r\nabc"
+    server = serve(say(*[raw[i : i + 1] for i in range(len(raw))], pause=0.002))
+    assert (await post(pool, server)).body == b"abc"
+
+
+async def test_no_time_limits(serve: Serve, pool: ConnectionPool) -> None:
+    """Time limits of None are none."""
+    server = serve(answer(), say(OK + b"Content-Length: 2\r\n\r\n", b"hi", pause=0.05))
+    await post(pool, server, timeout=httpx.Timeout(0.1))
+    assert (await post(pool, server, timeout=httpx.Timeout(None))).body == b"hi"
+    await anyio.sleep(0.1)
+    assert (await post(pool, server, timeout=httpx.Timeout(None))).body == b"hello"
+
+
+async def test_timer_outlives_requests(serve: Serve, pool: ConnectionPool) -> None:
+    """A limit that a quick request left behind does not cut the next one short, and a shorter limit is kept."""
+    slow = say(OK + b"Content-Length: 2\r\n\r\n", b"hi", pause=0.15)
+    server = serve(answer(), slow, answer(), silence)
+    await post(pool, server, timeout=httpx.Timeout(0.1))
+    assert (await post(pool, server, timeout=httpx.Timeout(5))).body == b"hi"
+    with anyio.fail_after(2):
+        await post(pool, server, timeout=httpx.Timeout(60))
+        with pytest.raises(httpx.ReadTimeout):
+            await post(pool, server, timeout=httpx.Timeout(0.1))
+
+
+async def test_closed_while_idle(serve: Serve, pool: ConnectionPool) -> None:
+    """A connection that the server closed while it was idle is not used: the request goes out once, on a fresh one."""
+    server = serve(say(OK + b"Content-Length: 0\r\n\r\n", then="close"))
+    await post(pool, server)
+    await anyio.sleep(0.05)
+    assert (await post(pool, server)).status == 200
+    assert (server.opened, server.executed) == (2, 2)
+
+
+async def test_closed_unnoticed(serve: Serve, pool: ConnectionPool) -> None:
+    """The same where the event loop had no chance to hear of it: the socket itself is asked before it is used."""
+    server = serve(say(OK + b"Content-Length: 0\r\n\r\n", then="close"))
+    await post(pool, server)
+    time.sleep(0.05)  # noqa: ASYNC251  # the loop is not to hear of it
+    assert (await post(pool, server)).status == 200
+    assert (server.opened, server.executed) == (2, 2)
+
+
+async def test_stray_bytes_while_idle(serve: Serve, pool: ConnectionPool) -> None:
+    """An idle connection that brings bytes nobody asked for is not used, so they are nobody's answer."""
+    server = serve(say(OK + b"Content-Length: 2\r\n\r\nhi", OK + b"Content-Length: 4\r\n\r\nevil", pause=0.05))
+    assert (await post(pool, server)).body == b"hi"
+    await anyio.sleep(0.1)
+    assert (await post(pool, server, b"next")).body == b"next"
+    assert server.opened == 2
+
+
+async def test_nobody_listens(pool: ConnectionPool, secured: bool) -> None:
+    """A port where nobody listens refuses the connection, and nothing was sent."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    with pytest.raises(httpx.ConnectError) as caught:
+        await pool.exchange(
+            Origin("https" if secured else "http", "127.0.0.1", port), b"GET", b"/", [], b"", timeout=TIMEOUT
+        )
+    assert request_sent(caught.value) is False
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 64 + ".example", "nul\x00.example"])
+async def test_no_such_host(pool: ConnectionPool, host: str) -> None:
+    """A name that cannot be resolved, or could not be one, is a ConnectError, and nothing was sent."""
+    with pytest.raises(httpx.ConnectError) as caught:
+        await pool.exchange(Origin("http", host, 80), b"GET", b"/", [], b"", timeout=TIMEOUT)
+    assert request_sent(caught.value) is False
+
+
+async def test_connect_timeout(pool: ConnectionPool) -> None:
+    """A server that never accepts runs into the connect limit, and nothing was sent."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        address = full.getsockname()
+        with socket.create_connection(address), pytest.raises(httpx.ConnectTimeout) as caught:
+            timeout = httpx.Timeout(5, connect=0.1)
+            await pool.exchange(Origin("http", *address), b"GET", b"/", [], b"", timeout=timeout)
+    assert request_sent(caught.value) is False
+
+
+@pytest.mark.parametrize("then", ["close", "reset"])
+async def test_gone_before_the_request(serve: Serve, pool: ConnectionPool, then: str) -> None:
+    """A connection that the server gives up at once fails one way or the other, and nothing is executed."""
+
+    async def greeting(peer: Peer) -> None:
+        await getattr(peer, then)()
+
+    server = serve(greeting=greeting)
+    with pytest.raises(httpx.TransportError) as caught:
+        await post(pool, server)
+    assert request_sent(caught.value) is not None
+    assert server.executed == 0
+
+
+def _handshake_fault(raw: bytes, then: str) -> Step:
+    async def step(peer: Peer) -> None:
+        await peer.read_more()
+        await peer.send(raw)
+        await getattr(peer, then)()
+
+    return step
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(_handshake_fault(b"", "close"), id="close"),
+        pytest.param(_handshake_fault(b"", "reset"), id="reset"),
+        pytest.param(_handshake_fault(b"HTTP/1.1 400 Bad Request\r\n\r\n", "close"), id="plain HTTP"),
+        pytest.param(_handshake_fault(b"\x16\x03\x03\x00\x05garba", "wait"), id="garbage"),
+    ],
+)
+async def test_handshake_fails(pool: ConnectionPool, fault: Step) -> None:
+    """A TLS handshake that fails is a ConnectError: nothing was sent."""
+    with FaultServer(greeting=fault) as server, pytest.raises(httpx.ConnectError) as caught:
+        await pool.exchange(Origin("https", "localhost", server.port), b"GET", b"/", [], b"", timeout=TIMEOUT)
+    assert request_sent(caught.value) is False
+
+
+async def test_handshake_never_ends(pool: ConnectionPool) -> None:
+    """A TLS handshake that stalls runs into the connect limit."""
+    with FaultServer(greeting=servers.deaf) as server, pytest.raises(httpx.ConnectTimeout) as caught:
+        timeout = httpx.Timeout(5, connect=0.1)
+        await pool.exchange(Origin("https", "localhost", server.port), b"GET", b"/", [], b"", timeout=timeout)
+    assert request_sent(caught.value) is False
+
+
+async def test_unknown_authority(server_tls: ssl.SSLContext) -> None:
+    """A certificate from nowhere is a ConnectError whose cause says so: nothing was sent."""
+    with FaultServer(tls=server_tls) as server:
+        async with ConnectionPool() as pool:
+            with pytest.raises(httpx.ConnectError) as caught:
+                await post(pool, server)
+    assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
+    assert request_sent(caught.value) is False
+    assert server.executed == 0
+
+
+async def test_another_name(pool: ConnectionPool, authority: trustme.CA) -> None:
+    """A certificate for another host is refused in the same way."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("elsewhere.example").configure_cert(context)
+    with FaultServer(tls=context) as server, pytest.raises(httpx.ConnectError, match="localhost") as caught:
+        await post(pool, server)
+    assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
+    assert server.executed == 0
+
+
+async def test_verify_nothing(server_tls: ssl.SSLContext) -> None:
+    """With ``verify=False`` any certificate will do."""
+    with FaultServer(tls=server_tls) as server:
+        async with ConnectionPool(verify=False) as pool:
+            assert (await post(pool, server)).status == 200
+
+
+async def test_refused_body(serve: Serve, pool: ConnectionPool) -> None:
+    """A server that answers before it has read the body, and then hangs up, is heard."""
+    answer = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n"
+    server = serve(refuse_body(answer, then="linger"))
+    assert (await post(pool, server, b"x" * 20_000_000)).status == 413
+    assert server.executed == 0
+    assert (await post(pool, server)).status == 200
+    assert server.opened == 2
+
+
+async def test_write_timeout(serve: Serve, pool: ConnectionPool) -> None:
+    """A server that does not read runs into the write limit, and some of the request was sent."""
+    server = serve(servers.deaf)
+    with pytest.raises(httpx.WriteTimeout) as caught:
+        await post(pool, server, b"x" * 20_000_000, timeout=SOON)
+    assert request_sent(caught.value) is True
+
+
+async def test_reset_while_writing(serve: Serve, pool: ConnectionPool) -> None:
+    """A server that resets the connection in the middle of a body is a WriteError, or a ReadError if that came first."""
+    server = serve(servers.reset)
+    with pytest.raises((httpx.WriteError, httpx.ReadError)) as caught:
+        await post(pool, server, b"x" * 20_000_000)
+    assert request_sent(caught.value) is True
+    assert server.executed == 0

@@ -1,0 +1,345 @@
+"""Who gets a connection: limits, the waiting line, idle connections, and what cancellation leaves behind."""
+
+import asyncio
+import random
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+import anyio.lowlevel
+import httpx
+import pytest
+
+from sinch_voice_async._transport.evidence import request_sent
+from sinch_voice_async._transport.pool import DEFAULT_LIMITS, ConnectionPool, Origin
+from tests.transport.servers import FaultServer, Peer, Step, answer, say, silence
+from tests.transport.test_pool_exchange import TIMEOUT, Serve, post
+
+
+@asynccontextmanager
+async def pool_of(
+    client_tls: ssl.SSLContext, most: int | None = 100, *, idle: int | None = 100, expiry: float | None = 30.0
+) -> AsyncIterator[ConnectionPool]:
+    """Make a pool with these limits."""
+    limits = httpx.Limits(max_connections=most, max_keepalive_connections=idle, keepalive_expiry=expiry)
+    async with ConnectionPool(verify=client_tls, limits=limits) as pool:
+        yield pool
+
+
+async def become(pool: ConnectionPool, counts: str) -> None:
+    """Wait until the pool says so."""
+    with anyio.fail_after(5):
+        while repr(pool) != f"<ConnectionPool [{counts}]>":
+            await anyio.sleep(0.001)
+
+
+def brief(seconds: float) -> Step:
+    """Answer after so many seconds."""
+
+    async def step(peer: Peer) -> None:
+        await peer.read_request()
+        await asyncio.sleep(seconds)
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(peer.body), peer.body))
+
+    return step
+
+
+def test_default_limits() -> None:
+    """A pool keeps a hundred connections, each for thirty idle seconds, and can be made outside of an event loop."""
+    assert DEFAULT_LIMITS == httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=30.0)
+    assert repr(ConnectionPool()) == "<ConnectionPool [0 active, 0 idle, 0 waiting]>"
+
+
+async def test_limit(serve: Serve, client_tls: ssl.SSLContext) -> None:
+    """No more connections are opened than allowed; everybody else waits, and is answered."""
+    server = serve(*[brief(0.05)] * 20)
+    async with pool_of(client_tls, 4) as pool:
+
+        async def one(number: int) -> None:
+            assert (await post(pool, server, b"%d" % number)).body == b"%d" % number
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(20):
+                tasks.start_soon(one, number)
+            await become(pool, "4 active, 0 idle, 16 waiting")
+        assert repr(pool) == "<ConnectionPool [0 active, 4 idle, 0 waiting]>"
+        assert server.opened == 4
+
+
+async def test_first_come_first_served(serve: Serve, client_tls: ssl.SSLContext) -> None:
+    """Whoever has waited longest is next."""
+    server = serve(brief(0.1), *[brief(0.001)] * 9)
+    order: list[int] = []
+    async with pool_of(client_tls, 1) as pool:
+
+        async def one(number: int) -> None:
+            await post(pool, server)
+            order.append(number)
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(10):
+                tasks.start_soon(one, number)
+                await become(pool, f"1 active, 0 idle, {number} waiting")
+    assert order == list(range(10))
+
+
+async def test_no_limits(serve: Serve, client_tls: ssl.SSLContext) -> None:
+    """Limits of None are none."""
+    server = serve(*[brief(0.05)] * 30)
+    async with pool_of(client_tls, None, idle=None, expiry=None) as pool:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(30):
+                tasks.start_soon(post, pool, server)
+        assert repr(pool) == "<ConnectionPool [0 active, 30 idle, 0 waiting]>"
+
+
+async def test_pool_timeout(serve: Serve, client_tls: ssl.SSLContext) -> None:
+    """Waiting for a connection has its own limit; nothing was sent, and the line moves on."""
+    server = serve(silence)
+    async with pool_of(client_tls, 1) as pool, anyio.create_task_group() as tasks:
+        tasks.start_soon(post, pool, server)
+        await become(pool, "1 active, 0 idle, 0 waiting")
+        with pytest.raises(httpx.PoolTimeout) as caught:
+            await post(pool, server, timeout=httpx.Timeout(5, pool=0.02))
+        assert request_sent(caught.value) is False
+        assert repr(pool) == "<ConnectionPool [1 active, 0 idle, 0 waiting]>"
+        tasks.cancel_scope.cancel()
+
+
+async def test_failed_connect_frees_its_place(serve: Serve, client_tls: ssl.SSLContext) -> None:
+    """A connection that could not be opened leaves its place to whoever waits."""
+    server = serve()
+    async with pool_of(client_tls, 1) as pool:
+
+        async def fail() -> None:
+            with pytest.raises(httpx.ConnectError):
+                await pool.exchange(Origin("http", "no-such-host.invalid", 80), b"GET", b"/", [], b"", timeout=TIMEOUT)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(fail)
+            await anyio.lowlevel.checkpoint()
+            tasks.start_soon(post, pool, server)
+        assert repr(pool) == "<ConnectionPool [0 active, 1 idle, 0 waiting]>"
+
+
+async def test_idle_connection_makes_room(serve: Serve, client_tls: ssl.SSLContext) -> None:
+    """At the limit, the connection that has been idle for longest gives way to another origin's."""
+    first, second = serve(), serve()
+    async with pool_of(client_tls, 1) as pool:
+        for _ in range(2):
+            await post(pool, first)
+            await post(pool, second)
+        assert repr(pool) == "<ConnectionPool [0 active, 1 idle, 0 waiting]>"
+    assert (first.opened, second.opened) == (2, 2)
+
+
+async def test_waiting_for_another_origin(serve: Serve, client_tls: ssl.SSLContext) -> None:
+    """A connection that comes back gives its place to whoever is first in line, wherever that one wants to go."""
+    first, second = serve(brief(0.05)), serve()
+    async with pool_of(client_tls, 1) as pool:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(post, pool, first)
+            await become(pool, "1 active, 0 idle, 0 waiting")
+            tasks.start_soon(post, pool, second)
+        assert (first.opened, second.opened) == (1, 1)
+        assert repr(pool) == "<ConnectionPool [0 active, 1 idle, 0 waiting]>"
+
+
+async def test_most_idle(serve: Serve, client_tls: ssl.SSLContext) -> None:
+    """No more connections stay idle than allowed; with none allowed, each request has its own."""
+    server = serve(*[brief(0.02)] * 10)
+    async with pool_of(client_tls, idle=3) as pool:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(10):
+                tasks.start_soon(post, pool, server)
+        assert repr(pool) == "<ConnectionPool [0 active, 3 idle, 0 waiting]>"
+    async with pool_of(client_tls, idle=0) as pool:
+        await post(pool, server)
+        assert repr(pool) == "<ConnectionPool [0 active, 0 idle, 0 waiting]>"
+
+
+async def test_expiry(serve: Serve, client_tls: ssl.SSLContext) -> None:
+    """A connection that has been idle for too long is not used, and is closed when the next one comes back."""
+    server = serve()
+    async with pool_of(client_tls, expiry=0.03) as pool:
+        await post(pool, server)
+        await anyio.sleep(0.05)
+        await post(pool, server)
+        assert server.opened == 2
+        assert repr(pool) == "<ConnectionPool [0 active, 1 idle, 0 waiting]>"
+
+
+async def test_max_idle(serve: Serve, client_tls: ssl.SSLContext) -> None:
+    """A request that must not be repeated does not use a connection that has been idle for long, and others still do."""
+    server = serve()
+    origin = Origin.of(httpx.URL(server.url))
+    async with pool_of(client_tls, 2) as pool:
+        await post(pool, server)
+        await anyio.sleep(0.03)
+        await pool.exchange(origin, b"POST", b"/", [], b"", timeout=TIMEOUT, max_idle=0.02)
+        assert server.opened == 2
+        await pool.exchange(origin, b"POST", b"/", [], b"", timeout=TIMEOUT, max_idle=5.0)
+        await post(pool, server)
+        assert server.opened == 2
+
+
+async def test_max_idle_at_the_limit(serve: Serve, client_tls: ssl.SSLContext) -> None:
+    """Where there is no room for a fresh connection, the idle one makes room."""
+    server = serve()
+    origin = Origin.of(httpx.URL(server.url))
+    async with pool_of(client_tls, 1) as pool:
+        await post(pool, server)
+        await anyio.sleep(0.03)
+        await pool.exchange(origin, b"POST", b"/", [], b"", timeout=TIMEOUT, max_idle=0.02)
+        assert repr(pool) == "<ConnectionPool [0 active, 1 idle, 0 waiting]>"
+    assert server.opened == 2
+
+
+async def test_cancelled_request(serve: Serve, pool: ConnectionPool) -> None:
+    """A cancelled request closes its connection: the late answer is not taken for the next request's."""
+    server = serve(answer(), brief(0.05))
+    await post(pool, server)
+    with anyio.move_on_after(0.02):
+        await post(pool, server, b"late")
+    assert repr(pool) == "<ConnectionPool [0 active, 0 idle, 0 waiting]>"
+    assert (await post(pool, server, b"next")).body == b"next"
+
+
+async def test_cancelled_before_it_began(serve: Serve, pool: ConnectionPool) -> None:
+    """In a scope that is cancelled already, trio sends nothing; asyncio tells nobody, so there it may go out."""
+    server = serve()
+    await post(pool, server)
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await post(pool, server, b"late")
+    assert (await post(pool, server, b"next")).body == b"next"
+    assert b"next" in server.bodies
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+async def test_cancelled_in_line(serve: Serve, client_tls: ssl.SSLContext, turn: int) -> None:
+    """Somebody who leaves the line, be it in the very moment of being served, leaves the turn to the next."""
+    server = serve(*[brief(0.02)] * 3)
+    async with pool_of(client_tls, 1) as pool:
+        scopes = [anyio.CancelScope() for _ in range(3)]
+
+        async def one(number: int) -> None:
+            with scopes[number]:
+                await post(pool, server)
+                if number == 0:
+                    scopes[turn].cancel()
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(3):
+                tasks.start_soon(one, number)
+                await become(pool, f"1 active, 0 idle, {number} waiting")
+        assert repr(pool) == "<ConnectionPool [0 active, 1 idle, 0 waiting]>"
+        assert (await post(pool, server)).status == 200
+
+
+async def test_granted_a_place_and_cancelled(serve: Serve, client_tls: ssl.SSLContext) -> None:
+    """The same where what was granted is the place of a connection that had to be closed."""
+    server = serve(say(b"HTTP/1.1 200 OK\r\nConnection: close\r\n", b"Content-Length: 0\r\n\r\n", pause=0.02))
+    async with pool_of(client_tls, 1) as pool:
+        scope = anyio.CancelScope()
+
+        async def first() -> None:
+            await post(pool, server)
+            scope.cancel()
+
+        async def second() -> None:
+            with scope:
+                await post(pool, server)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(first)
+            await become(pool, "1 active, 0 idle, 0 waiting")
+            tasks.start_soon(second)
+        assert repr(pool) in {
+            "<ConnectionPool [0 active, 0 idle, 0 waiting]>",
+            "<ConnectionPool [0 active, 1 idle, 0 waiting]>",
+        }
+        assert (await post(pool, server)).status == 200
+
+
+async def test_cancelled_while_connecting(client_tls: ssl.SSLContext) -> None:
+    """Cancelled in the middle of a handshake, a request leaves no place taken."""
+    with FaultServer(greeting=silence) as server:
+        async with pool_of(client_tls, 1) as pool:
+            for _ in range(3):
+                with anyio.move_on_after(0.02):
+                    await pool.exchange(
+                        Origin("https", "localhost", server.port), b"GET", b"/", [], b"", timeout=TIMEOUT
+                    )
+            assert repr(pool) == "<ConnectionPool [0 active, 0 idle, 0 waiting]>"
+
+
+async def test_cancellation_churn(serve: Serve, client_tls: ssl.SSLContext) -> None:
+    """Thousands of requests cancelled at random moments: each answer is that of its request, and no place is lost."""
+    server = serve()
+    chance = random.Random(1)  # noqa: S311  # moments, not secrets
+    stop = anyio.current_time() + 0.7
+    async with pool_of(client_tls, 10) as pool:
+
+        async def worker(number: int) -> None:
+            count = 0
+            while anyio.current_time() < stop:
+                count += 1
+                mark = b"%d-%d" % (number, count)
+                with anyio.move_on_after(chance.random() * 0.01):
+                    assert (await post(pool, server, mark)).body == mark
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(20):
+                tasks.start_soon(worker, number)
+        answers: list[bytes] = []
+
+        async def one(number: int) -> None:
+            answers.append((await post(pool, server, b"%d" % number)).body)
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(20):
+                tasks.start_soon(one, number)
+        assert sorted(answers) == sorted(b"%d" % number for number in range(20))
+        assert repr(pool).startswith("<ConnectionPool [0 active, ")
+        assert repr(pool).endswith(" idle, 0 waiting]>")
+
+
+async def test_close(serve: Serve, client_tls: ssl.SSLContext) -> None:
+    """Closing sends everybody away: those in the middle of a request, those in line, and those who come later."""
+    server = serve(silence)
+    failures: dict[str, httpx.TransportError] = {}
+    async with pool_of(client_tls, 1) as pool:
+
+        async def one(name: str) -> None:
+            try:
+                await post(pool, server)
+            except httpx.TransportError as error:
+                failures[name] = error
+
+        async with anyio.create_task_group() as tasks:
+            for place, name in enumerate(("active", "waiting")):
+                tasks.start_soon(one, name)
+                await become(pool, f"1 active, 0 idle, {place} waiting")
+            while not server.executed:
+                await anyio.sleep(0.001)
+            await pool.aclose()
+            await one("late")
+        await pool.aclose()
+    assert {name: (type(error), request_sent(error)) for name, error in failures.items()} == {
+        "active": (httpx.ReadError, True),
+        "waiting": (httpx.LocalProtocolError, False),
+        "late": (httpx.LocalProtocolError, False),
+    }
+
+
+async def test_many_connections(server_tls: ssl.SSLContext) -> None:
+    """A thousand connections at once are a thousand answers."""
+    with FaultServer(*[brief(0.3)] * 1000) as server:
+        limits = httpx.Limits(max_connections=1000)
+        async with ConnectionPool(limits=limits) as pool:
+            async with anyio.create_task_group() as tasks:
+                for _ in range(1000):
+                    tasks.start_soon(post, pool, server)
+            assert repr(pool) == "<ConnectionPool [0 active, 1000 idle, 0 waiting]>"
