@@ -39,7 +39,9 @@ class Credentials:
         object.__setattr__(self, "signing_key", _decoded(self.application_secret))
 
     @classmethod
-    def from_environment(cls, application_key: str | None = None, application_secret: str | None = None) -> "Credentials":
+    def from_environment(
+        cls, application_key: str | None = None, application_secret: str | None = None
+    ) -> "Credentials":
         """Take what was not passed from ``SINCH_APPLICATION_KEY`` and ``SINCH_APPLICATION_SECRET``.
 
         :raises ConfigurationError: one of them is neither passed nor set, or is malformed.
@@ -65,7 +67,9 @@ def _decoded(secret: str) -> bytes:
     try:
         key = base64.b64decode(secret, validate=True)
     except binascii.Error:
-        raise ConfigurationError(_explain("application_secret", SECRET_VARIABLE, "the dashboard's base64 text")) from None
+        raise ConfigurationError(
+            _explain("application_secret", SECRET_VARIABLE, "the dashboard's base64 text")
+        ) from None
     if not key:
         raise ConfigurationError(_explain("application_secret", SECRET_VARIABLE, "not empty once decoded"))
     return key

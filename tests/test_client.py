@@ -15,8 +15,8 @@ import respx
 import trio
 
 from sinch_voice_async import (
-    ApplicationSignature,
     APIError,
+    ApplicationSignature,
     AuthenticationError,
     ConfigurationError,
     ConnectError,
@@ -229,7 +229,9 @@ async def test_our_pool_under_somebody_s_client() -> None:
     """The pool is an httpx transport, and its proof of what was sent survives the way through httpx."""
     async with (
         httpx.AsyncClient(transport=ConnectionPool()) as mine,
-        VoiceClient(KEY, SECRET, base_url="http://127.0.0.1:9", http_client=mine, retry=RetryPolicy(base_delay=0)) as ours,
+        VoiceClient(
+            KEY, SECRET, base_url="http://127.0.0.1:9", http_client=mine, retry=RetryPolicy(base_delay=0)
+        ) as ours,
     ):
         with pytest.raises(ConnectError) as caught:
             await ours.callouts.tts(CALLEE, "Hi")
@@ -327,7 +329,10 @@ async def test_signing_anybody_s_httpx_client() -> None:
         options = sandbox.client_options()
         auth = ApplicationSignature(Credentials(options["application_key"], options["application_secret"]))
         async with httpx.AsyncClient(base_url=sandbox.url, auth=auth) as theirs:
-            body = {"method": "ttsCallout", "ttsCallout": {"destination": {"type": "number", "endpoint": CALLEE}, "text": "Hi"}}
+            body = {
+                "method": "ttsCallout",
+                "ttsCallout": {"destination": {"type": "number", "endpoint": CALLEE}, "text": "Hi"},
+            }
             assert (await theirs.post("/calling/v1/callouts", json=body)).status_code == 200
             assert (await theirs.get("/v1/configuration/numbers", params={"x": "1"})).status_code == 200
             with httpx.Client(base_url=sandbox.url, auth=auth) as plain:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import attrs
 
-from sinch_voice_async._endpoints.callback_headers import checked_headers
 from sinch_voice_async._transport.session import Request
 from sinch_voice_async._transport.transport import Transport
 from sinch_voice_async._wire.codec import decode, encode
@@ -190,7 +189,7 @@ class Callouts:
             route=_PATH,
             repeatable=False,
             body=encode(callout),
-            headers=checked_headers(callback_headers) if callback_headers else (),
+            headers=limits.callback_headers(callback_headers) if callback_headers else (),
         )
         response = await self._transport.send(request)
         return decode(response.body, CalloutReceipt, status=response.status, attempts=response.attempts)

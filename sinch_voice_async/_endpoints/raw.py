@@ -5,7 +5,7 @@ from typing import Any
 from sinch_voice_async._transport.responses import Response
 from sinch_voice_async._transport.session import Request
 from sinch_voice_async._transport.transport import Transport
-from sinch_voice_async._wire.codec import encode
+from sinch_voice_async._wire.codec import encode_json
 from sinch_voice_async.errors import InvalidRequestError
 
 __all__ = ["request"]
@@ -43,4 +43,4 @@ def _encoded(body: Any) -> bytes:
         return b""
     if isinstance(body, bytes):
         return body
-    return body.encode() if isinstance(body, str) else encode(body)
+    return body.encode() if isinstance(body, str) else encode_json(body)

@@ -13,7 +13,7 @@ Source: the numbers are those of the AWS SDKs' standard retry mode; the reasons 
 
 import random
 from collections.abc import Callable
-from typing import ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import attrs
 
@@ -35,9 +35,14 @@ class Failure:
     retry_after: float | None = None
 
 
-def _positive(_instance: object, attribute: "attrs.Attribute[float]", value: float) -> None:
+def _positive(_instance: object, attribute: "attrs.Attribute[Any]", value: float | None) -> None:
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not value >= 0:
         raise ConfigurationError(f"RetryPolicy.{attribute.name} must be a number that is not negative, not {value!r}")
+
+
+def _positive_or_none(instance: object, attribute: "attrs.Attribute[Any]", value: float | None) -> None:
+    if value is not None:
+        _positive(instance, attribute, value)
 
 
 def _at_least_one(_instance: object, attribute: "attrs.Attribute[int]", value: int) -> None:
@@ -60,7 +65,7 @@ class RetryPolicy:
     """
 
     max_attempts: int = attrs.field(default=3, validator=_at_least_one)
-    deadline: float | None = attrs.field(default=60.0, validator=attrs.validators.optional(_positive))
+    deadline: float | None = attrs.field(default=60.0, validator=_positive_or_none)
     retry_503: bool = False
     base_delay: float = attrs.field(default=0.05, validator=_positive)
     throttle_delay: float = attrs.field(default=1.0, validator=_positive)

@@ -135,12 +135,12 @@ class HttpxSender:
     async def aclose(self) -> None:
         """Close what was built, unless it is the user's."""
         via, self._via = self._via, None
-        if self._owned and via is not None and self._loop is anyio.lowlevel.current_token():
+        if self._owned and via is not None and self._loop == anyio.lowlevel.current_token():
             await via.aclose()
 
     def _current(self) -> "httpx.AsyncBaseTransport | httpx.AsyncClient":
         loop = anyio.lowlevel.current_token()
-        if self._via is None or (self._owned and self._loop is not loop):
+        if self._via is None or (self._owned and self._loop != loop):
             self._via, self._loop = self._make(), loop
         return self._via
 

@@ -59,12 +59,12 @@ def translate(error: Exception, where: object = "the platform") -> SinchVoiceErr
     if status is not None and not 200 <= status < 300:
         return api_error(status, Headers(), b"")
     if status is not None and not timeout:
-        return DecodeError(f"{status}: the answer ended early or is malformed ({error or _name(error)})", status=status)
+        return DecodeError(f"{status}: the answer ended early or is malformed ({_reason(error)})", status=status)
     # No connection from the pool means no request on the wire, whoever's pool it is.
     sent = not isinstance(error, httpx.PoolTimeout) and evidence.request_sent(error) is not False
     outcome: Outcome = "accepted" if status is not None else "unknown" if sent else "unsent"
     if timeout:
-        phase = next((phase for cls, phase in _PHASES.items() if isinstance(error, cls)), "read")
+        phase: TimeoutPhase = next((phase for cls, phase in _PHASES.items() if isinstance(error, cls)), "read")
         return RequestTimeoutError(_TOO_LONG[phase].format(where), phase=phase, request_sent=sent, outcome=outcome)
     if sent:
         return TransportError(f"no answer from {where}: {_reason(error)}", request_sent=True, outcome="unknown")

@@ -200,7 +200,7 @@ class Transport:
             return timeout
         left = max(deadline - (self.session.monotonic() - started), 0.001)
         phases = (timeout.connect, timeout.read, timeout.write, timeout.pool)
-        if None not in phases and max(phases) <= left:  # type: ignore[type-var]  # no None is left in it
+        if all(phase is not None and phase <= left for phase in phases):
             return timeout
         connect, read, write, pool = (left if phase is None else min(phase, left) for phase in phases)
         return httpx.Timeout(connect=connect, read=read, write=write, pool=pool)

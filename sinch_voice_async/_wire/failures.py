@@ -76,7 +76,7 @@ def outcome_of_status(status: int, headers: Mapping[str, str]) -> Outcome:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Return the seconds that a ``Retry-After`` asks for, from 0; None where it is missing or garbled.
+    """Return the seconds that a ``Retry-After`` asks for, 0 or more; None where it is missing or garbled.
 
     Both forms of RFC 9110 section 10.2.3 are read: a number of seconds and a date.
     """

@@ -7,8 +7,20 @@ mistake. The extra ``sinch-voice-async[sandbox]`` brings what it runs on.
 from sinch_voice_async.sandbox.exchange.calls import Call, Calls
 from sinch_voice_async.sandbox.exchange.people import People, Person
 from sinch_voice_async.sandbox.faults import Fault, Faults
-from sinch_voice_async.sandbox.sandbox import Sandbox
+from sinch_voice_async.sandbox.sandbox import ClientOptions, Sandbox
 from sinch_voice_async.sandbox.serving import Serving
 from sinch_voice_async.sandbox.storage.recordings import Recording, Recordings
 
-__all__ = ["Call", "Calls", "Fault", "Faults", "People", "Person", "Recording", "Recordings", "Sandbox", "Serving"]
+__all__ = [
+    "Call",
+    "Calls",
+    "ClientOptions",
+    "Fault",
+    "Faults",
+    "People",
+    "Person",
+    "Recording",
+    "Recordings",
+    "Sandbox",
+    "Serving",
+]

@@ -14,6 +14,7 @@ import secrets
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import TypedDict
 
 from starlette.types import ASGIApp
 
@@ -33,7 +34,16 @@ from sinch_voice_async.sandbox.routes.recordings import RecordingRoutes
 from sinch_voice_async.sandbox.serving import Serving
 from sinch_voice_async.sandbox.storage.recordings import Recording, Recordings
 
-__all__ = ["Sandbox"]
+__all__ = ["ClientOptions", "Sandbox"]
+
+
+class ClientOptions(TypedDict):
+    """The arguments that point a ``VoiceClient`` at a sandbox: ``VoiceClient(**sandbox.client_options())``."""
+
+    application_key: str
+    application_secret: str
+    base_url: str
+    configuration_url: str
 
 
 class Sandbox:
@@ -110,7 +120,7 @@ class Sandbox:
         self._serving = Serving(self.app, self, host=host, port=port, allow_remote=allow_remote)
         return self._serving
 
-    def client_options(self) -> dict[str, str]:
+    def client_options(self) -> ClientOptions:
         """Return the arguments that point a ``VoiceClient`` here."""
         return {
             "application_key": self.account.application_key,

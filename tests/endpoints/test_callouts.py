@@ -172,7 +172,7 @@ async def test_inline_svaml_is_a_string_of_json(client: VoiceClient, sandbox: Sa
         ice=svaml.Svaml(action=svaml.ConnectPstn("+12233445566", cli="+12234325234")),
         ace=svaml.Svaml(instructions=[svaml.Say("Hello, this is a call from Sinch!")], action=svaml.Hangup()),
     )
-    sent = sandbox.calls[receipt.call_id].request["customCallout"]
+    sent: Any = sandbox.calls[receipt.call_id].request["customCallout"]
     assert json.loads(sent["ice"]) == {
         "action": {"name": "connectPstn", "number": "+12233445566", "cli": "+12234325234"}
     }

@@ -143,7 +143,7 @@ async def test_a_url_of_the_platform_leads_to_its_region() -> None:
     ],
 )
 async def test_credentials_go_to_nobody_else(url: str) -> None:
-    """A URL out of an event that is not the platform's, or is more than a call's, is refused before anything is sent."""
+    """A URL that is not the platform's, or is more than a call's, is refused before anything is sent."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         raise AssertionError(f"sent to {request.url}")  # pragma: no cover - that it is not called is the test

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, get_args
 
 from attrs import field, frozen
-from typing_extensions import TypeVar
 
 from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.models.svaml.actions import (
@@ -75,13 +74,18 @@ CallAction: TypeAlias = IceAction | Continue | StartRecording | StopRecording
 DiceAction: TypeAlias = Hangup | UnknownAction
 
 if TYPE_CHECKING:
+    # Only type checkers need it: they bring it along, and it stays no dependency of ours.
+    from typing_extensions import TypeVar
+
     # Svaml alone is any document, and may go where a narrower one is expected.
     I_co = TypeVar("I_co", bound=Instruction, covariant=True, default=Any)
     A_co = TypeVar("A_co", bound=Action, covariant=True, default=Any)
 else:
-    # The codec asks what there is to read.
-    I_co = TypeVar("I_co", bound=Instruction, covariant=True, default=Instruction)
-    A_co = TypeVar("A_co", bound=Action, covariant=True, default=Action)
+    from typing import TypeVar
+
+    # The codec asks the bounds what there is to read.
+    I_co = TypeVar("I_co", bound=Instruction, covariant=True)
+    A_co = TypeVar("A_co", bound=Action, covariant=True)
 
 _ALLOWED: Final[dict[str, tuple[tuple[type, ...], tuple[type, ...]]]] = {
     "ice": (get_args(IceInstruction), get_args(IceAction)),
