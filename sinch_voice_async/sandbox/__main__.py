@@ -39,7 +39,7 @@ def _wait_for_signal() -> None:
     signals = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(each, lambda _number, _frame: stop.set()) for each in signals]
     # A wait without end would not notice Ctrl-C on Windows.
-    while not stop.wait(0.5):
+    while not stop.wait(0.1):
         pass
     for each, handler in zip(signals, before, strict=True):
         signal.signal(each, handler)

@@ -105,13 +105,21 @@ class _Running:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, which on its way out waits for nobody: a stalled answer would keep it for ever."""
+    """uvicorn, which ends at once and waits for nobody: a stalled answer would keep it for ever."""
+
+    async def main_loop(self) -> None:
+        """Wait until it is time to stop."""
+        while not self.should_exit:  # noqa: ASYNC110  # another thread says so
+            await anyio.sleep(0.02)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close every connection, then the server."""
+        """Stop listening, close every connection, and see each request end by that."""
+        for each in (*self.servers, *(sockets or ())):
+            each.close()
         for connection in list(self.server_state.connections):
             connection.transport.abort()
-        await super().shutdown(sockets)
+        while self.server_state.tasks:  # noqa: ASYNC110  # uvicorn tells nobody when a task is done
+            await anyio.sleep(0.002)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -25,6 +25,8 @@ def staged(endpoint: Endpoint, faults: Faults) -> Handler:
 
 async def _play(fault: Fault, request: Request, handler: Handler) -> Response:
     if fault.latency:
+        # Kept by the request, for waiting for the client to go away reads past it.
+        await request.body()
         await pause(request.receive, fault.latency)
     if fault.drop == "before":
         return _Dropped()

@@ -35,7 +35,7 @@ SAMPLES: list[dict[str, Any]] = [
             "domain": "pstn",
             "custom": "customData",
             "locale": "en-US",
-            "prompts": "#tts[Hello, we will now play a pre-recorded file.];myprerecordedfile;#tts[We hope you liked it.]",
+            "prompts": "#tts[Hello, now follows a pre-recorded file.];myprerecordedfile;#tts[We hope you liked it.]",
             "enabledice": True,
         },
     },
@@ -201,4 +201,4 @@ async def test_malformed_callback_headers_are_refused(caller: Caller, header: tu
 def test_a_secret_that_is_no_base64_is_refused_at_once() -> None:
     """Nobody hunts for a signature that could never match."""
     with pytest.raises(ValueError, match="application_secret is not base64"):
-        Sandbox(application_secret="no base64")  # noqa: S106  # not a secret
+        Sandbox(application_secret="no base64")  # not a secret

@@ -54,7 +54,9 @@ async def test_assigning_can_go_wrong(caller: Caller, body: dict[str, object], c
     assert await listed(caller) == []
 
 
-@pytest.mark.parametrize(("body", "code"), [({}, 40002), ({"number": "46"}, 40005), ({"number": "+46700000009"}, 40001)])
+@pytest.mark.parametrize(
+    ("body", "code"), [({}, 40002), ({"number": "46"}, 40005), ({"number": "+46700000009"}, 40001)]
+)
 async def test_taking_back_can_go_wrong(caller: Caller, body: dict[str, object], code: int) -> None:
     """A number that is not there cannot be taken."""
     assert error(await caller.send("DELETE", NUMBERS, body)) == (400, code)

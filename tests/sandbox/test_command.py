@@ -1,0 +1,76 @@
+"""``python -m sinch_voice_async.sandbox``: what it prints, and how it ends."""
+
+import os
+import re
+import runpy
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import httpx
+import pytest
+
+from sinch_voice_async.sandbox import __main__ as command
+from sinch_voice_async.sandbox.__main__ import main
+
+COMMAND = [sys.executable, "-X", "dev", "-W", "error", "-m", "sinch_voice_async.sandbox"]
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_it_is_stopped(ending: signal.Signals) -> None:
+    """Address, key, secret and settings come first, each request is a line, and Ctrl-C ends it with exit code 0."""
+    with subprocess.Popen(
+        [*COMMAND, "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        greeting = [process.stdout.readline() for _ in range(9)]
+        settings = dict(re.findall(r"export (\w+)=(\S+)", "".join(greeting)))
+        httpx.get(settings["SINCH_VOICE_BASE_URL"])
+        process.send_signal(ending)
+        output, errors = process.communicate(timeout=20)
+    assert set(settings) == {"SINCH_APPLICATION_KEY", "SINCH_APPLICATION_SECRET", "SINCH_VOICE_BASE_URL"}
+    assert re.search(r"^\d\d:\d\d:\d\d  GET +/  401  40100  [\d.]+ ms$", output, re.MULTILINE)
+    assert output.endswith("Stopped. 0 callouts were placed.\n")
+    assert (process.returncode, errors) == (0, "")
+
+
+def test_options_reach_the_sandbox(capsys: pytest.CaptureFixture[str]) -> None:
+    """Key, secret and address are as said."""
+    # The command only ever ends by a signal, which reaches the main thread: this one.
+    threading.Thread(target=_interrupt_soon).start()
+    options = ["--port", "0", "--host", "localhost", "--key", "my-key", "--secret", "c2VjcmV0", "--speed", "10"]
+    assert main([*options, "--callback-url", "http://localhost:9"]) == 0
+    output = capsys.readouterr().out
+    assert "export SINCH_APPLICATION_KEY=my-key\nexport SINCH_APPLICATION_SECRET=c2VjcmV0\n" in output
+
+
+def test_help_is_a_page(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Run as a program, as ``python -m`` does."""
+    monkeypatch.setattr(sys, "argv", ["sandbox", "--help"])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_path(command.__file__, run_name="__main__")
+    assert caught.value.code == 0
+    assert "--callback-url" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [(["--secret", "no base64"], "not base64"), (["--host", "0.0.0.0"], "not loopback")],  # refused
+)
+def test_wrong_options_end_with_one_clear_line(
+    capsys: pytest.CaptureFixture[str], options: list[str], problem: str
+) -> None:
+    """Exit code 2 and no traceback."""
+    with pytest.raises(SystemExit) as caught:
+        main(options)
+    assert caught.value.code == 2
+    assert problem in capsys.readouterr().err
+
+
+def _interrupt_soon() -> None:
+    while signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    os.kill(os.getpid(), signal.SIGINT)
