@@ -32,6 +32,7 @@ from sinch_voice_async._wire.registry import (
     EXTRA,
     Registered,
     Tagged,
+    bound,
     is_optional,
     model_of,
     models,
@@ -118,7 +119,7 @@ def _model_reader(type_: Any) -> Reader:
     spellings: dict[str, Any] = {name: override(rename=wire) for name, wire in plan.wires.items()}
     if plan.keeps_unknown:
         spellings["extra"] = override(rename=EXTRA, struct_hook=lambda unknown, _: unknown)
-    build: Reader = make_dict_structure_fn(cls, _CONVERTER, **spellings)
+    build: Reader = make_dict_structure_fn(bound(cls), _CONVERTER, **spellings)
     known = plan.known
 
     def read(value: Any, _: Any) -> Any:

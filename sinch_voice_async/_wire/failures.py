@@ -67,7 +67,7 @@ def api_error(status: int, headers: Mapping[str, str], body: bytes, *, attempts:
 
 
 def outcome_of_status(status: int, headers: Mapping[str, str]) -> Outcome:
-    """Say what an answer proves: 2xx accepted; 5xx unknown, but for a 503 that says when to come back; else rejected."""
+    """Say what an answer proves: 2xx accepted, 5xx unknown (a 503 with Retry-After: rejected), else rejected."""
     if 200 <= status < 300:
         return "accepted"
     if status >= 500 and not (status == 503 and retry_after(headers) is not None):
