@@ -4,13 +4,14 @@ A body that is longer or shorter than announced is refused, since what follows i
 part of it, or the other way round.
 """
 
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from functools import partial
 from typing import TypeAlias
 
 import httpx
 
 from sinch_voice_async._transport.connections.connection import Connection
+from sinch_voice_async._transport.evidence import mark
 from sinch_voice_async._transport.http11 import Headers, request_head
 
 Sender: TypeAlias = Callable[[Connection, float | None], Awaitable[None]]
@@ -56,7 +57,11 @@ def sender(request: httpx.Request) -> Sender:
     except httpx.RequestNotRead:
         assert isinstance(request.stream, httpx.AsyncByteStream)
         return partial(_send_pieces, head, framing, request.stream)
-    return partial(send_whole, head + framing.frame(whole) + framing.end())
+    try:
+        body = framing.frame(whole) + framing.end()
+    except httpx.LocalProtocolError as error:
+        raise mark(error, request_sent=False) from None
+    return partial(send_whole, head + body)
 
 
 async def send_whole(request: bytes, connection: Connection, seconds: float | None) -> None:
@@ -69,11 +74,16 @@ async def _send_pieces(
 ) -> None:
     """Write a request whose body comes in pieces, but stop once the server has heard enough."""
     await connection.write(head, seconds)
-    async for piece in body:
-        if connection.answered:
-            connection.request_complete = False
-            return
-        if framed := framing.frame(piece):
-            await connection.write(framed, seconds)
+    pieces = aiter(body)
+    try:
+        async for piece in pieces:
+            if connection.answered:
+                connection.request_complete = False
+                return
+            if framed := framing.frame(piece):
+                await connection.write(framed, seconds)
+    finally:
+        if isinstance(pieces, AsyncGenerator):  # httpx's own: trio minds those that are left unfinished
+            await pieces.aclose()
     if end := framing.end():
         await connection.write(end, seconds)

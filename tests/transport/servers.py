@@ -17,7 +17,6 @@ import socket
 import ssl
 import struct
 import threading
-import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable
 from types import TracebackType
@@ -196,7 +195,7 @@ class FaultServer:
         self._host = host
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._transports: weakref.WeakSet[asyncio.WriteTransport] = weakref.WeakSet()
+        self._transports: set[asyncio.WriteTransport] = set()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._ready = threading.Event()
 

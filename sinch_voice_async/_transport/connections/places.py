@@ -112,6 +112,7 @@ class Places:
     def close(self) -> None:
         """Close every connection and send everybody away who waits."""
         self.closed = True
+        self._taken -= len(self._by_age)
         self._idle.clear()
         self._by_age.clear()
         for connection in self._open:

@@ -1,0 +1,139 @@
+"""The exchange without a connection: laws that hold for any bytes, cut anywhere."""
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sinch_voice_async._transport.evidence import answered_status, mark, request_sent
+from sinch_voice_async._transport.http11 import MAX_HEAD_BYTES, ResponseReader, request_head
+
+TOKEN = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_!#$%&'*+.^`|~", min_size=1, max_size=12).map(str.encode)
+VALUE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=30).map(
+    lambda text: text.strip().encode()
+)
+FIELD = TOKEN.filter(
+    lambda name: name not in {b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"proxy-connection"}
+)
+
+
+@st.composite
+def responses(draw: st.DrawFn) -> tuple[bytes, int, list[tuple[bytes, bytes]], bytes]:
+    """Draw the bytes of a response, and what they say."""
+    status = draw(st.integers(200, 599).filter(lambda status: status not in {204, 304}))
+    headers = draw(st.lists(st.tuples(FIELD, VALUE), max_size=5))
+    pieces = draw(st.lists(st.binary(min_size=1, max_size=50), max_size=4))
+    body = b"".join(pieces)
+    interim = draw(
+        st.sampled_from([b"", b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"])
+    )
+    if draw(st.booleans()):
+        framing = (b"content-length", b"%d" % len(body))
+        wire = body
+    else:
+        framing = (b"transfer-encoding", b"chunked")
+        wire = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+    headers.append(framing)
+    head = b"HTTP/1.1 %d X\r\n" % status + b"".join(b"%b: %b\r\n" % field for field in headers)
+    return interim + head + b"\r\n" + wire, status, headers, body
+
+
+@given(responses(), st.data())
+def test_any_cut(response: tuple[bytes, int, list[tuple[bytes, bytes]], bytes], data: st.DataObject) -> None:
+    """A response reads the same however its bytes are cut, one response after another on the same reader."""
+    raw, status, headers, body = response
+    reader = ResponseReader()
+    for _ in range(2):
+        reader.expect()
+        rest = raw
+        while rest:
+            cut = data.draw(st.integers(1, len(rest)))
+            assert not reader.complete
+            reader.feed(rest[:cut])
+            rest = rest[cut:]
+        assert reader.complete
+        assert reader.reusable
+        assert (reader.status, reader.headers, b"".join(reader.chunks)) == (status, headers, body)
+        assert (reader.version, reader.reason, reader.body_size) == (b"HTTP/1.1", b"X", len(body))
+
+
+@given(
+    st.lists(st.binary(min_size=1, max_size=200) | st.sampled_from([b"HTTP/1.1 200 OK\r\n", b"\r\n\r\n"]), max_size=6)
+)
+def test_any_bytes(pieces: list[bytes]) -> None:
+    """Whatever a server sends, what comes out is a response or ``httpx.RemoteProtocolError``."""
+    reader = ResponseReader()
+    reader.expect(max_body=1000)
+    try:
+        for piece in pieces:
+            reader.feed(piece)
+        reader.feed_eof()
+    except httpx.RemoteProtocolError:
+        assert not reader.reusable
+    else:
+        assert reader.complete
+        assert not reader.reusable
+
+
+def test_after_the_end() -> None:
+    """Bytes and ends that come when nothing is expected only make the connection useless."""
+    reader = ResponseReader()
+    reader.feed(b"x")
+    assert not reader.reusable
+    reader.feed_eof()
+    assert reader.complete
+
+
+def test_bodyless_twice() -> None:
+    """A response to HEAD leaves the reader ready for the next, be that a HEAD too."""
+    reader = ResponseReader()
+    for bodyless in (True, True, False):
+        reader.expect(bodyless=bodyless)
+        reader.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" + (b"" if bodyless else b"hi"))
+        assert (reader.complete, reader.reusable) == (True, True)
+        assert reader.take() == ([] if bodyless else [b"hi"])
+
+
+def test_head_within_the_bound() -> None:
+    """A head that comes together with a large body is not taken for a large head."""
+    reader = ResponseReader()
+    reader.expect()
+    body = b"x" * MAX_HEAD_BYTES * 2
+    reader.feed(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    assert reader.complete
+
+
+def test_request_head() -> None:
+    """A head is the request line, a line for each field, and an empty line."""
+    assert request_head(b"GET", b"/a?b=%20", [(b"Host", b"x"), (b"Empty", b"")]) == (
+        b"GET /a?b=%20 HTTP/1.1\r\nHost: x\r\nEmpty: \r\n\r\n"
+    )
+
+
+@given(TOKEN, st.binary(max_size=20), TOKEN, st.binary(max_size=20))
+def test_nothing_escapes(method: bytes, target: bytes, name: bytes, value: bytes) -> None:
+    """A head that is let through has exactly the lines that it should have."""
+    try:
+        head = request_head(method, target, [(name, value)])
+    except httpx.LocalProtocolError as error:
+        assert request_sent(error) is False
+    else:
+        assert head.splitlines() == [b"%b %b HTTP/1.1" % (method, target), b"%b: %b" % (name, value), b""]
+        assert head.split(b"\n")[0].split(b" ") == [method, target, b"HTTP/1.1\r"]
+
+
+def test_evidence() -> None:
+    """Evidence is what was marked, and nothing where nobody marked anything."""
+    error = mark(httpx.ReadError("x"), request_sent=True, status=200)
+    assert (request_sent(error), answered_status(error)) == (True, 200)
+    assert (request_sent(OSError()), answered_status(OSError())) == (None, None)
+
+
+@pytest.mark.parametrize("coding", [b"chunked", b"gzip, Chunked"])
+def test_eof_in_chunks(coding: bytes) -> None:
+    """The end of the connection does not end a chunked body."""
+    reader = ResponseReader()
+    reader.expect()
+    reader.feed(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: %b\r\n\r\n2\r\nhi\r\n" % coding)
+    with pytest.raises(httpx.RemoteProtocolError, match="after 2 bytes"):
+        reader.feed_eof()
