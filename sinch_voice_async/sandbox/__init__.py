@@ -4,21 +4,27 @@ Everything here is written from the platform's documents alone, so that the clie
 mistake. The extra ``sinch-voice-async[sandbox]`` brings what it runs on.
 """
 
+from sinch_voice_async.sandbox.account import Account, CallbackUrls
+from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.exchange.calls import Call, Calls
-from sinch_voice_async.sandbox.exchange.people import People, Person
+from sinch_voice_async.sandbox.exchange.people import People, Person, Phone
 from sinch_voice_async.sandbox.faults import Fault, Faults
 from sinch_voice_async.sandbox.sandbox import ClientOptions, Sandbox
 from sinch_voice_async.sandbox.serving import Serving
 from sinch_voice_async.sandbox.storage.recordings import Recording, Recordings
 
 __all__ = [
+    "Account",
     "Call",
+    "CallbackUrls",
     "Calls",
     "ClientOptions",
+    "Clock",
     "Fault",
     "Faults",
     "People",
     "Person",
+    "Phone",
     "Recording",
     "Recordings",
     "Sandbox",

@@ -6,6 +6,7 @@ A member that is null counts as absent; unknown ones are ignored.
 """
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
@@ -13,6 +14,9 @@ from typing import NoReturn
 from sinch_voice_async.sandbox.refusals import RefusalError
 
 __all__ = ["PARAMETERS", "Codes", "Fields", "read_object"]
+
+
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,8 @@ class Fields:
             return None
         if not isinstance(value, str):
             self.illegal(member, "must be a string")
+        if SURROGATE.search(value):
+            self.illegal(member, "is not Unicode: it holds half a surrogate pair")
         if most is not None and len(value) > most:
             self.illegal(member, f"must not be longer than {most} characters")
         return value

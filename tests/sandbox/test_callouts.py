@@ -104,6 +104,7 @@ async def test_a_wrong_envelope_is_refused(caller: Caller, body: object, code: i
         ("ttsCallout", {**TTS, "text": None}, 40002, "text"),
         ("ttsCallout", {**TTS, "text": "x" * 601}, 40001, "text"),
         ("ttsCallout", {**TTS, "text": 1}, 40001, "text"),
+        ("ttsCallout", {**TTS, "custom": "half a \ud83d"}, 40001, "custom"),
         ("ttsCallout", {**TTS, "prompts": f"#tts[ok];#tts[{'x' * 601}]"}, 40001, "prompts"),
         ("ttsCallout", {**TTS, "dtmf": "*"}, 40001, "dtmf"),
         ("ttsCallout", {**TTS, "domain": "post"}, 40001, "domain"),

@@ -94,7 +94,7 @@ def _common(fields: Fields) -> None:
     """Check what the three kinds of callout share."""
     if not DTMF.fullmatch(fields.text("dtmf") or ""):
         fields.illegal("dtmf", "may hold 0-9, # and w")
-    if len((fields.text("custom") or "").encode("utf-8", "surrogatepass")) > MOST_CUSTOM_BYTES:
+    if len((fields.text("custom") or "").encode()) > MOST_CUSTOM_BYTES:
         fields.illegal("custom", f"must not be longer than {MOST_CUSTOM_BYTES} bytes")
     for name in ("enableAce", "enableDice", "enablePie"):
         fields.flag(name)

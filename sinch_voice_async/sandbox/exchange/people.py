@@ -27,26 +27,30 @@ class Phone:
 
     def answers(self, *, after: float = 0.0) -> "Phone":
         """Have somebody pick up after this many seconds."""
-        return self._becomes(answers_after=after, refuses=None)
+        return self._becomes(replace(self._person, answers_after=after, refuses=None))
 
     def hangs_up(self, *, after: float | None) -> "Phone":
         """Have them hang up this many seconds after answering, or never."""
-        return self._becomes(hangs_up_after=after)
+        return self._becomes(replace(self._person, hangs_up_after=after))
 
     def is_busy(self) -> "Phone":
         """Have the line busy."""
-        return self._becomes(refuses="busy")
+        return self._becomes(replace(self._person, refuses="busy"))
 
     def declines(self) -> "Phone":
         """Have the call declined."""
-        return self._becomes(refuses="declined")
+        return self._becomes(replace(self._person, refuses="declined"))
 
     def does_not_answer(self) -> "Phone":
         """Have nobody come to the telephone."""
-        return self._becomes(answers_after=None, refuses=None)
+        return self._becomes(replace(self._person, answers_after=None, refuses=None))
 
-    def _becomes(self, **habits: object) -> "Phone":
-        self._people.meet(self._number, replace(self._people.at(self._number), **habits))  # type: ignore[arg-type]  # the four methods above are the only callers
+    @property
+    def _person(self) -> Person:
+        return self._people.at(self._number)
+
+    def _becomes(self, person: Person) -> "Phone":
+        self._people.meet(self._number, person)
         return self
 
 
