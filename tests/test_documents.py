@@ -107,7 +107,7 @@ def test_files_run(document: str, tmp_path: Path) -> None:
     """The tests that a page shows pass, beside the modules that it shows."""
     for block in FILES[document]:
         (tmp_path / str(block.caption)).write_text(block.code, encoding="utf-8")
-    plugins = ["-p", "anyio", "-p", "respx.plugin", "-p", "sinch_voice_async.testing.pytest_plugin"]
+    plugins = ["-p", "anyio.pytest_plugin", "-p", "respx.plugin", "-p", "sinch_voice_async.testing.pytest_plugin"]
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", *plugins, "."]
     ran = subprocess.run(
