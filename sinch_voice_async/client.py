@@ -14,7 +14,7 @@ from sinch_voice_async._endpoints.callouts import Callouts
 from sinch_voice_async._endpoints.calls import Calls
 from sinch_voice_async._endpoints.conferences import Conferences
 from sinch_voice_async._endpoints.numbers import Numbers
-# RECS
+from sinch_voice_async._endpoints.recordings import Recordings
 from sinch_voice_async._transport.base_url import BaseUrl
 from sinch_voice_async._transport.pool import DEFAULT_LIMITS
 from sinch_voice_async._transport.responses import Response
@@ -127,7 +127,7 @@ class VoiceClient:
         self.conferences = Conferences(transport)
         self.numbers = Numbers(transport)
         self.callbacks = Callbacks(transport)
-        # RECS2
+        self.recordings = Recordings(transport)
 
     def with_options(
         self,

@@ -5,6 +5,7 @@ What is signed is what goes on the wire, and every attempt is signed anew. What 
 """
 
 import logging
+import math
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias, TypeVar
@@ -58,6 +59,12 @@ class Transport:
     observer: Observer | None
     callout_max_idle: float | None
     max_answer: int
+    _longest_phase: float = attrs.field(init=False)
+
+    @_longest_phase.default
+    def _find_longest_phase(self) -> float:
+        phases = (self.timeout.connect, self.timeout.read, self.timeout.write, self.timeout.pool)
+        return max(math.inf if phase is None else phase for phase in phases)
 
     async def send(self, request: Request) -> Response:
         """Send one request, with its retries, and return the answer read whole.
@@ -119,12 +126,16 @@ class Transport:
             pairs += watch.start()
         try:
             answer = await once(request, base, pairs, timeout)
-            if 200 <= answer.status < 300:
+            if not 200 <= answer.status < 300:
+                body = await _body(answer)
+                error: SinchVoiceError = api_error(answer.status, Headers(answer.headers), body)
+            elif _is_compressed(answer):
+                await _body(answer)
+                error = DecodeError("the answer is compressed, which nobody asked for", status=answer.status)
+            else:
                 if watch is not None:
                     watch.succeeded(answer.status)
-                return _uncompressed(answer)
-            headers = Headers(answer.headers)
-            error: SinchVoiceError = api_error(answer.status, headers, await _body(answer))
+                return answer
         except HTTP_ERRORS as cause:
             error = translate(cause, base)
             error.__cause__ = cause
@@ -176,7 +187,7 @@ class Transport:
         return pairs
 
     def _watch(self, request: Request, number: int) -> Watch | None:
-        if self.observer is None and not _logger.isEnabledFor(logging.INFO if number > 1 else logging.DEBUG):
+        if self.observer is None and not _logger.isEnabledFor(logging.INFO):
             return None
         base = request.base or (self.configuration if request.configuration else self.calling)
         return Watch(self.observer, base, request.method, request.route, number)
@@ -199,18 +210,18 @@ class Transport:
         if deadline is None:
             return timeout
         left = max(deadline - (self.session.monotonic() - started), 0.001)
-        phases = (timeout.connect, timeout.read, timeout.write, timeout.pool)
-        if all(phase is not None and phase <= left for phase in phases):
+        if self._longest_phase <= left:
             return timeout
+        phases = (timeout.connect, timeout.read, timeout.write, timeout.pool)
         connect, read, write, pool = (left if phase is None else min(phase, left) for phase in phases)
         return httpx.Timeout(connect=connect, read=read, write=write, pool=pool)
 
 
-def _uncompressed(answer: Answer) -> Answer | DecodeError:
+def _is_compressed(answer: RawResponse | ByteStream) -> bool:
     for name, value in answer.headers:
-        if name == b"content-encoding" and value.lower() != b"identity":
-            return DecodeError("the answer is compressed, which nobody asked for", status=answer.status)
-    return answer
+        if name == b"content-encoding":
+            return value.lower() != b"identity"
+    return False
 
 
 async def _body(answer: RawResponse | ByteStream) -> bytes:

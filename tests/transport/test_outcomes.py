@@ -176,16 +176,34 @@ ROWS: list[tuple[str, Sequence[Step], End, End, list[float]]] = [
 
 # Left early, httpx's bodies are unfinished async generators, which trio complains about. Ours are classes.
 _THEIRS = pytest.mark.filterwarnings(
-    "ignore:.*async_generator object (ByteStream|BoundAsyncStream|PoolByteStream|AsyncResponseStream|Response)"
-    ":pytest.PytestUnraisableExceptionWarning"
+    "ignore:.*async_generator object ([A-Za-z0-9]*Stream|Response):pytest.PytestUnraisableExceptionWarning"
 )
 
 
-@pytest.fixture(params=["pool", pytest.param("httpx", marks=_THEIRS), pytest.param("pool under httpx", marks=_THEIRS)])
-def way(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(
+    params=[
+        pytest.param(("pool", False), id="pool"),
+        pytest.param(("pool", True), id="pool, TLS"),
+        pytest.param(("httpx", False), id="httpx", marks=_THEIRS),
+        pytest.param(("pool under httpx", False), id="pool under httpx", marks=_THEIRS),
+    ]
+)
+def road(request: pytest.FixtureRequest) -> tuple[str, bool]:
+    """Return by which way the requests go, and whether over TLS."""
+    road: tuple[str, bool] = request.param
+    return road
+
+
+@pytest.fixture
+def way(road: tuple[str, bool]) -> str:
     """Return by which way the requests go."""
-    way: str = request.param
-    return way
+    return road[0]
+
+
+@pytest.fixture
+def secured(road: tuple[str, bool]) -> bool:
+    """Return whether the requests go over TLS."""
+    return road[1]
 
 
 class Rig:
