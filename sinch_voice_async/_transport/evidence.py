@@ -18,12 +18,12 @@ def mark(error: E, *, request_sent: bool, status: int | None = None) -> E:
 
 
 def request_sent(error: BaseException) -> bool | None:
-    """Whether a byte of the request was written; None where there is no evidence."""
+    """Return whether a byte of the request was written; None where there is no evidence."""
     sent: bool | None = getattr(error, "request_sent", None)
     return sent
 
 
 def answered_status(error: BaseException) -> int | None:
-    """The status of the answer whose head arrived before the failure; None where none did."""
+    """Return the status of the answer whose head arrived before the failure; None where none did."""
     status: int | None = getattr(error, "answered_status", None)
     return status

@@ -69,6 +69,10 @@ class Peer:
         self._writer.write(data)
         await self._writer.drain()
 
+    async def send_beneath_tls(self, data: bytes) -> None:
+        """Send bytes that are no TLS records on a connection that has TLS."""
+        self._writer.transport._ssl_protocol._transport.write(data)  # type: ignore[attr-defined]  # asyncio hides it
+
     async def close(self) -> None:
         """Close the connection in good order; the step ends here."""
         self._writer.close()
@@ -136,6 +140,21 @@ def say(*pieces: bytes, then: str = "wait", pause: float = 0.0) -> Step:
     return step
 
 
+def say_in_turn(*pieces: bytes) -> tuple[Step, Callable[[], None]]:
+    """Answer with raw bytes, the next piece whenever the function that is returned with the step is called."""
+    gates = deque(threading.Event() for _ in pieces)
+    shut = deque(gates)
+
+    async def step(peer: Peer) -> None:
+        await peer.read_request()
+        for piece, gate in zip(pieces, gates, strict=True):
+            while not gate.is_set():
+                await asyncio.sleep(0.001)
+            await peer.send(piece)
+
+    return step, lambda: shut.popleft().set()
+
+
 def refuse_body(raw: bytes, *, then: str = "close") -> Step:
     """Answer as soon as the head is here, without reading the body or executing anything."""
 
@@ -169,9 +188,9 @@ async def reset(peer: Peer) -> None:
 
 
 class FaultServer:
-    """Listens on a port of 127.0.0.1 for as long as the ``with`` block lasts; ``tls`` makes it an https server,
-    and ``greeting`` is the step for each new connection, before its first request.
+    """Listens on a port of 127.0.0.1 for as long as the ``with`` block lasts.
 
+    ``tls`` makes it an https server, and ``greeting`` is the step for each new connection, before its first request.
     ``executed`` counts the requests that were read whole, ``bodies`` and ``heads`` hold them, and ``opened`` counts the
     connections that were ever accepted, ``open_now`` those that still are.
     """

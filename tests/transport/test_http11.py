@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sinch_voice_async._transport.evidence import answered_status, mark, request_sent
@@ -38,6 +38,7 @@ def responses(draw: st.DrawFn) -> tuple[bytes, int, list[tuple[bytes, bytes]], b
     return interim + head + b"\r\n" + wire, status, headers, body
 
 
+@settings(max_examples=40, deadline=None)
 @given(responses(), st.data())
 def test_any_cut(response: tuple[bytes, int, list[tuple[bytes, bytes]], bytes], data: st.DataObject) -> None:
     """A response reads the same however its bytes are cut, one response after another on the same reader."""
@@ -82,6 +83,15 @@ def test_after_the_end() -> None:
     assert not reader.reusable
     reader.feed_eof()
     assert reader.complete
+
+
+def test_another_response_with_the_first() -> None:
+    """A second response in the same bytes is nobody's, and spoils the connection for the next."""
+    raw = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+    reader = ResponseReader()
+    reader.expect()
+    reader.feed(raw + raw.replace(b"hi", b"ho"))
+    assert (reader.complete, reader.reusable, reader.chunks) == (True, False, [b"hi"])
 
 
 def test_bodyless_twice() -> None:

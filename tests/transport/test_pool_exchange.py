@@ -95,7 +95,7 @@ async def test_framing(serve: Serve, pool: ConnectionPool, raw: bytes, body: byt
     ],
 )
 async def test_last_of_its_connection(serve: Serve, pool: ConnectionPool, raw: bytes) -> None:
-    """A response after which nothing can follow, or to which something was added, is whole, and its connection closes."""
+    """A response after which nothing can follow, or to which something was added, is whole; its connection closes."""
     server = serve(say(raw, then="close"))
     assert (await post(pool, server)).body == b"hi"
     assert (await post(pool, server, b"next")).body == b"next"

@@ -12,6 +12,7 @@ import httpx
 import pytest
 import trustme
 
+from sinch_voice_async._transport.connections.readable import watch
 from sinch_voice_async._transport.evidence import answered_status, request_sent
 from sinch_voice_async._transport.pool import ConnectionPool, Origin
 from tests.transport import servers
@@ -109,7 +110,7 @@ async def test_fault(
     if reused:
         await post(pool, server)
     with pytest.raises(kind) as caught:
-        await post(pool, server, timeout=SOON)
+        await post(pool, server, timeout=SOON if kind is httpx.ReadTimeout else TIMEOUT)
     assert type(caught.value) is kind
     assert request_sent(caught.value) is True
     assert answered_status(caught.value) == status
@@ -140,6 +141,7 @@ async def test_timer_outlives_requests(serve: Serve, pool: ConnectionPool) -> No
     server = serve(answer(), slow, answer(), silence)
     await post(pool, server, timeout=httpx.Timeout(0.1))
     assert (await post(pool, server, timeout=httpx.Timeout(5))).body == b"hi"
+    await anyio.sleep(0.15)
     with anyio.fail_after(2):
         await post(pool, server, timeout=httpx.Timeout(60))
         with pytest.raises(httpx.ReadTimeout):
@@ -159,7 +161,7 @@ async def test_closed_unnoticed(serve: Serve, pool: ConnectionPool) -> None:
     """The same where the event loop had no chance to hear of it: the socket itself is asked before it is used."""
     server = serve(say(OK + b"Content-Length: 0\r\n\r\n", then="close"))
     await post(pool, server)
-    time.sleep(0.05)  # noqa: ASYNC251  # the loop is not to hear of it
+    time.sleep(0.05)  # not a checkpoint: the loop is not to hear of it
     assert (await post(pool, server)).status == 200
     assert (server.opened, server.executed) == (2, 2)
 
@@ -303,3 +305,53 @@ async def test_reset_while_writing(serve: Serve, pool: ConnectionPool) -> None:
         await post(pool, server, b"x" * 20_000_000)
     assert request_sent(caught.value) is True
     assert server.executed == 0
+
+
+async def test_reset_while_idle(serve: Serve, pool: ConnectionPool) -> None:
+    """A connection that was reset while it was idle is not used."""
+    server = serve(say(OK + b"Content-Length: 0\r\n\r\n", then="reset"))
+    await post(pool, server)
+    time.sleep(0.05)  # not a checkpoint: the loop is not to hear of it
+    assert (await post(pool, server)).status == 200
+    assert server.executed == 2
+
+
+async def test_garbage_beneath_tls(pool: ConnectionPool, server_tls: ssl.SSLContext) -> None:
+    """Records that cannot be decrypted are a ReadError: in the middle of an answer, and on an idle connection."""
+
+    async def garbage(peer: Peer) -> None:
+        await peer.read_request()
+        await peer.send_beneath_tls(b"\x17\x03\x03\x00\x05garba")
+
+    async def garbage_later(peer: Peer) -> None:
+        await answer()(peer)
+        await peer.send_beneath_tls(b"\x17\x03\x03\x00\x05garba")
+
+    with FaultServer(garbage, garbage_later, tls=server_tls) as server:
+        with pytest.raises(httpx.ReadError) as caught:
+            await post(pool, server)
+        assert isinstance(caught.value.__cause__, ssl.SSLError)
+        await post(pool, server)
+        time.sleep(0.05)  # not a checkpoint: the loop is not to hear of it
+        assert (await post(pool, server)).status == 200
+        assert server.opened == 3
+
+
+async def test_handshake_in_two_rounds(pool: ConnectionPool, authority: trustme.CA) -> None:
+    """A server that asks for another key first gets it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    context.set_ecdh_curve("secp384r1")
+    with FaultServer(tls=context) as server:
+        assert (await post(pool, server)).status == 200
+
+
+def test_readable_without_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no ``poll``, ``select`` says whether a socket can be read."""
+    monkeypatch.delattr("select.poll")
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        readable = watch(ours.fileno())
+        assert not readable()
+        theirs.send(b"x")
+        assert readable()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import trio
+from outcome import Outcome
 
 from sinch_voice_async._transport.pool import ConnectionPool
 from tests.transport.servers import FaultServer, silence
@@ -40,11 +41,13 @@ def test_loop_that_ends_without_a_word(client_tls: ssl.SSLContext) -> None:
     """A loop that is closed without its async generators being told still takes no connection with it."""
     pool = ConnectionPool(verify=client_tls)
     with FaultServer() as server:
+        loop = asyncio.new_event_loop()
         for _ in range(2):
-            loop = asyncio.new_event_loop()
             loop.run_until_complete(post(pool, server))
             loop.close()
+            loop = asyncio.new_event_loop()
             assert repr(pool) == "<ConnectionPool [0 active, 1 idle, 0 waiting]>"
+        loop.close()
         asyncio.run(pool.aclose())
     assert repr(pool) == "<ConnectionPool [0 active, 0 idle, 0 waiting]>"
     del pool, loop
@@ -85,7 +88,7 @@ def test_trio_as_a_guest(client_tls: ssl.SSLContext) -> None:
 
         async def host() -> int:
             loop = asyncio.get_running_loop()
-            done: asyncio.Future[trio.lowlevel.Outcome[int]] = loop.create_future()
+            done: asyncio.Future[Outcome[int]] = loop.create_future()
 
             async def guest() -> int:
                 return (await post(pool, server)).status

@@ -30,7 +30,7 @@ async def pool_of(
 async def become(pool: ConnectionPool, counts: str) -> None:
     """Wait until the pool says so."""
     with anyio.fail_after(5):
-        while repr(pool) != f"<ConnectionPool [{counts}]>":
+        while f"[{counts}]" not in repr(pool):
             await anyio.sleep(0.001)
 
 
@@ -171,7 +171,7 @@ async def test_expiry(serve: Serve, client_tls: ssl.SSLContext) -> None:
 
 
 async def test_max_idle(serve: Serve, client_tls: ssl.SSLContext) -> None:
-    """A request that must not be repeated does not use a connection that has been idle for long, and others still do."""
+    """A request that must not be repeated uses no connection that has been idle for long; others do."""
     server = serve()
     origin = Origin.of(httpx.URL(server.url))
     async with pool_of(client_tls, 2) as pool:
@@ -278,7 +278,7 @@ async def test_cancelled_while_connecting(client_tls: ssl.SSLContext) -> None:
 async def test_cancellation_churn(serve: Serve, client_tls: ssl.SSLContext) -> None:
     """Thousands of requests cancelled at random moments: each answer is that of its request, and no place is lost."""
     server = serve()
-    chance = random.Random(1)  # noqa: S311  # moments, not secrets
+    chance = random.Random(1)
     stop = anyio.current_time() + 0.7
     async with pool_of(client_tls, 10) as pool:
 
@@ -335,11 +335,11 @@ async def test_close(serve: Serve, client_tls: ssl.SSLContext) -> None:
 
 
 async def test_many_connections(server_tls: ssl.SSLContext) -> None:
-    """A thousand connections at once are a thousand answers."""
-    with FaultServer(*[brief(0.3)] * 1000) as server:
-        limits = httpx.Limits(max_connections=1000)
+    """Five hundred connections at once are five hundred answers."""
+    with FaultServer(*[brief(0.3)] * 500) as server:
+        limits = httpx.Limits(max_connections=500)
         async with ConnectionPool(limits=limits) as pool:
             async with anyio.create_task_group() as tasks:
-                for _ in range(1000):
+                for _ in range(500):
                     tasks.start_soon(post, pool, server)
-            assert repr(pool) == "<ConnectionPool [0 active, 1000 idle, 0 waiting]>"
+            assert repr(pool) == "<ConnectionPool [0 active, 500 idle, 0 waiting]>"

@@ -186,15 +186,8 @@ class PullConnection(Connection):
             raise because(httpx.ReadError(str(error)), error) from error
         if not data:
             self.reader.feed_eof()
-        elif reply := self.arrived(data):
-            self._reply(reply)
-
-    def _reply(self, records: bytes) -> None:
-        # A few bytes, once in a very long while: a socket that has no room for them is as good as broken.
-        try:
-            self._socket.send(records)
-        except OSError as error:
-            raise because(httpx.WriteError(str(error)), error) from error
+        else:
+            self.arrived(data)
 
     def _shake_hands(self, tls: Tls) -> None:
         records = self._socket.recv(_ANSWER_SIZE)
@@ -204,7 +197,7 @@ class PullConnection(Connection):
             self._socket.send(tls.handshake(records))
         except ssl.SSLError:
             with contextlib.suppress(OSError):
-                self._socket.send(tls.reply())
+                self._socket.send(tls.pending())
             raise
 
 

@@ -6,11 +6,11 @@ per read does: one future for the whole exchange, and one timer per connection t
 
 import asyncio
 import ssl
-from math import inf
 from typing import TypeAlias, cast
 
 import httpx
 
+from sinch_voice_async._transport.connections.alarm import Alarm
 from sinch_voice_async._transport.connections.connection import Connection, RawResponse, because, refused
 from sinch_voice_async._transport.connections.readable import watch
 from sinch_voice_async._transport.connections.tls import Tls
@@ -34,15 +34,14 @@ class PushConnection(Connection, asyncio.Protocol):
     """A connection on an asyncio transport."""
 
     __slots__ = (
+        "_alarm",
         "_buffered",
-        "_deadline",
         "_error",
         "_loop",
         "_piecewise",
         "_read_seconds",
         "_readable",
         "_reading_paused",
-        "_timer",
         "_transport",
         "_waiter",
         "_writing_paused",
@@ -53,8 +52,7 @@ class PushConnection(Connection, asyncio.Protocol):
         self._loop = loop
         self._waiter: asyncio.Future[None] | None = None
         self._error: httpx.TransportError | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._deadline = inf
+        self._alarm = Alarm(loop, self._too_late)
         self._buffered = 0
         self._piecewise = False
         self._read_seconds: float | None = None
@@ -72,7 +70,7 @@ class PushConnection(Connection, asyncio.Protocol):
         self._piecewise = False
         self._read_seconds = timeout.read
         self._send(request)
-        self._arm(timeout.write if self._writing_paused else timeout.read)
+        self._alarm.set(timeout.write if self._writing_paused else timeout.read)
         await self._wait()
         self.request_complete = not self._writing_paused
         return self.answer()
@@ -82,14 +80,14 @@ class PushConnection(Connection, asyncio.Protocol):
         self._piecewise = True
         if not self.closed:
             self._send(data)
-            self._arm(seconds)
+            self._alarm.set(seconds)
         while self._writing_paused and not self.answered:
             await self._wait()
         self.request_complete = not self._writing_paused
 
     async def read_head(self, seconds: float | None) -> None:
         """Return once the head of the response is complete, within ``seconds``."""
-        self._arm(seconds)
+        self._alarm.set(seconds)
         while not self.reader.head_complete:
             await self._wait()
 
@@ -97,7 +95,7 @@ class PushConnection(Connection, asyncio.Protocol):
         """Return the pieces of body that have come, waiting ``seconds`` for the first; an empty list is the end."""
         reader = self.reader
         if not reader.chunks and not reader.complete:
-            self._arm(seconds)
+            self._alarm.set(seconds)
         while not reader.chunks and not reader.complete:
             await self._wait()
         self._buffered = 0
@@ -118,9 +116,7 @@ class PushConnection(Connection, asyncio.Protocol):
         """Close at once; whoever waits on this connection gets an ``httpx.ReadError``."""
         if not self.closed:
             self.closed = True
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
+            self._alarm.stop()
             try:
                 self._transport.abort()
             except RuntimeError:  # the event loop ended without a word
@@ -140,7 +136,7 @@ class PushConnection(Connection, asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport, with no buffer of its own, so that a pause means: not yet written."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
         self._readable = watch(transport.get_extra_info("socket").fileno())
         self._transport.set_write_buffer_limits(high=0)
 
@@ -151,8 +147,7 @@ class PushConnection(Connection, asyncio.Protocol):
             self._shake_hands(tls, data)
             return
         try:
-            if reply := self.arrived(data):
-                self._transport.write(reply)
+            self.arrived(data)
         except httpx.TransportError as error:
             self._fail(error)
         else:
@@ -191,7 +186,7 @@ class PushConnection(Connection, asyncio.Protocol):
         if self._piecewise:
             self._wake()
         else:
-            self._arm(self._read_seconds)
+            self._alarm.set(self._read_seconds)
 
     def _send(self, data: bytes) -> None:
         records = data if self.tls is None else self.tls.encrypt(data)
@@ -202,7 +197,7 @@ class PushConnection(Connection, asyncio.Protocol):
         try:
             answer = tls.handshake(records)
         except ssl.SSLError as error:
-            self._transport.write(tls.reply())
+            self._transport.write(tls.pending())
             self._fail(refused(error))
         else:
             self._transport.write(answer)
@@ -244,24 +239,10 @@ class PushConnection(Connection, asyncio.Protocol):
             self._error = error
         self._wake()
 
-    def _arm(self, seconds: float | None) -> None:
-        """Move the deadline; the timer itself is only touched if it would ring too late."""
-        if seconds is None:
-            self._deadline = inf
+    def _too_late(self) -> None:
+        if self._waiter is None:  # it was an earlier exchange's deadline
             return
-        self._deadline = self._loop.time() + seconds
-        if self._timer is None or self._timer.when() > self._deadline:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = self._loop.call_at(self._deadline, self._ring)
-
-    def _ring(self) -> None:
-        self._timer = None
-        if self._waiter is None or self._deadline == inf:
-            return
-        if self._loop.time() < self._deadline:
-            self._timer = self._loop.call_at(self._deadline, self._ring)
-        elif self._writing_paused:
+        if self._writing_paused:
             self._fail(httpx.WriteTimeout("the request could not be written in time"))
         else:
             self._fail(httpx.ReadTimeout("the answer did not come in time"))

@@ -71,12 +71,12 @@ class Connection(ABC):
         error.__cause__ = cause
         return mark(error, request_sent=self.request_sent, status=self.reader.status)
 
-    def arrived(self, data: bytes) -> bytes:
-        """Hand the reader what the connection brought, and return what TLS has to say to that: nearly always nothing."""
+    def arrived(self, data: bytes) -> None:
+        """Hand the reader what the connection brought."""
         tls = self.tls
         if tls is None:
             self.reader.feed(data)
-            return b""
+            return
         try:
             pieces = tls.decrypt(data)
         except ssl.SSLError as error:
@@ -85,7 +85,6 @@ class Connection(ABC):
             self.reader.feed(piece)
         if tls.ended:
             self.reader.feed_eof()
-        return tls.reply()
 
     def answer(self) -> RawResponse:
         """Return the response, which is complete."""

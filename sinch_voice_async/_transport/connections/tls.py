@@ -27,7 +27,7 @@ class Tls:
         self.ended = False
 
     def handshake(self, records: bytes = b"") -> bytes:
-        """Take records and return those to send, until ``established``; raise ``ssl.SSLError`` if the peer is refused."""
+        """Take records and return those to send, until ``established``; raise ``ssl.SSLError`` for a peer not to trust."""
         self._incoming.write(records)
         try:
             self.ssl_object.do_handshake()
@@ -54,12 +54,14 @@ class Tls:
             self.ended = True
         except ssl.SSLWantReadError:
             pass
-        except ssl.SSLZeroReturnError:
-            self.ended = True
         return pieces
 
-    def reply(self) -> bytes:
-        """Return records that reading made necessary: an alert, the answer to a key update; almost always nothing."""
+    def pending(self) -> bytes:
+        """Return records that no data carries: the alert after a handshake that failed.
+
+        An answer to the peer's key update needs no sending of its own: it goes before the next data, as RFC 8446,
+        section 4.6.3, has it.
+        """
         return self._outgoing.read()
 
 

@@ -1,0 +1,90 @@
+"""How a connection is found among the addresses of a host."""
+
+import gc
+import random
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import anyio
+import httpx
+import pytest
+
+from sinch_voice_async._transport.evidence import request_sent
+from sinch_voice_async._transport.pool import ConnectionPool
+from tests.transport.servers import FaultServer
+from tests.transport.test_pool_exchange import post
+
+Resolve = Callable[..., None]
+
+
+@pytest.fixture
+def resolve(monkeypatch: pytest.MonkeyPatch) -> Resolve:
+    """Return what makes every name have these addresses."""
+
+    def name(*addresses: str) -> None:
+        def found(host: object, port: int, *args: object, **options: object) -> list[tuple[object, ...]]:
+            kinds = [socket.AF_INET6 if ":" in address else socket.AF_INET for address in addresses]
+            return [
+                (kind, socket.SOCK_STREAM, 6, "", (address, port))
+                for kind, address in zip(kinds, addresses, strict=True)
+            ]
+
+        monkeypatch.setattr(socket, "getaddrinfo", found)
+
+    return name
+
+
+@pytest.fixture
+def stalled() -> Iterator[Callable[[int], None]]:
+    """Return what makes 127.0.0.8 accept no connection on a port, and not refuse it either."""
+    with ExitStack() as stack:
+
+        def start(port: int) -> None:
+            listening = stack.enter_context(socket.create_server(("127.0.0.8", port), backlog=0))
+            for _ in range(2):
+                client = stack.enter_context(socket.socket())
+                client.setblocking(False)
+                client.connect_ex(listening.getsockname())
+
+        yield start
+
+
+@pytest.mark.parametrize("addresses", [("::1", "127.0.0.9", "127.0.0.1"), ("127.0.0.1", "127.0.0.9")])
+async def test_some_refuse(pool: ConnectionPool, resolve: Resolve, addresses: tuple[str, ...]) -> None:
+    """An address that refuses is passed over at once."""
+    resolve(*addresses)
+    with FaultServer() as server:
+        assert (await post(pool, server)).status == 200
+        assert server.opened == 1
+
+
+async def test_all_refuse(pool: ConnectionPool, resolve: Resolve) -> None:
+    """Where all addresses refuse, that is a ConnectError, and nothing was sent."""
+    resolve("127.0.0.8", "127.0.0.9")
+    with FaultServer() as server, pytest.raises(httpx.ConnectError) as caught:
+        await post(pool, server)
+    assert request_sent(caught.value) is False
+
+
+async def test_one_stalls(pool: ConnectionPool, resolve: Resolve, stalled: Callable[[int], None]) -> None:
+    """An address that does not answer delays the next one by a quarter of a second, and no more."""
+    resolve("127.0.0.8", "127.0.0.1")
+    with FaultServer() as server:
+        stalled(server.port)
+        with anyio.fail_after(4):
+            assert (await post(pool, server)).status == 200
+
+
+async def test_cancelled(client_tls: ssl.SSLContext, server_tls: ssl.SSLContext, resolve: Resolve) -> None:
+    """Cancelled at any moment of it, dialling leaves no socket open and no place taken."""
+    resolve("127.0.0.9", "127.0.0.1", "127.0.0.1")
+    chance = random.Random(1)
+    with FaultServer(tls=server_tls) as server:
+        async with ConnectionPool(verify=client_tls, limits=httpx.Limits(keepalive_expiry=0)) as pool:
+            for _ in range(60):
+                with anyio.move_on_after(chance.random() * 0.006):
+                    await post(pool, server)
+            assert repr(pool).startswith("<ConnectionPool [0 active, ")
+    gc.collect()  # a socket left open would warn now
