@@ -35,7 +35,7 @@ from sinch_voice_async.webhooks.exchange import (
 )
 from sinch_voice_async.webhooks.inbound import DEFAULT_MAX_AGE, Proof, authenticate, read_event, repeated, several
 from sinch_voice_async.webhooks.replay import AsyncReplayCache, MemoryReplayCache, ReplayCache
-from sinch_voice_async.webhooks.router import EventRouter, Fallbacks, event_name, seconds
+from sinch_voice_async.webhooks.router import Answer, EventRouter, Fallbacks, event_name, seconds
 from sinch_voice_async.webhooks.tracker import CallTracker
 
 __all__ = ["WebhookApp"]
@@ -61,11 +61,12 @@ class WebhookApp(EventRouter):
     rotated. ``max_age`` is how many seconds a callback's timestamp may be off; None takes any. ``public_path`` is a
     prefix that a proxy takes away from the path before it gets here; ``include_query`` counts the query into what is
     signed, of which the documents say nothing. ``handler_timeout`` and ``fallbacks`` are those of
-    :class:`EventRouter`.
+    :class:`EventRouter`; the time runs from the first byte of the request, so that a body that never comes is answered
+    too.
 
     A repeated signature is refused unless ``allow_repeats`` is set; several processes share what they have seen in a
     ``replay_cache``, else each remembers its own. ``tracker`` is fed every event before its handler runs. ``max_body``
-    is bytes, ``body_timeout`` the seconds in which all of it has to arrive. ``clock`` gives Unix seconds.
+    is bytes. ``clock`` gives Unix seconds.
 
     :raises ConfigurationError: an argument or a variable is missing or malformed; the message names it.
 
@@ -87,7 +88,6 @@ class WebhookApp(EventRouter):
         replay_cache: ReplayCache | AsyncReplayCache | None = None,
         tracker: CallTracker | None = None,
         max_body: int = 65_536,
-        body_timeout: float | None = 10.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(handler_timeout=handler_timeout, fallbacks=fallbacks)
@@ -98,7 +98,6 @@ class WebhookApp(EventRouter):
         self._replay_cache = None if allow_repeats else replay_cache or MemoryReplayCache()
         self._tracker = tracker
         self._max_body = max_body
-        self._body_timeout = seconds(body_timeout, "body_timeout")
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -112,22 +111,24 @@ class WebhookApp(EventRouter):
             raise ValueError(f"a callback comes by http, not by {scope['type']}")
 
     async def _reply(self, scope: Scope, receive: Receive) -> Reply:
-        try:
-            body = await self._body(scope, receive)
-            proof = self._prove(scope, body)
-            event = read_event(body)
-        except (Refused, WebhookError) as error:
-            return _refusal(error)
-        try:
+        known: list[Event] = []
+        with anyio.move_on_after(self._timeout):
+            try:
+                proof, event = await self._read(scope, receive)
+            except (Refused, WebhookError) as error:
+                return _refusal(error)
+            known.append(event)
             return await self._handle(event, proof)
-        except Exception:  # noqa: BLE001 - a handler may raise anything, and the platform is told by the status
-            _LOG.exception("the %s event of call %r failed: answered 500", event_name(event), event.call_id)
-            return Reply(500)
+        # One time-out for both, since the platform waits for both.
+        if known:
+            return _written(self._late(*known))
+        return _refusal(Refused(408, f"the body did not arrive within {self._timeout:g} s"))
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+    async def _read(self, scope: Scope, receive: Receive) -> tuple[Proof, Event]:
         if scope["method"] != "POST":
             raise Refused(405, "the method is not POST")
-        return await read_body(scope, receive, max_body=self._max_body, within=self._body_timeout)
+        body = await read_body(receive, self._max_body)
+        return self._prove(scope, body), read_event(body)
 
     def _prove(self, scope: Scope, body: bytes) -> Proof:
         return authenticate(
@@ -142,19 +143,16 @@ class WebhookApp(EventRouter):
         )
 
     async def _handle(self, event: Event, proof: Proof) -> Reply:
-        if not await self._claim(proof):
-            return _refusal(repeated())
-        handled = False
         try:
+            if not await self._claim(proof):
+                return _refusal(repeated())
             if self._tracker is not None:
                 self._tracker.feed(event)
-            svaml = await self.answer(event)
-            reply = Reply(200, b"" if svaml is None else encode(svaml))
-            handled = True
-        finally:
-            if not handled:
-                await self._release(proof)
-        return reply
+            return _written(await self._ask(event))
+        except Exception:  # noqa: BLE001 - a handler may raise anything, and the platform is told by the status
+            _LOG.exception("the %s event of call %r failed: answered 500", event_name(event), event.call_id)
+            await self._release(proof)
+            return Reply(500)
 
     async def _claim(self, proof: Proof) -> bool:
         if self._replay_cache is None:
@@ -163,12 +161,11 @@ class WebhookApp(EventRouter):
         return new if isinstance(new, bool) else await new
 
     async def _release(self, proof: Proof) -> None:
-        """Let a request that came to nothing be sent again, also where it was cancelled."""
+        """Let a request that has failed be sent again."""
         if self._replay_cache is not None:
-            with anyio.CancelScope(shield=True):
-                discarded = self._replay_cache.discard(proof.signature)
-                if discarded is not None:
-                    await discarded
+            discarded = self._replay_cache.discard(proof.signature)
+            if discarded is not None:
+                await discarded
 
 
 def _whose(
@@ -185,6 +182,10 @@ def _refusal(error: Refused | WebhookError) -> Reply:
     status = error.status if isinstance(error, Refused) else 400 if isinstance(error, InvalidEventError) else 401
     _LOG.warning("a request was refused with %d: %s", status, error)
     return Reply(status)
+
+
+def _written(answer: Answer) -> Reply:
+    return Reply(200, b"" if answer is None else encode(answer))
 
 
 async def _live(receive: Receive, send: Send) -> None:

@@ -2,7 +2,7 @@
 
 Rules:
 
-- A body is counted while it is read, and the time for all of it is bounded.
+- A body is counted while it is read.
 - The path is the one that the platform called, which is what it has signed: percent-encoded, with every prefix that a
   server, a proxy or a router has put aside.
 - An answer that did not wait for the whole body closes the connection.
@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 from urllib.parse import quote, unquote
 
-import anyio
 from attrs import frozen
 
 __all__ = [
@@ -65,17 +64,8 @@ _STATUS_HEADERS = {
 }
 
 
-async def read_body(scope: Scope, receive: Receive, *, max_body: int, within: float) -> bytes:
-    """Return the body; raise ``Refused`` where it is too large or too slow, ``Disconnected`` where it ends early."""
-    declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
-    if declared.isdigit() and int(declared[:20]) > max_body:
-        raise _too_large(max_body)
-    with anyio.move_on_after(within):
-        return await _collect(receive, max_body)
-    raise Refused(408, f"the body did not arrive within {within:g} s")
-
-
-async def _collect(receive: Receive, max_body: int) -> bytes:
+async def read_body(receive: Receive, max_body: int) -> bytes:
+    """Return the body; raise ``Refused`` where it is too large, ``Disconnected`` where it ends early."""
     body = b""
     while True:
         message = await receive()
@@ -84,13 +74,9 @@ async def _collect(receive: Receive, max_body: int) -> bytes:
         piece: bytes = message.get("body", b"")
         body += piece
         if len(body) > max_body:
-            raise _too_large(max_body)
+            raise Refused(413, f"the body has more than {max_body} bytes")
         if not message.get("more_body", False):
             return body
-
-
-def _too_large(max_body: int) -> Refused:
-    return Refused(413, f"the body has more than {max_body} bytes")
 
 
 def called_path(scope: Scope, public_path: str | None = None) -> str:

@@ -120,14 +120,21 @@ class EventRouter:
         :raises InvalidRequestError: the handler returned something else than ``Svaml`` or None, or a document that the
             platform would refuse there.
         """
+        with anyio.move_on_after(self._timeout):
+            return await self._ask(event)
+        return self._late(event)
+
+    async def _ask(self, event: Event) -> Answer:
         name = event_name(event)
         handler = self._handlers.get(name)
         if handler is None:
             return self._fallbacks[name]
-        with anyio.move_on_after(self._timeout):
-            answer = await handler(event)
-            _check(answer, name, "handler")
-            return cast("Answer", answer)
+        answer = await handler(event)
+        _check(answer, name, "handler")
+        return cast("Answer", answer)
+
+    def _late(self, event: Event) -> Answer:
+        name = event_name(event)
         _LOG.warning("the %s handler did not answer within %g s: the fallback goes out", name, self._timeout)
         return self._fallbacks[name]
 

@@ -9,9 +9,7 @@ Rules:
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
-
-from attrs import field, frozen
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from sinch_voice_async.errors import InvalidRequestError
 
@@ -24,35 +22,34 @@ HeaderSource: TypeAlias = (
 """A mapping of names to values (each text, bytes, or a list of them), or an iterable of pairs."""
 
 
-@frozen
-class SignedHeaders:
+class SignedHeaders(NamedTuple):
     """What was found; a header that is not there is the empty string."""
 
-    authorization: str = field(repr=False)
+    authorization: str
     timestamp: str
     content_type: str
 
 
 def read_headers(headers: HeaderSource) -> SignedHeaders:
     """Return the headers that matter; raise ``InvalidRequestError`` where these are no headers."""
-    found: dict[str, str] = {}
+    found = ["", "", ""]
+    pairs: Iterable[tuple[Any, Any]] = headers.items() if isinstance(headers, Mapping) else headers
     try:
-        for name, value in headers.items() if isinstance(headers, Mapping) else headers:
-            lower = _text(name).lower()
-            if lower in _WANTED:
+        for name, value in pairs:
+            place = _PLACES.get(name.lower())
+            if place is not None:
                 text = _text(value) if isinstance(value, str | bytes) else ", ".join(map(_text, value))
-                found[lower] = f"{found[lower]}, {text}" if lower in found else text
-    except (TypeError, ValueError):
+                found[place] = f"{found[place]}, {text}" if found[place] else text.strip(" \t")
+    except (TypeError, ValueError, AttributeError):
         raise InvalidRequestError("headers must be a mapping or pairs of text or bytes", field="headers") from None
-    return SignedHeaders(*(found.get(name, "").strip(" \t") for name in _WANTED))
+    return SignedHeaders(*found)
 
 
-_WANTED = ("authorization", "x-timestamp", "content-type")
+_PLACES: Final[dict[str | bytes, int]] = {
+    **{name: place for place, name in enumerate(("authorization", "x-timestamp", "content-type"))},
+    **{name: place for place, name in enumerate((b"authorization", b"x-timestamp", b"content-type"))},
+}
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "surrogateescape")
-    if isinstance(value, str):
-        return value
-    raise TypeError
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode("utf-8", "surrogateescape")

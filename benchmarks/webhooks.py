@@ -1,0 +1,237 @@
+"""What it costs to verify and decode a callback: ``WebhookApp`` beside a bare Starlette route that does neither.
+
+Both answer the same bytes under uvicorn, on a core of their own, to the same signed requests over kept connections;
+each request is signed anew, as the platform does. Rounds alternate, and the median counts.
+``python -m benchmarks.webhooks``.
+"""
+
+import argparse
+import asyncio
+import functools
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import attrs
+
+BAR = 0.8
+PATH = "/sinch/ice"
+KEY, SECRET = "669E367E-6BBA-48AB-AF15-266871C28135", "BeIukql3pTKJ8RGL5zo0DA=="
+EVENT = {
+    "event": "ice",
+    "callResourceUrl": "https://calling-euc1.api.sinch.com/calling/v1/calls/id/3b0a7ccd-05e1-4728-bafd-023b77c47784",
+    "timestamp": "2022-03-21T13:13:59Z",
+    "version": 1,
+    "userRate": {"currencyId": "USD", "amount": 0.03},
+    "cli": "31639136121",
+    "to": {"type": "did", "endpoint": "+3197121281500"},
+    "domain": "pstn",
+    "applicationKey": KEY,
+    "originationType": "PSTN",
+}
+ANSWER = b'{"instructions":[{"name":"say","text":"Hello!"}],"action":{"name":"hangup"}}'
+
+
+def main(arguments: list[str] | None = None) -> dict[str, float]:
+    """Run the rounds, print throughput, p99 and their ratio, and return the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--requests", type=int, default=10_000, help="in each round")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--connections", type=int, default=32)
+    options = parser.parse_args(arguments)
+    rounds: dict[str, list[Round]] = {"starlette": [], "WebhookApp": []}
+    with pinned(1), served("bare") as bare, served("webhook") as webhook:
+        for _ in range(options.rounds):
+            for name, server in (("starlette", bare), ("WebhookApp", webhook)):
+                requests = signed_requests(options.requests)
+                rounds[name].append(asyncio.run(drive(server, requests, options.connections)))
+    bare_figures, figures = (summary(name, rounds[name]) for name in ("starlette", "WebhookApp"))
+    ratio, cpu = figures["per_second"] / bare_figures["per_second"], figures["cpu"] / bare_figures["cpu"]
+    verdict = "met" if ratio >= BAR else "not met"
+    print(f"throughput {ratio:.2f} of the bare route, bar {BAR}: {verdict}; CPU {cpu:.2f} of it")
+    return figures | {"ratio": ratio, "cpu_ratio": cpu}
+
+
+@attrs.frozen
+class Round:
+    """What one round came to: requests per second, and the rest in seconds. ``cpu`` is the server's, per request."""
+
+    per_second: float
+    p99: float
+    cpu: float
+
+
+@attrs.frozen
+class Server:
+    """A server in a process of its own."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+
+    def cpu(self) -> float:
+        """Return the seconds of CPU that it has used, 0 where the system does not tell."""
+        with suppress(OSError), open(f"/proc/{self.process.pid}/schedstat") as file:
+            return int(file.read().split()[0]) / 1e9
+        return 0.0
+
+
+def summary(name: str, rounds: list[Round]) -> dict[str, float]:
+    """Print and return the medians of one application's rounds."""
+    fields = (field.name for field in attrs.fields(Round))
+    found = {field: statistics.median(getattr(one, field) for one in rounds) for field in fields}
+    per_second, p99, cpu = found["per_second"], found["p99"] * 1e3, found["cpu"] * 1e6
+    print(f"{name:12} {per_second:8.0f} requests/s   p99 {p99:6.2f} ms   server CPU {cpu:5.0f} us each")
+    return found
+
+
+def signed_requests(count: int) -> list[bytes]:
+    """Return so many different requests, ready for the wire."""
+    from sinch_voice_async import Credentials
+    from sinch_voice_async.testing import signed_callback
+
+    credentials = Credentials(KEY, SECRET)
+    made = []
+    for number in range(count):
+        body = json.dumps(EVENT | {"callid": f"{os.getpid()}-{time.time_ns()}-{number}"}).encode()
+        headers, body = signed_callback(body, credentials, PATH)
+        lines = [f"{name}: {value}" for name, value in headers.items()]
+        head = "\r\n".join([f"POST {PATH} HTTP/1.1", "host: localhost", f"content-length: {len(body)}", *lines])
+        made.append(f"{head}\r\n\r\n".encode() + body)
+    return made
+
+
+class Caller(asyncio.Protocol):
+    """One connection: sends the next request when an answer is complete."""
+
+    def __init__(self, requests: Iterator[bytes], latencies: list[float], done: asyncio.Future[None]) -> None:
+        self._requests = requests
+        self._latencies = latencies
+        self._done = done
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._send()
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        if not self._received.endswith(ANSWER):
+            return
+        assert self._received.startswith(b"HTTP/1.1 200 "), self._received
+        self._latencies.append(time.perf_counter() - self._sent)
+        self._received = b""
+        self._send()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self._done.done():
+            self._done.set_exception(error or ConnectionResetError(self._received.decode(errors="replace")))
+
+    def _send(self) -> None:
+        request = next(self._requests, None)
+        if request is None:
+            self._done.set_result(None)
+            self._transport.close()
+            return
+        self._sent = time.perf_counter()
+        self._transport.write(request)
+
+
+async def drive(server: Server, requests: list[bytes], connections: int) -> Round:
+    """Send all requests over so many connections, one at a time on each."""
+    loop = asyncio.get_running_loop()
+    waiting, latencies = iter(requests), list[float]()
+    begin, begin_cpu = time.perf_counter(), server.cpu()
+    futures: list[asyncio.Future[None]] = []
+    for _ in range(connections):
+        futures.append(loop.create_future())
+        connect = functools.partial(Caller, waiting, latencies, futures[-1])
+        await loop.create_connection(connect, "127.0.0.1", server.port)
+    await asyncio.gather(*futures)
+    took = time.perf_counter() - begin
+    assert len(latencies) == len(requests)
+    each = (server.cpu() - begin_cpu) / len(requests)
+    return Round(len(requests) / took, statistics.quantiles(latencies, n=100)[98], each)
+
+
+@contextmanager
+def served(which: str) -> Iterator[Server]:
+    """Serve one of the two in a process of its own."""
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
+        port = listener.getsockname()[1]
+        os.set_inheritable(listener.fileno(), True)
+        command = [sys.executable, "-m", "benchmarks.webhooks", "--serve", which, str(listener.fileno())]
+        process = subprocess.Popen(command, pass_fds=[listener.fileno()])
+    # From here on the child alone holds the socket: should it die, connections are refused rather than left waiting.
+    try:
+        yield Server(port, process)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def pinned(core: int) -> Iterator[None]:
+    """Keep this process to one core, where the system lets it and has more than one."""
+    if not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {sorted(before)[core]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def serve(which: str, descriptor: int) -> None:
+    """Serve the bare route or the webhook application on a listening socket, on the first core."""
+    import uvicorn
+
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {0})
+    app = bare_app() if which == "bare" else webhook_app()
+    with suppress(KeyboardInterrupt):
+        uvicorn.run(app, fd=descriptor, log_level="warning", access_log=False, http="httptools", loop="asyncio")
+
+
+def bare_app() -> Any:
+    """Return a Starlette application with one route, which answers without a look at the request."""
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+    async def answer(request: Request) -> Response:
+        await request.body()
+        return Response(ANSWER, media_type="application/json")
+
+    return Starlette(routes=[Route(PATH, answer, methods=["POST"])])
+
+
+def webhook_app() -> Any:
+    """Return the application that verifies, decodes, dispatches and encodes."""
+    from sinch_voice_async import Credentials, svaml
+    from sinch_voice_async.webhooks import IncomingCall, WebhookApp
+
+    app = WebhookApp(credentials=Credentials(KEY, SECRET))
+
+    @app.ice
+    async def incoming(_: IncomingCall) -> svaml.IceSvaml:
+        return svaml.Svaml(instructions=[svaml.Say("Hello!")], action=svaml.Hangup())
+
+    return app
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--serve"]:
+        serve(sys.argv[2], int(sys.argv[3]))
+    else:
+        main()
