@@ -64,7 +64,7 @@ def translate(error: Exception, where: object = "the platform") -> SinchVoiceErr
     sent = not isinstance(error, httpx.PoolTimeout) and evidence.request_sent(error) is not False
     outcome: Outcome = "accepted" if status is not None else "unknown" if sent else "unsent"
     if timeout:
-        phase: TimeoutPhase = next((phase for cls, phase in _PHASES.items() if isinstance(error, cls)), "read")
+        phase = _phase(error)
         return RequestTimeoutError(_TOO_LONG[phase].format(where), phase=phase, request_sent=sent, outcome=outcome)
     if sent:
         return TransportError(f"no answer from {where}: {_reason(error)}", request_sent=True, outcome="unknown")
@@ -86,6 +86,13 @@ def failure_of(error: SinchVoiceError, *, clock_corrected: bool) -> Failure:
     if isinstance(error, DecodeError) or _is_permanent(error.__cause__):
         kind = "permanent"
     return Failure(kind=kind, outcome=error.outcome)
+
+
+def _phase(error: Exception) -> TimeoutPhase:
+    for cls, phase in _PHASES.items():
+        if isinstance(error, cls):
+            return phase
+    return "read"
 
 
 def _is_permanent(error: BaseException | None) -> bool:

@@ -47,6 +47,12 @@ _GENUINE = (
 )
 
 
+def _longest_phase(transport: "Transport") -> float:
+    timeout = transport.timeout
+    phases = (timeout.connect, timeout.read, timeout.write, timeout.pool)
+    return max(math.inf if phase is None else phase for phase in phases)
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class Transport:
     """The one way from an endpoint to the platform."""
@@ -59,12 +65,7 @@ class Transport:
     observer: Observer | None
     callout_max_idle: float | None
     max_answer: int
-    _longest_phase: float = attrs.field(init=False)
-
-    @_longest_phase.default
-    def _find_longest_phase(self) -> float:
-        phases = (self.timeout.connect, self.timeout.read, self.timeout.write, self.timeout.pool)
-        return max(math.inf if phase is None else phase for phase in phases)
+    _longest_phase: float = attrs.field(init=False, default=attrs.Factory(_longest_phase, takes_self=True))
 
     async def send(self, request: Request) -> Response:
         """Send one request, with its retries, and return the answer read whole.
