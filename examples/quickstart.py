@@ -4,6 +4,8 @@ Nothing leaves this machine: the sandbox is a real HTTP server on a loopback por
 platform does. Run it with ``python -m nox -s quickstart``.
 """
 
+import sys
+
 import anyio
 from rich.console import Console
 from rich.table import Table
@@ -58,7 +60,8 @@ CALLOUTS = {
     ),
 }
 
-console = Console()
+# A terminal has a width of its own; a log is given enough for the table.
+console = Console(width=None if sys.stdout.isatty() else 100)
 
 
 async def place_and_follow(sandbox: Sandbox, backend: str) -> None:
@@ -82,7 +85,15 @@ async def place_and_follow(sandbox: Sandbox, backend: str) -> None:
     for name in CALLOUTS:
         call = calls[name]
         price = f"{call.debit.amount} {call.debit.currency_id}" if call.debit else ""
-        row = (name, call.call_id[:13] + "…", call.status, f"[green]{call.result}[/green]", call.reason, str(call.duration), price)
+        row = (
+            name,
+            call.call_id[:8] + "…",
+            call.status,
+            f"[green]{call.result}[/green]",
+            call.reason,
+            str(call.duration),
+            price,
+        )
         table.add_row(*row)
     console.print(table)
 
