@@ -6,7 +6,7 @@ import time
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from benchmarks import plan, report
+from benchmarks import codec, plan, report, webhooks
 from benchmarks.environments import ENVIRONMENTS
 from benchmarks.plan import Case
 from benchmarks.run import run
@@ -38,8 +38,12 @@ def main() -> None:
         results, server = run(cases, tell)
     for table in tables(results):
         console.print(_shown(table))
-    written = report.write(results, server, whole=not given.quick and not given.only)
+    whole = not given.quick and not given.only
+    written = report.write(results, server, whole=whole)
     console.print(f"{time.monotonic() - begun:.0f} s; written: {', '.join(path.name for path in written)}")
+    if whole:
+        codec.main()
+        webhooks.main([])
 
 
 def _is_wanted(case: Case, word: str | None) -> bool:

@@ -100,20 +100,24 @@ def _imports(results: Results) -> list[Bar]:
 def _downloads(results: Results) -> list[Bar]:
     bars = []
     for scheme, name in (("http", "plain"), ("https", "TLS")):
-        ours = results.find("download", "ours", scheme=scheme)
-        ratio = results.ratio(ours, results.find("download", "bare_httpx", scheme=scheme), "mb_per_second")
-        bars.append(_at_least(f"download against httpx.stream, {name}", ratio, 1.2, "{:.2f} x"))
-        growth = _worst(results, ours, "growth_mb")
-        bars.append(_at_most(f"memory growth during a download of {_gigabytes(ours)}, {name}", growth, 8, "{:.1f} MB"))
+        for backend in ("asyncio", "trio"):
+            ours = results.find("download", "ours", backend, scheme)
+            httpx = results.find("download", "bare_httpx", backend, scheme)
+            ratio = results.ratio(ours, httpx, "mb_per_second")
+            bars.append(_at_least(f"download against httpx.stream, {backend}, {name}", ratio, 1.2, "{:.2f} x"))
+            growth = _worst(results, ours, "growth_mb")
+            what = f"memory growth during a download of {_gigabytes(ours)}, {backend}, {name}"
+            bars.append(_at_most(what, growth, 8, "{:.1f} MB"))
     return bars
 
 
 def _memory(results: Results) -> list[Bar]:
     bars = []
     for client, connections in (("ours", "100"), ("ours_1000", "1,000")):
-        case = results.find("memory", client, in_flight=1000)
-        what = f"memory for each of 1,000 callouts in flight, {connections} connections"
-        bars.append(_at_most(what, _worst(results, case, "kb_each"), 40, "{:.1f} KB"))
+        for backend in ("asyncio", "trio"):
+            case = results.find("memory", client, backend, in_flight=1000)
+            what = f"memory for each of 1,000 callouts in flight, {connections} connections, {backend}"
+            bars.append(_at_most(what, _worst(results, case, "kb_each"), 40, "{:.1f} KB"))
     return bars
 
 

@@ -53,7 +53,7 @@ def quick() -> list[Case]:
     wanted = ("ours", "twilio_async", "bare_aiohttp", "bare_httpx", "floor")
     cases += [case for case in _loads("https", 100, rounds=1, seconds=0.4) if case.client in wanted]
     cases += _bursts(("asyncio", "trio"), ())
-    cases += _memories(("asyncio",), ())
+    cases += _memories(("asyncio", "trio"), ())
     cases += _downloads(("ours", "bare_httpx"), 1 << 28, rounds=1)
     return [*cases, *_imports(("sinch_voice_async", "httpx", "cattrs"), rounds=3)]
 
@@ -88,11 +88,12 @@ def _memories(backends: tuple[str, ...], peers: tuple[str, ...]) -> Iterator[Cas
 
 
 def _downloads(clients: tuple[str, ...], size: int, *, rounds: int) -> Iterator[Case]:
+    options = {"size": size, "warm_up": 1 << 22}
     for scheme in ("http", "https"):
-        for peer in PEERS:
-            if peer.client in clients:
-                options = {"size": size, "warm_up": 1 << 22}
-                yield _case(peer, "download", "asyncio", scheme=scheme, rounds=rounds, options=options)
+        for backend in ("asyncio", "trio"):
+            for peer in PEERS:
+                if peer.client in clients and backend in peer.backends:
+                    yield _case(peer, "download", backend, scheme=scheme, rounds=rounds, options=options)
 
 
 def _imports(modules: "dict[str, str] | tuple[str, ...]", *, rounds: int) -> Iterator[Case]:

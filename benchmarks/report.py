@@ -15,17 +15,18 @@ from benchmarks.tables import Table, tables
 
 __all__ = ["write"]
 
+_TITLE = "Processor time for one outbound call, 100 in flight"
+_SUBTITLE = "asyncio, plain HTTP, whole path of each SDK; shorter is better"
+
 
 def write(results: Results, server: str, *, whole: bool) -> list[Path]:
-    """Write the three files and return their paths; a run that is not whole leaves the README's files alone."""
+    """Write the files and return their paths; a run that is not whole leaves the README's files alone."""
     folder = ROOT / "build" / "benchmarks" if not whole else ROOT / "benchmarks"
     picture = folder / "benchmarks.svg" if not whole else ROOT / "docs" / "_static" / "benchmarks.svg"
     picture.parent.mkdir(parents=True, exist_ok=True)
-    written = {
-        folder / "results.json": _json(results, server),
-        folder / "RESULTS.md": _markdown(results, server),
-        picture: _picture(results),
-    }
+    written = {folder / "results.json": _json(results, server), folder / "RESULTS.md": _markdown(results, server)}
+    if bars := _bars(results):
+        written[picture] = draw(_TITLE, _SUBTITLE, "µs", bars)
     for path, text in written.items():
         path.write_text(text, encoding="utf-8")
     return list(written)
@@ -58,11 +59,10 @@ def _grid(table: Table) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _picture(results: Results) -> str:
+def _bars(results: Results) -> list[ChartBar]:
     bars = []
     for peer in PEERS:
         value = results.median(results.find("load", peer.client, in_flight=100), "cpu_us")
         if value is not None:
             bars.append(ChartBar(peer.label, value, peer.client == "ours"))
-    title = "Processor time for one outbound call, 100 in flight"
-    return draw(title, "asyncio, plain HTTP, whole path of each SDK; shorter is better", "µs", bars)
+    return bars
