@@ -122,3 +122,14 @@ def test_every_document_is_read() -> None:
         text = document.read_text(encoding="utf-8")
         fences = re.findall(r"^\s*`{3,}\s*(?:python|py|\{code-block\}\s*python)", text, re.MULTILINE)
         assert len(fences) == len(list(blocks(document))), document
+
+
+def test_every_promise_of_security_has_its_test() -> None:
+    """Each test that SECURITY.md names is in the file that it links to, and no rule is without one."""
+    for security in (document for document in DOCUMENTS if document.name == "SECURITY.md"):
+        rows = re.findall(r"^\| .* \|$", security.read_text(encoding="utf-8").partition("| risk |")[2], re.MULTILINE)
+        for row in rows:
+            held_by = re.findall(r"\[`(test_\w+)`\]\((tests/\S+)\)", row)
+            assert held_by, row
+            for name, file in held_by:
+                assert f"def {name}(" in (ROOT / file).read_text(encoding="utf-8"), (name, file)
