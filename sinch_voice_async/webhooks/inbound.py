@@ -164,7 +164,7 @@ def read_event(body: bytes) -> Event:
 
 def several(credentials: Credentials | Sequence[Credentials]) -> tuple[Credentials, ...]:
     """Return one or several credentials as a tuple; raise ``ConfigurationError`` where there are none."""
-    found = (credentials,) if isinstance(credentials, Credentials) else tuple(credentials)
+    found = tuple(credentials) if isinstance(credentials, Sequence) else (credentials,)
     if not found or not all(isinstance(one, Credentials) for one in found):
         raise ConfigurationError("credentials must be a Credentials or a sequence of at least one")
     return found

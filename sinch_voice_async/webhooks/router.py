@@ -152,7 +152,8 @@ def _is_async(handler: Handler) -> bool:
 
 
 async def _in_thread(handler: Handler, event: Event) -> object:
-    answer = await anyio.to_thread.run_sync(handler, event, abandon_on_cancel=True)
+    # In a list, since trio carries no coroutine out of a thread: what a lambda around an async function gives.
+    (answer,) = await anyio.to_thread.run_sync(lambda: [handler(event)], abandon_on_cancel=True)
     return await answer if inspect.isawaitable(answer) else answer
 
 

@@ -33,9 +33,8 @@ class SignedHeaders(NamedTuple):
 def read_headers(headers: HeaderSource) -> SignedHeaders:
     """Return the headers that matter; raise ``InvalidRequestError`` where these are no headers."""
     found = ["", "", ""]
-    pairs: Iterable[tuple[Any, Any]] = headers.items() if isinstance(headers, Mapping) else headers
     try:
-        for name, value in pairs:
+        for name, value in _pairs(headers):
             place = _PLACES.get(name.lower())
             if place is not None:
                 text = _text(value) if isinstance(value, str | bytes) else ", ".join(map(_text, value))
@@ -49,6 +48,10 @@ _PLACES: Final[dict[str | bytes, int]] = {
     **{name: place for place, name in enumerate(("authorization", "x-timestamp", "content-type"))},
     **{name: place for place, name in enumerate((b"authorization", b"x-timestamp", b"content-type"))},
 }
+
+
+def _pairs(headers: HeaderSource) -> Iterable[tuple[Any, Any]]:
+    return headers.items() if isinstance(headers, Mapping) else headers
 
 
 def _text(value: str | bytes) -> str:

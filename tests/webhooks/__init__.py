@@ -1,0 +1,1 @@
+"""Tests of the receiving end, mirroring ``sinch_voice_async/webhooks``."""
