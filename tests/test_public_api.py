@@ -99,9 +99,9 @@ def test_every_error_is_exported() -> None:
 def test_instructions_and_actions_are_exported() -> None:
     """Each word of SVAML is in svaml, by the name that the documentation uses."""
     names = (
-        "PlayFiles Say SendDtmf SetCookie Answer StartRecording StopRecording ReportCallStatus Hangup Continue "
-        "ConnectPstn ConnectMxp ConnectConference ConnectSip ConnectStream RunMenu Park UnknownInstruction UnknownAction "
-        "Menu MenuOption tts ssml href prompts return_ go_to loads dumps Svaml IceSvaml AceSvaml PieSvaml ConferenceDtmfOptions Amd "
-        "RecordingOptions TranscriptionOptions CallHeader"
+        "PlayFiles Say SendDtmf SetCookie Answer StartRecording StopRecording ReportCallStatus UnknownInstruction "
+        "Hangup Continue ConnectPstn ConnectMxp ConnectConference ConnectSip ConnectStream RunMenu Park UnknownAction "
+        "Menu MenuOption return_ go_to tts ssml href prompts loads dumps Svaml IceSvaml AceSvaml PieSvaml "
+        "ConferenceDtmfOptions Amd RecordingOptions TranscriptionOptions CallHeader"
     )
     assert set(names.split()) <= set(svaml.__all__)
