@@ -65,6 +65,19 @@ class VoiceClient:
     Source: Calling API; Authentication; OpenAPI document of the Voice API, servers.
     """
 
+    callouts: Callouts
+    """Placing callouts."""
+    calls: Calls
+    """Looking at calls, and changing them while they last."""
+    conferences: Conferences
+    """Looking at conferences, and managing who is in them."""
+    numbers: Numbers
+    """Your numbers, and which application each belongs to."""
+    callbacks: Callbacks
+    """Where the platform sends the events of an application."""
+    recordings: Recordings
+    """The recordings that the platform keeps."""
+
     def __init__(
         self,
         application_key: str | None = None,

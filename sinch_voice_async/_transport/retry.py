@@ -112,7 +112,7 @@ class RetryQuota:
     COST: ClassVar[dict[FailureKind, int]] = {"transient": 14, "throttled": 5, "clock": 0, "permanent": 0}
 
     def __init__(self) -> None:
-        self.left = self.SIZE
+        self.left: int = self.SIZE
 
     def spend(self, kind: FailureKind) -> bool:
         """Take the price of one retry, and say whether there was enough."""
