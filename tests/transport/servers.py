@@ -13,6 +13,7 @@ likes. Steps are used up in the order in which requests come, whichever connecti
 
 import asyncio
 import contextlib
+import queue
 import socket
 import ssl
 import struct
@@ -20,7 +21,7 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import Self, TypeAlias, cast
 
 Step: TypeAlias = Callable[["Peer"], Awaitable[None]]
 
@@ -140,19 +141,25 @@ def say(*pieces: bytes, then: str = "wait", pause: float = 0.0) -> Step:
     return step
 
 
-def say_in_turn(*pieces: bytes) -> tuple[Step, Callable[[], None]]:
-    """Answer with raw bytes, the next piece whenever the function that is returned with the step is called."""
-    gates = deque(threading.Event() for _ in pieces)
-    shut = deque(gates)
+def say_in_turn(*pieces: bytes, then: str = "wait") -> tuple[Step, Callable[[], None]]:
+    """Answer as ``say`` does, with the next piece whenever the function that is returned with the step is called."""
+    turns: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    async def turn() -> None:
+        while turns.empty():
+            await asyncio.sleep(0.001)
+        turns.get()
 
     async def step(peer: Peer) -> None:
         await peer.read_request()
-        for piece, gate in zip(pieces, gates, strict=True):
-            while not gate.is_set():
-                await asyncio.sleep(0.001)
+        for piece in pieces:
+            await turn()
             await peer.send(piece)
+        if then != "wait":
+            await turn()
+            await getattr(peer, then)()
 
-    return step, lambda: shut.popleft().set()
+    return step, lambda: turns.put(None)
 
 
 def refuse_body(raw: bytes, *, then: str = "close") -> Step:
@@ -251,7 +258,9 @@ class FaultServer:
     def _serve(self) -> None:
         listening = socket.create_server(("127.0.0.1", self.port), backlog=4096)
         self.port = listening.getsockname()[1]
-        server = self._loop.run_until_complete(asyncio.start_server(self._talk, sock=listening, ssl=self._tls))
+        server = self._loop.run_until_complete(
+            self._loop.create_server(lambda: _Protocol(self), sock=listening, ssl=self._tls)
+        )
         self._ready.set()
         self._loop.run_forever()
         server.close()
@@ -259,6 +268,7 @@ class FaultServer:
         self._loop.close()
 
     async def _hang_up(self) -> None:
+        await asyncio.sleep(0.001)  # connections that were just accepted get to talk
         for transport in self._transports:
             transport.abort()
         self._cancel_all()
@@ -269,11 +279,14 @@ class FaultServer:
         for task in self._tasks:
             task.cancel()
 
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def met(self, transport: asyncio.BaseTransport) -> None:
+        """Remember a connection, to close it at the end."""
+        self._transports.add(cast("asyncio.WriteTransport", transport))
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        self._transports.add(writer.transport)
         self.opened += 1
         self.open_now += 1
         peer = Peer(self, reader, writer)
@@ -287,3 +300,16 @@ class FaultServer:
         self._tasks.discard(task)
         self.open_now -= 1
         writer.close()
+
+
+class _Protocol(asyncio.StreamReaderProtocol):
+    """The streams of one connection, whose transport the server gets to know before anything can go wrong."""
+
+    def __init__(self, server: FaultServer) -> None:
+        super().__init__(asyncio.StreamReader(), server.talk)
+        self._fault_server = server
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to talk."""
+        self._fault_server.met(transport)
+        super().connection_made(transport)

@@ -11,8 +11,11 @@ import anyio
 import httpx
 import pytest
 
+from sinch_voice_async._transport.connections.asyncio_protocol import PushConnection
+from sinch_voice_async._transport.connections.asyncio_pump import AsyncioPump
+from sinch_voice_async._transport.connections.tls import Tls
 from sinch_voice_async._transport.evidence import request_sent
-from sinch_voice_async._transport.pool import ConnectionPool
+from sinch_voice_async._transport.pool import ConnectionPool, Origin
 from tests.transport.servers import FaultServer
 from tests.transport.test_pool_exchange import post
 
@@ -88,3 +91,41 @@ async def test_cancelled(client_tls: ssl.SSLContext, server_tls: ssl.SSLContext,
                     await post(pool, server)
             assert repr(pool).startswith("<ConnectionPool [0 active, ")
     gc.collect()  # a socket left open would warn now
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_cancelled_at_the_finish(pool: ConnectionPool, resolve: Resolve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cancelled when one address has just been reached, dialling closes that connection too."""
+    resolve("127.0.0.9", "127.0.0.1")
+    reach = AsyncioPump._reach
+    scope = anyio.CancelScope()
+
+    async def reach_and_cancel(pump: AsyncioPump, address: str, origin: Origin, tls: Tls | None) -> PushConnection:
+        connection = await reach(pump, address, origin, tls)
+        scope.cancel()
+        return connection
+
+    monkeypatch.setattr(AsyncioPump, "_reach", reach_and_cancel)
+    with FaultServer() as server:
+        with scope:
+            await post(pool, server)
+        assert scope.cancelled_caught
+    assert repr(pool) == "<ConnectionPool [0 active, 0 idle, 0 waiting]>"
+    gc.collect()
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_two_reached_at_once(pool: ConnectionPool, resolve: Resolve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where two addresses are reached in the same moment, one connection is kept."""
+    resolve("127.0.0.1", "127.0.0.1")
+    monkeypatch.setattr("sinch_voice_async._transport.connections.asyncio_pump._HEAD_START", 0)
+    reach = AsyncioPump._reach
+
+    async def reach_shielded(pump: AsyncioPump, address: str, origin: Origin, tls: Tls | None) -> PushConnection:
+        with anyio.CancelScope(shield=True):
+            return await reach(pump, address, origin, tls)
+
+    monkeypatch.setattr(AsyncioPump, "_reach", reach_shielded)
+    with FaultServer() as server:
+        assert (await post(pool, server)).status == 200
+    assert repr(pool) == "<ConnectionPool [0 active, 1 idle, 0 waiting]>"

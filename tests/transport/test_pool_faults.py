@@ -3,24 +3,39 @@
 Each fault happens on a fresh connection and on a reused one, plain and over TLS, on both event loops.
 """
 
+import asyncio
 import socket
 import ssl
+import threading
 import time
+from typing import cast
 
 import anyio
 import httpx
 import pytest
 import trustme
 
+from sinch_voice_async._transport.connections.anyio_stream import PullConnection
+from sinch_voice_async._transport.connections.asyncio_protocol import PushConnection
 from sinch_voice_async._transport.connections.readable import watch
 from sinch_voice_async._transport.evidence import answered_status, request_sent
 from sinch_voice_async._transport.pool import ConnectionPool, Origin
 from tests.transport import servers
-from tests.transport.servers import FaultServer, Peer, Step, answer, refuse_body, say, silence
+from tests.transport.servers import FaultServer, Peer, Step, answer, refuse_body, say, say_in_turn, silence
 from tests.transport.test_pool_exchange import TIMEOUT, Serve, post
 
 SOON = httpx.Timeout(5, read=0.05, write=0.05)
 OK = b"HTTP/1.1 200 OK\r\n"
+
+
+def hear_of_it(pool: ConnectionPool) -> None:
+    """Wait until something happened to the idle connection, without the event loop having had a chance to notice."""
+    assert pool._places is not None
+    (connection,) = pool._places._by_age
+    deadline = time.monotonic() + 5
+    while not cast("PullConnection | PushConnection", connection)._readable():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
 
 
 @pytest.fixture(params=["fresh", "reused"])
@@ -138,14 +153,16 @@ async def test_no_time_limits(serve: Serve, pool: ConnectionPool) -> None:
 async def test_timer_outlives_requests(serve: Serve, pool: ConnectionPool) -> None:
     """A limit that a quick request left behind does not cut the next one short, and a shorter limit is kept."""
     slow = say(OK + b"Content-Length: 2\r\n\r\n", b"hi", pause=0.15)
-    server = serve(answer(), slow, answer(), silence)
+    server = serve(answer(), answer(), slow, answer(), silence)
+    await post(pool, server, timeout=httpx.Timeout(0.1))
+    await anyio.sleep(0.15)
     await post(pool, server, timeout=httpx.Timeout(0.1))
     assert (await post(pool, server, timeout=httpx.Timeout(5))).body == b"hi"
-    await anyio.sleep(0.15)
     with anyio.fail_after(2):
         await post(pool, server, timeout=httpx.Timeout(60))
         with pytest.raises(httpx.ReadTimeout):
             await post(pool, server, timeout=httpx.Timeout(0.1))
+    assert server.opened == 1
 
 
 async def test_closed_while_idle(serve: Serve, pool: ConnectionPool) -> None:
@@ -159,9 +176,12 @@ async def test_closed_while_idle(serve: Serve, pool: ConnectionPool) -> None:
 
 async def test_closed_unnoticed(serve: Serve, pool: ConnectionPool) -> None:
     """The same where the event loop had no chance to hear of it: the socket itself is asked before it is used."""
-    server = serve(say(OK + b"Content-Length: 0\r\n\r\n", then="close"))
+    step, go_on = say_in_turn(OK + b"Content-Length: 0\r\n\r\n", then="close")
+    server = serve(step)
+    go_on()
     await post(pool, server)
-    time.sleep(0.05)  # not a checkpoint: the loop is not to hear of it
+    go_on()
+    hear_of_it(pool)
     assert (await post(pool, server)).status == 200
     assert (server.opened, server.executed) == (2, 2)
 
@@ -299,7 +319,7 @@ async def test_write_timeout(serve: Serve, pool: ConnectionPool) -> None:
 
 
 async def test_reset_while_writing(serve: Serve, pool: ConnectionPool) -> None:
-    """A server that resets the connection in the middle of a body is a WriteError, or a ReadError if that came first."""
+    """A server that resets the connection in the middle of a body is a WriteError, or a ReadError if that is first."""
     server = serve(servers.reset)
     with pytest.raises((httpx.WriteError, httpx.ReadError)) as caught:
         await post(pool, server, b"x" * 20_000_000)
@@ -309,9 +329,12 @@ async def test_reset_while_writing(serve: Serve, pool: ConnectionPool) -> None:
 
 async def test_reset_while_idle(serve: Serve, pool: ConnectionPool) -> None:
     """A connection that was reset while it was idle is not used."""
-    server = serve(say(OK + b"Content-Length: 0\r\n\r\n", then="reset"))
+    step, go_on = say_in_turn(OK + b"Content-Length: 0\r\n\r\n", then="reset")
+    server = serve(step)
+    go_on()
     await post(pool, server)
-    time.sleep(0.05)  # not a checkpoint: the loop is not to hear of it
+    go_on()
+    hear_of_it(pool)
     assert (await post(pool, server)).status == 200
     assert server.executed == 2
 
@@ -323,8 +346,12 @@ async def test_garbage_beneath_tls(pool: ConnectionPool, server_tls: ssl.SSLCont
         await peer.read_request()
         await peer.send_beneath_tls(b"\x17\x03\x03\x00\x05garba")
 
+    gate = threading.Event()
+
     async def garbage_later(peer: Peer) -> None:
         await answer()(peer)
+        while not gate.is_set():
+            await asyncio.sleep(0.001)
         await peer.send_beneath_tls(b"\x17\x03\x03\x00\x05garba")
 
     with FaultServer(garbage, garbage_later, tls=server_tls) as server:
@@ -332,7 +359,8 @@ async def test_garbage_beneath_tls(pool: ConnectionPool, server_tls: ssl.SSLCont
             await post(pool, server)
         assert isinstance(caught.value.__cause__, ssl.SSLError)
         await post(pool, server)
-        time.sleep(0.05)  # not a checkpoint: the loop is not to hear of it
+        gate.set()
+        hear_of_it(pool)
         assert (await post(pool, server)).status == 200
         assert server.opened == 3
 
@@ -355,3 +383,57 @@ def test_readable_without_poll(monkeypatch: pytest.MonkeyPatch) -> None:
         assert not readable()
         theirs.send(b"x")
         assert readable()
+
+
+async def test_server_restarts(serve: Serve, pool: ConnectionPool) -> None:
+    """A server that hangs up again and again costs the requests under way, no more; each answer is its request's."""
+    server = serve()
+    answered: list[bytes] = []
+    failed: list[httpx.TransportError] = []
+
+    async def worker(number: int) -> None:
+        for count in range(40):
+            body = b"%d-%d" % (number, count)
+            try:
+                assert (await post(pool, server, body)).body == body
+            except httpx.TransportError as error:
+                failed.append(error)
+            else:
+                answered.append(body)
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(10):
+            tasks.start_soon(worker, number)
+        for _ in range(10):
+            await anyio.sleep(0.01)
+            server.hang_up()
+    assert len(answered) + len(failed) == 400
+    assert len(set(answered)) == len(answered) >= 200
+    assert len(set(server.bodies)) == len(server.bodies)
+    assert all(request_sent(error) is not None for error in failed)
+    assert (await post(pool, server)).status == 200
+
+
+@pytest.mark.parametrize("anyio_backend", ["trio"])
+async def test_readable_for_nothing() -> None:
+    """A socket that was said to be readable and is not does no harm."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with theirs:
+        connection = PullConnection(ours, Origin("http", "localhost", 80), None)
+        connection._receive(10)
+        connection.close()
+
+
+@pytest.mark.parametrize("anyio_backend", ["trio"])
+async def test_answered_and_gone() -> None:
+    """A request that cannot be written any more is answered by what the server had said before it went."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    theirs.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+    theirs.close()
+    connection = PullConnection(ours, Origin("http", "localhost", 80), None)
+    response = await connection.exchange(b"x", bodyless=False, max_body=0, timeout=TIMEOUT)
+    assert response.status == 413
+    assert not connection.reusable
+    connection.close()

@@ -37,6 +37,13 @@ class Pieces:
         return self._pieces[self.taken - 1]
 
 
+class Shared(httpx.AsyncBaseTransport):
+    """A transport that many clients share."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self.handle_async_request = transport.handle_async_request  # type: ignore[method-assign]  # that is all it is
+
+
 @pytest.fixture
 async def client(pool: ConnectionPool) -> AsyncIterator[httpx.AsyncClient]:
     """Return a client over the pool."""
@@ -166,6 +173,46 @@ async def test_timeouts(
             await client.post(server.url, content=b"x" * 20_000_000, timeout=timeout)
         assert request_sent(caught.value) is sent
         tasks.cancel_scope.cancel()
+
+
+async def test_closed_while_sending(serve: Serve, pool: ConnectionPool) -> None:
+    """A request whose pool is closed while its body is being written fails, whoever it waits for."""
+    server = serve(servers.deaf)
+
+    class Unfinished(Pieces):
+        async def __anext__(self) -> bytes:
+            if self.taken:
+                await closed.wait()
+            return await super().__anext__()
+
+    async def fail(content: Pieces) -> None:
+        async with httpx.AsyncClient(transport=Shared(pool)) as client:
+            with pytest.raises(httpx.ReadError) as caught:
+                await client.post(server.url, content=content)
+            assert request_sent(caught.value) is True
+
+    closed = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        for body in (Pieces(b"x" * 65_536, times=1000), Unfinished(b"x"), Unfinished(b"x", times=2)):
+            tasks.start_soon(fail, body)
+            while not body.taken:
+                await anyio.sleep(0.001)
+        await anyio.sleep(0.05)
+        await pool.aclose()
+        closed.set()
+
+
+async def test_any_stream(serve: Serve, pool: ConnectionPool) -> None:
+    """The body of a request may be any stream of httpx's, be it a generator or not."""
+    server = serve()
+
+    class Body(Pieces, httpx.AsyncByteStream):
+        pass
+
+    request = httpx.Request("POST", server.url, stream=Body(b"one", b"two"), headers={"Transfer-Encoding": "chunked"})
+    response = await pool.handle_async_request(request)
+    assert await response.aread() == b"onetwo"
+    await response.aclose()
 
 
 async def test_cut_response(serve: Serve, client: httpx.AsyncClient) -> None:

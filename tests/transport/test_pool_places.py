@@ -2,7 +2,9 @@
 
 import asyncio
 import random
+import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,9 +13,16 @@ import anyio.lowlevel
 import httpx
 import pytest
 
+from sinch_voice_async._transport.connections.anyio_pump import AnyioSignal
+from sinch_voice_async._transport.connections.anyio_stream import PullConnection
+from sinch_voice_async._transport.connections.asyncio_protocol import PushConnection, running_loop
+from sinch_voice_async._transport.connections.asyncio_pump import AsyncioSignal
+from sinch_voice_async._transport.connections.connection import Connection
+from sinch_voice_async._transport.connections.places import Places
+from sinch_voice_async._transport.connections.tls import TlsClient
 from sinch_voice_async._transport.evidence import request_sent
 from sinch_voice_async._transport.pool import DEFAULT_LIMITS, ConnectionPool, Origin
-from tests.transport.servers import FaultServer, Peer, Step, answer, say, silence
+from tests.transport.servers import FaultServer, Peer, Step, answer, say_in_turn, silence
 from tests.transport.test_pool_exchange import TIMEOUT, Serve, post
 
 
@@ -238,31 +247,6 @@ async def test_cancelled_in_line(serve: Serve, client_tls: ssl.SSLContext, turn:
         assert (await post(pool, server)).status == 200
 
 
-async def test_granted_a_place_and_cancelled(serve: Serve, client_tls: ssl.SSLContext) -> None:
-    """The same where what was granted is the place of a connection that had to be closed."""
-    server = serve(say(b"HTTP/1.1 200 OK\r\nConnection: close\r\n", b"Content-Length: 0\r\n\r\n", pause=0.02))
-    async with pool_of(client_tls, 1) as pool:
-        scope = anyio.CancelScope()
-
-        async def first() -> None:
-            await post(pool, server)
-            scope.cancel()
-
-        async def second() -> None:
-            with scope:
-                await post(pool, server)
-
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(first)
-            await become(pool, "1 active, 0 idle, 0 waiting")
-            tasks.start_soon(second)
-        assert repr(pool) in {
-            "<ConnectionPool [0 active, 0 idle, 0 waiting]>",
-            "<ConnectionPool [0 active, 1 idle, 0 waiting]>",
-        }
-        assert (await post(pool, server)).status == 200
-
-
 async def test_cancelled_while_connecting(client_tls: ssl.SSLContext) -> None:
     """Cancelled in the middle of a handshake, a request leaves no place taken."""
     with FaultServer(greeting=silence) as server:
@@ -343,3 +327,108 @@ async def test_many_connections(server_tls: ssl.SSLContext) -> None:
                 for _ in range(500):
                     tasks.start_soon(post, pool, server)
             assert repr(pool) == "<ConnectionPool [0 active, 500 idle, 0 waiting]>"
+
+
+async def test_stale_when_granted(serve: Serve, client_tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that its server closes just when somebody in line is given it is replaced by a fresh one."""
+    server = serve(brief(0.05))
+    async with pool_of(client_tls, 1) as pool:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(post, pool, server)
+            await become(pool, "1 active, 0 idle, 0 waiting")
+            for kind in (PushConnection, PullConnection):
+                monkeypatch.setattr(kind, "stale", lambda _: True)
+            tasks.start_soon(post, pool, server)
+        assert (server.opened, server.executed) == (2, 2)
+
+
+async def test_closed_while_connecting(serve: Serve, pool: ConnectionPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that is ready only after its pool was closed is closed too, and nothing is sent."""
+    server = serve()
+    gate = threading.Event()
+    found = socket.getaddrinfo("127.0.0.1", server.port, type=socket.SOCK_STREAM)
+
+    def resolve(*args: object, **options: object) -> object:
+        if threading.current_thread() is threading.main_thread():  # trio first asks whether it is a number
+            raise socket.gaierror(socket.EAI_NONAME, "it is not")
+        gate.wait(5)
+        return found
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+    async def late() -> None:
+        with pytest.raises(httpx.LocalProtocolError) as caught:
+            await post(pool, server)
+        assert request_sent(caught.value) is False
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(late)
+        await become(pool, "1 active, 0 idle, 0 waiting")
+        await pool.aclose()
+        gate.set()
+        monkeypatch.undo()
+    assert server.executed == 0
+
+
+async def test_closed_before_it_is_used(pool: ConnectionPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fresh connection that its server closed before anything was written is a ConnectError: nothing was sent."""
+    obtain = Places.obtain
+
+    async def obtain_closed(places: Places, origin: Origin, timeout: httpx.Timeout) -> Connection:
+        connection = await obtain(places, origin, timeout)
+        connection.close()
+        return connection
+
+    monkeypatch.setattr(Places, "obtain", obtain_closed)
+    with FaultServer() as server, pytest.raises(httpx.ConnectError) as caught:
+        await post(pool, server)
+    assert request_sent(caught.value) is False
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("connection", [b"keep-alive", b"close"])
+async def test_cancelled_when_granted(
+    serve: Serve, client_tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch, connection: bytes
+) -> None:
+    """A task that asyncio cancels in the moment of its being given a connection, or just its place, passes it on."""
+    raw = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: %b\r\n\r\n" % connection
+    step, go_on = say_in_turn(raw)
+    server = serve(step)
+    async with pool_of(client_tls, 1) as pool:
+        first = asyncio.create_task(post(pool, server))
+        await become(pool, "1 active, 0 idle, 0 waiting")
+        second = asyncio.create_task(post(pool, server))
+        await become(pool, "1 active, 0 idle, 1 waiting")
+        give_back = Places.give_back
+
+        def give_back_and_cancel(places: Places, connection: Connection) -> None:
+            give_back(places, connection)
+            second.cancel()
+
+        monkeypatch.setattr(Places, "give_back", give_back_and_cancel)
+        go_on()
+        await first
+        with pytest.raises(asyncio.CancelledError):
+            await second
+        assert "[0 active, " in repr(pool)
+        assert (await post(pool, server)).status == 200
+
+
+def test_sessions_are_few() -> None:
+    """TLS sessions of a hundred servers are remembered, not of every server ever met."""
+    client = TlsClient(verify=True, trust_env=False)
+    tls = client.begin(Origin("https", "0.example", 443))
+    assert tls is not None
+    for number in range(101):
+        client.keep(Origin("https", f"{number}.example", 443), tls)
+    assert len(client._last) == 100
+    assert Origin("https", "0.example", 443) not in client._last
+
+
+async def test_signal_set_twice() -> None:
+    """A signal may be given and time out in the same moment."""
+    loop = running_loop()
+    signal = AnyioSignal() if loop is None else AsyncioSignal(loop)
+    signal.set()
+    signal.set()
+    await signal.wait(None)

@@ -128,9 +128,8 @@ class PushConnection(Connection, asyncio.Protocol):
 
     def _bury(self) -> None:
         """Close the socket of a transport whose loop is closed, which asyncio has no public way to do."""
-        end = getattr(self._transport, "_call_connection_lost", None)
-        if end is not None:
-            end(None)
+        end = getattr(self._transport, "_call_connection_lost", lambda _: None)
+        end(None)
 
     # What follows is called by the event loop.
 

@@ -57,7 +57,7 @@ class Places:
         return self._taken - len(self._by_age), len(self._by_age), len(self._line)
 
     def take(self, origin: Origin, max_idle: float | None = None) -> Connection | None:
-        """Return an idle connection that is still open and was used at most ``max_idle`` seconds ago, if there is one."""
+        """Return an idle connection that is open and was used at most ``max_idle`` seconds ago, if there is one."""
         stack = self._idle.get(origin)
         if not stack:
             return None

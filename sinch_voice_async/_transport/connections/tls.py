@@ -27,7 +27,7 @@ class Tls:
         self.ended = False
 
     def handshake(self, records: bytes = b"") -> bytes:
-        """Take records and return those to send, until ``established``; raise ``ssl.SSLError`` for a peer not to trust."""
+        """Take records, return those to send, until ``established``; raise ``ssl.SSLError`` for a peer not to trust."""
         self._incoming.write(records)
         try:
             self.ssl_object.do_handshake()
