@@ -23,7 +23,7 @@ import attrs
 from sinch_voice_async._endpoints.file_names import file_names
 from sinch_voice_async._endpoints.manifest import Entry, Manifest
 from sinch_voice_async._endpoints.pages import Pages
-from sinch_voice_async._endpoints.part_files import PartFile, holds
+from sinch_voice_async._endpoints.part_files import PartFile, forget, holds
 from sinch_voice_async._endpoints.resuming import ResumingStream
 from sinch_voice_async._endpoints.saving import blocking, save_stream
 from sinch_voice_async._wire.timestamps import format_timestamp
@@ -134,6 +134,7 @@ class Archive:
         path = self._directory / entry.file
         if not path.is_file() or path.stat().st_size != entry.size:
             return False
+        forget(path)
         return self._delete is None or _contents(path) == (entry.size, entry.sha256)
 
     async def _fetch(self, recording: Recording) -> None:
@@ -151,7 +152,7 @@ class Archive:
         entry = Entry(key=recording.key, file=target.name, size=size, sha256=digest, created=created, expires=expires)
         async with self._writing:
             await blocking(self._manifest.path, self._manifest.add, entry)
-        await blocking(target, part.forget)
+        await blocking(target, forget, target)
         if whole:
             self._count(already_there=1)
         else:
@@ -159,14 +160,15 @@ class Archive:
 
     async def _place(self, key: str) -> tuple[Path, bool]:
         """Return where a recording belongs, and whether the file is there already, and whole."""
-        for name in file_names(key):
+        names = file_names(key)
+        while True:
+            name = next(names)
             if self._owners.setdefault(name.casefold(), key) == key:
                 target = self._directory / name
                 if await blocking(target, holds, target, key):
                     return target, True
                 if not await blocking(target, os.path.lexists, target):
                     return target, False
-        raise AssertionError("the names of a key never end")
 
     def _count(self, **more: int) -> None:
         counted = {name: getattr(self._summary, name) + number for name, number in more.items()}

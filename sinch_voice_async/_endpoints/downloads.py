@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from sinch_voice_async._endpoints.part_files import PartFile
+from sinch_voice_async._endpoints.part_files import PartFile, forget
 from sinch_voice_async._endpoints.resuming import ResumingStream
 from sinch_voice_async._endpoints.saving import Progress, blocking, save_stream
 from sinch_voice_async.errors import DownloadError, InvalidRequestError
@@ -129,7 +129,7 @@ class Download:
         """
         part = PartFile(Path(path), self._key, overwrite=overwrite)
         await save_stream(self._untouched(), part, progress)
-        await blocking(part.target, part.forget)
+        await blocking(part.target, forget, part.target)
         return part.target
 
     def _opened(self) -> ResumingStream:

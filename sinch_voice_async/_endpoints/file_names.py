@@ -9,7 +9,6 @@ Rules:
 """
 
 import hashlib
-import itertools
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -36,8 +35,10 @@ def file_names(key: str) -> Iterator[str]:
     if _is_harmless(key):
         yield key
     yield f"{stem}~{digest}{ending}"
-    for number in itertools.count(2):
+    number = 2
+    while True:
         yield f"{stem}~{digest}~{number}{ending}"
+        number += 1
 
 
 def _is_harmless(key: str) -> bool:

@@ -138,10 +138,11 @@ class PageWalk(Generic[T]):
         raise StopAsyncIteration
 
     async def _check_repetition(self, fetch: Fetch[T], keys: list[Hashable]) -> None:
-        # A page's worth of additions makes the next page the same as this one was, but then this one is another now.
-        before = await fetch(self._number - 1)
-        if keys == [self._key(item) for item in before]:
-            raise DecodeError(f"page {self._number} of the listing repeats the one before it", status=200)
+        # A page's worth of additions makes the next page what this one was, but then this one is another now.
+        for number in (self._number - 1, self._number):
+            if keys != [self._key(item) for item in await fetch(number)]:
+                return
+        raise DecodeError(f"page {self._number} of the listing repeats the one before it", status=200)
 
     def _rise(self, keys: list[Hashable], *, new: bool) -> None:
         if not keys:

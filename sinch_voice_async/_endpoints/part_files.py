@@ -15,7 +15,7 @@ import errno
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -24,7 +24,7 @@ from typing import TypeAlias
 from sinch_voice_async._endpoints.disk import sync_directory, write_all
 from sinch_voice_async._endpoints.resuming import Version
 
-__all__ = ["PartFile", "holds"]
+__all__ = ["PartFile", "forget", "holds"]
 
 Note: TypeAlias = dict[str, str | int | None]
 
@@ -53,17 +53,21 @@ class PartFile:
         self._version = version if continued else None
         return self.size
 
-    def write(self, position: int, chunks: Iterable[bytes], version: Version) -> None:
+    def write(self, position: int, chunks: Sequence[bytes], version: Version) -> None:
         """Write bytes where they belong: what is behind is void, and all of it where the version is another."""
         if version != self._version:
             self._truncate(0)
             _note_path(self.target).write_text(json.dumps(_note(self._key, version)))
             self._version = version
-        if position != self.size:
+        if position > self.size:
+            raise OSError(errno.EINVAL, "a gap would be left")
+        if position < self.size:
             self._truncate(position)
-        for chunk in chunks:
-            write_all(self._file, chunk)
-            self.size += len(chunk)
+        try:
+            for chunk in chunks:
+                write_all(self._file, chunk)
+        finally:
+            self.size = self._file.tell()
 
     def finish(self) -> None:
         """Rename the part to its target, when every byte of it is on the disk."""
@@ -73,16 +77,12 @@ class PartFile:
         self.path.replace(self.target)
         sync_directory(self.target.parent)
 
-    def keep(self, position: int, chunks: Iterable[bytes], version: Version) -> None:
+    def keep(self, position: int, chunks: Sequence[bytes], version: Version) -> None:
         """Write what is left, if that can be done, and close the part, which stays."""
         with suppress(OSError):
-            if self._is_open:
+            if self._is_open and chunks:
                 self.write(position, chunks, version)
         self._close()
-
-    def forget(self) -> None:
-        """Remove the note, which has served."""
-        _note_path(self.target).unlink(missing_ok=True)
 
     def _is_of(self, version: Version) -> bool:
         same = version.validator is not None and _read_note(self.target) == _note(self._key, version)
@@ -115,6 +115,11 @@ def holds(target: Path, key: str) -> bool:
     if note is None or note["key"] != key or os.path.lexists(_part_path(target)):
         return False
     return target.is_file() and note["length"] == target.stat().st_size
+
+
+def forget(target: Path) -> None:
+    """Remove the note of a whole file, which has served."""
+    _note_path(target).unlink(missing_ok=True)
 
 
 def _part_path(target: Path) -> Path:

@@ -8,7 +8,7 @@ import anyio
 import anyio.to_thread
 
 from sinch_voice_async._endpoints.part_files import PartFile
-from sinch_voice_async._endpoints.resuming import ResumingStream, Version
+from sinch_voice_async._endpoints.resuming import ResumingStream
 from sinch_voice_async.errors import DownloadError
 
 __all__ = ["Progress", "blocking", "save_stream"]
@@ -46,18 +46,22 @@ async def save_stream(stream: ResumingStream, part: PartFile, progress: Progress
 
 
 class _Block:
-    """The bytes between a stream and its part: a block, or what has arrived of one."""
+    """The bytes between a stream and its part: a block, or what has arrived of one.
+
+    They stay here until they are written: writing them twice does no harm, and a cancelled write may not have begun.
+    """
 
     def __init__(self, stream: ResumingStream, part: PartFile) -> None:
         self._stream = stream
         self._part = part
+        self._version = stream.version
         self._position = 0
         self._size = 0
         self._chunks: list[bytes] = []
 
     async def begin(self) -> None:
         """Open the part, and skip what it holds already."""
-        self._position = await blocking(self._part.target, self._part.open, self._stream.version)
+        self._position = await blocking(self._part.target, self._part.open, self._version)
         if self._position:
             await self._stream.skip_to(self._position)
 
@@ -65,21 +69,21 @@ class _Block:
         """Receive a chunk, write a block when there is one, and say whether it goes on."""
         position, chunk = await self._stream.receive()
         if position != self._position + self._size:
-            self._position, self._size, self._chunks = position, 0, []
+            self._restart(position)
+        self._version = self._stream.version
         self._chunks.append(chunk)
         self._size += len(chunk)
         if self._size >= _BLOCK or not chunk:
-            await blocking(self._part.target, self._part.write, *self._emptied())
+            await blocking(self._part.target, self._part.write, self._position, self._chunks, self._version)
+            self._restart(self._position + self._size)
         return bool(chunk)
 
     async def keep(self) -> None:
         """Write what is left, if that can be done, and close the part."""
-        await anyio.to_thread.run_sync(self._part.keep, *self._emptied())
+        await anyio.to_thread.run_sync(self._part.keep, self._position, self._chunks, self._version)
 
-    def _emptied(self) -> tuple[int, list[bytes], Version]:
-        position, chunks = self._position, self._chunks
-        self._position, self._size, self._chunks = position + self._size, 0, []
-        return position, chunks, self._stream.version
+    def _restart(self, position: int) -> None:
+        self._position, self._size, self._chunks = position, 0, []
 
 
 async def blocking(path: Path, function: Callable[[Unpack[Args]], R], *arguments: *Args) -> R:

@@ -1,0 +1,1 @@
+"""Recordings: nothing skipped, nothing kept by half."""
