@@ -95,7 +95,11 @@ class WebhookApp(EventRouter):
         self._max_age = max_age if max_age is None else seconds(max_age, "max_age")
         self._public_path = public_path
         self._include_query = include_query
-        self._replay_cache = None if allow_repeats else replay_cache or MemoryReplayCache()
+        self._replay_cache = replay_cache
+        if allow_repeats:
+            self._replay_cache = None
+        elif replay_cache is None:
+            self._replay_cache = MemoryReplayCache()
         self._tracker = tracker
         self._max_body = max_body
         self._clock = clock

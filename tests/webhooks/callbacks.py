@@ -50,7 +50,9 @@ async def post(app: App, path: str, headers: dict[str, str], body: bytes, **opti
         return await client.post(path, headers=headers, content=body)
 
 
-async def call_back(app: App, event: Any, path: str = "/sinch", credentials: Credentials = CREDENTIALS) -> httpx.Response:
+async def call_back(
+    app: App, event: Any, path: str = "/sinch", credentials: Credentials = CREDENTIALS
+) -> httpx.Response:
     """Send an application one signed callback."""
     headers, body = signed_callback(EVENTS[event] if isinstance(event, str) else event, credentials, path)
     return await post(app, path, headers, body)

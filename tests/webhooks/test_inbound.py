@@ -30,7 +30,8 @@ from tests.webhooks.callbacks import CREDENTIALS, EVENTS, STRANGER
 
 # Authentication, Callback signed request: the published example, whose signature was recomputed and matches.
 PUBLISHED_BODY = (
-    b'{"event":"ace","callid":"822aa4b7-05b4-4d83-87c7-1f835ee0b6f6_257","timestamp":"2014-09-24T10:59:41Z","version":1}'
+    b'{"event":"ace","callid":"822aa4b7-05b4-4d83-87c7-1f835ee0b6f6_257",'
+    b'"timestamp":"2014-09-24T10:59:41Z","version":1}'
 )
 PUBLISHED_SIGNATURE = "Tg6fMyo8mj9pYfWQ9ssbx3Tc1BNC87IEygAfLbJqZb4="
 PUBLISHED_HEADERS = {
@@ -56,7 +57,8 @@ def verify_published(
     method: str = "POST", path: str = PATH, headers: Any = PUBLISHED_HEADERS, body: Any = PUBLISHED_BODY, **options: Any
 ) -> None:
     """Verify the published callback, with changes."""
-    verify(method, path, headers, body, **{"credentials": CREDENTIALS, "now": PUBLISHED_TIME} | options)
+    usual: dict[str, Any] = {"credentials": CREDENTIALS, "now": PUBLISHED_TIME}
+    verify(method, path, headers, body, **usual | options)
 
 
 def test_published_callback_is_read() -> None:
@@ -129,12 +131,24 @@ def test_what_is_no_header_is_said(headers: Any) -> None:
         {"headers": with_headers(x_timestamp="2014-09-24T10:59:42Z")},
         {"headers": with_headers(x_timestamp="2014-09-24T10:59:41.000Z")},
         {"headers": with_headers(authorization=f"application {CREDENTIALS.application_key}:")},
-        {"headers": with_headers(authorization=f"application {CREDENTIALS.application_key}:{PUBLISHED_SIGNATURE[:-1]}")},
+        {
+            "headers": with_headers(
+                authorization=f"application {CREDENTIALS.application_key}:{PUBLISHED_SIGNATURE[:-1]}"
+            )
+        },
         {"headers": with_headers(authorization=f"application {CREDENTIALS.application_key}:{PUBLISHED_SIGNATURE}=")},
-        {"headers": with_headers(authorization=f"application {CREDENTIALS.application_key}:{PUBLISHED_SIGNATURE}\u00e9")},
+        {
+            "headers": with_headers(
+                authorization=f"application {CREDENTIALS.application_key}:{PUBLISHED_SIGNATURE}\u00e9"
+            )
+        },
         {"headers": with_headers(authorization=f"application {CREDENTIALS.application_key}: {PUBLISHED_SIGNATURE}")},
         # The two bits behind the last byte: another spelling of the same bytes.
-        {"headers": with_headers(authorization=f"application {CREDENTIALS.application_key}:{PUBLISHED_SIGNATURE[:-2]}5=")},
+        {
+            "headers": with_headers(
+                authorization=f"application {CREDENTIALS.application_key}:{PUBLISHED_SIGNATURE[:-2]}5="
+            )
+        },
         {"credentials": Credentials(CREDENTIALS.application_key, STRANGER.application_secret)},
         {"credentials": Credentials(CREDENTIALS.application_key, "BeIukql3pTKJ8RGL5zo0")},
     ],
@@ -234,7 +248,9 @@ def signed_at(timestamp: str) -> dict[str, str]:
     return with_headers(x_timestamp=timestamp, authorization=f"application {key}:{signature}")
 
 
-@pytest.mark.parametrize("timestamp", ["yesterday", "1411556381", "2014-13-24T10:59:41Z", "0000-00-00", "9" * 5000, "\u00e9"])
+@pytest.mark.parametrize(
+    "timestamp", ["yesterday", "1411556381", "2014-13-24T10:59:41Z", "0000-00-00", "9" * 5000, "\u00e9"]
+)
 def test_garbled_timestamp_is_refused(timestamp: str) -> None:
     """What is signed and no time is refused as stale."""
     with pytest.raises(StaleTimestampError, match="not an ISO 8601 time"):
@@ -301,7 +317,9 @@ def test_query_is_left_out_unless_asked_for() -> None:
         verify_published(path=f"{PATH}?tenant=8", headers=headers, include_query=True)
 
 
-@pytest.mark.parametrize(("field", "value"), [("body", "{}"), ("body", {}), ("body", None), ("method", b"POST"), ("path", b"/")])
+@pytest.mark.parametrize(
+    ("field", "value"), [("body", "{}"), ("body", {}), ("body", None), ("method", b"POST"), ("path", b"/")]
+)
 def test_arguments_of_the_wrong_type_are_said(field: str, value: Any) -> None:
     """A body that a framework has parsed already is named, rather than called a forgery."""
     with pytest.raises(InvalidRequestError, match=f"{field} must be") as caught:
@@ -318,7 +336,9 @@ def test_any_buffer_is_a_body(wrap: Callable[[bytes], Any]) -> None:
     assert isinstance(event, AnsweredCall)
 
 
-@pytest.mark.parametrize("body", [b"", b"not json", b"[]", b'{"event":"ice"}', b'{"event":"new","callId":"1"}', b"\xff"])
+@pytest.mark.parametrize(
+    "body", [b"", b"not json", b"[]", b'{"event":"ice"}', b'{"event":"new","callId":"1"}', b"\xff"]
+)
 def test_signed_body_that_is_no_event_is_said(body: bytes) -> None:
     """A body with a good signature that is no event is neither a forgery nor an event."""
     headers, body = signed_callback(body, CREDENTIALS, "/")
@@ -374,7 +394,12 @@ def test_single_bit_mutations_are_refused() -> None:
     draw = random.Random(6)  # The same mutations in every run.
     headers, body = signed_callback(EVENTS["pie"], CREDENTIALS, "/hooks/sinch%20voice", now=PUBLISHED_TIME)
     key, signature = headers["authorization"].rsplit(":", 1)
-    parts = [b"POST", b"/hooks/sinch%20voice", body, *(headers[name].encode() for name in ("content-type", "x-timestamp"))]
+    parts = [
+        b"POST",
+        b"/hooks/sinch%20voice",
+        body,
+        *(headers[name].encode() for name in ("content-type", "x-timestamp")),
+    ]
     parts.append(signature.encode())
     refused = 0
     for _ in range(10_000):

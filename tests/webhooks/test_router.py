@@ -146,7 +146,7 @@ async def test_late_handler_is_cancelled_and_the_fallback_answers(caplog: pytest
     router, ended = EventRouter(handler_timeout=0.01), anyio.Event()
 
     @router.ice
-    async def incoming(event: IncomingCall) -> svaml.IceSvaml:
+    async def incoming(event: IncomingCall) -> None:
         try:
             await anyio.sleep_forever()
         finally:
@@ -186,7 +186,9 @@ async def test_answer_of_the_wrong_type_is_refused(answer: Any) -> None:
     """What is no document is named by its type, and goes nowhere."""
     router = EventRouter()
     register(router, "ice", lambda event: answer)
-    with pytest.raises(InvalidRequestError, match=f"the ice handler must give Svaml or None, not {type(answer).__name__}"):
+    with pytest.raises(
+        InvalidRequestError, match=f"the ice handler must give Svaml or None, not {type(answer).__name__}"
+    ):
         await router.answer(EVENTS["ice"])
 
 
@@ -225,7 +227,9 @@ def test_options_are_checked_at_once(options: dict[str, Any], reason: str) -> No
         EventRouter(**options)
 
 
-@pytest.mark.parametrize("fallbacks", [{"ice": svaml.Svaml(action=svaml.Continue())}, {"notify": HANGUP}, {"ace": "hangup"}])
+@pytest.mark.parametrize(
+    "fallbacks", [{"ice": svaml.Svaml(action=svaml.Continue())}, {"notify": HANGUP}, {"ace": "hangup"}]
+)
 def test_fallbacks_are_checked_at_once(fallbacks: Any) -> None:
     """A fallback that could never be sent is refused before it is needed."""
     with pytest.raises(InvalidRequestError):
