@@ -2,10 +2,12 @@
 
 import attrs
 
+from sinch_voice_async._endpoints.arguments import check_url
 from sinch_voice_async._endpoints.paths import id_segment
 from sinch_voice_async._transport.session import Request
 from sinch_voice_async._transport.transport import Transport
 from sinch_voice_async._wire.codec import decode, encode
+from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.models.callbacks import CallbackConfiguration, CallbackUrls
 
 __all__ = ["Callbacks"]
@@ -42,11 +44,17 @@ class Callbacks:
     ) -> None:
         """Set the callback URLs; the fallback is used when the primary fails or does not answer in time.
 
-        :raises InvalidRequestError: a parameter cannot be sent; nothing was.
+        What is None is left out; the documents do not say how a URL is taken away.
+
+        :raises InvalidRequestError: one is no http or https URL, or both are None; nothing was sent.
         :raises BadRequestError: the platform knows no such application.
 
         Source: Calling API, Update Callbacks.
         """
+        if primary is None and fallback is None:
+            raise InvalidRequestError("primary must be given where fallback is not", field="primary")
+        check_url(primary, "primary")
+        check_url(fallback, "fallback")
         body = encode(CallbackConfiguration(url=CallbackUrls(primary=primary, fallback=fallback)))
         path = self._path(application_key)
         await self._transport.send(

@@ -7,6 +7,7 @@ import attrs
 from sinch_voice_async._transport.session import Request
 from sinch_voice_async._transport.transport import Transport
 from sinch_voice_async._wire.codec import decode, encode
+from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.models import limits
 from sinch_voice_async.models.callouts import (
     CalloutReceipt,
@@ -22,6 +23,7 @@ from sinch_voice_async.models.svaml.document import AceSvaml, DiceSvaml, IceSvam
 __all__ = ["Callouts"]
 
 _PATH = "/calling/v1/callouts"
+_KINDS = (TtsCallout, ConferenceCallout, CustomCallout)
 
 
 @attrs.frozen(eq=False)
@@ -175,12 +177,14 @@ class Callouts:
         ``callback_headers`` are forwarded to your callback URL: at most five, names of at most 32 characters that begin
         with ``X-CB-``, values of at most 128 printable ASCII characters.
 
-        :raises InvalidRequestError: a header or the length of a text cannot be sent; nothing was.
+        :raises InvalidRequestError: it is no callout, or a header or the length of a text cannot be sent; nothing was.
         :raises APIError: the platform refused it; 402 not enough credit, 403 destination forbidden, 429 too many.
         :raises TransportError: no answer came; ``outcome`` says whether the telephone may ring all the same.
 
         Source: Calling API, Conference and Text-To-Speech Callouts; HTTP headers in callout requests.
         """
+        if not isinstance(callout, _KINDS):
+            raise InvalidRequestError(f"callout must be a callout, not {type(callout).__name__}", field="callout")
         if isinstance(callout, TtsCallout) and self._is_long(callout):
             limits.check_text_length(callout.text, callout.prompts, self._max_text_length)
         request = Request(

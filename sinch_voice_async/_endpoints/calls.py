@@ -5,6 +5,7 @@ from typing import Literal
 import anyio
 import attrs
 
+from sinch_voice_async._endpoints.arguments import check_seconds
 from sinch_voice_async._endpoints.paths import id_segment
 from sinch_voice_async._transport.base_url import BaseUrl, trusted
 from sinch_voice_async._transport.session import Request
@@ -51,7 +52,7 @@ class Calls:
         Only for calls that originate from or terminate to PSTN or SIP. Never repeated on doubt: a message must not be
         heard twice.
 
-        :raises InvalidRequestError: ``call_id`` cannot be an id, or is a URL of somebody else.
+        :raises InvalidRequestError: ``call_id`` cannot be an id or is a URL of somebody else, or ``svaml`` is none.
         :raises NotFoundError: there is no such ongoing call.
 
         Source: Calling API, Manage Call.
@@ -65,7 +66,7 @@ class Calls:
         The leg matters to ``PlayFiles`` and ``Say`` only, and the platform ignores it for calls in a conference and
         calls that began as a callout. Never repeated on doubt.
 
-        :raises InvalidRequestError: ``call_id`` or ``leg`` cannot be one.
+        :raises InvalidRequestError: ``call_id``, ``leg`` or ``svaml`` cannot be one.
         :raises NotFoundError: there is no such ongoing call.
 
         Source: Calling API, Manage Call.
@@ -104,9 +105,8 @@ class Calls:
 
         Source: Calling API, Get Call Result.
         """
-        for name, value in (("poll_interval", poll_interval), ("timeout", timeout)):
-            if value is not None and not value >= 0:
-                raise InvalidRequestError(f"{name} must not be negative", field=name)
+        check_seconds(poll_interval, "poll_interval")
+        check_seconds(timeout, "timeout")
         with anyio.move_on_after(timeout):
             while True:
                 call = await self.get(call_id)
@@ -116,6 +116,8 @@ class Calls:
         raise RequestTimeoutError(f"the call was not final after {timeout} s", phase="read", outcome="accepted")
 
     async def _patch(self, path: str, route: str, svaml: Svaml, *, base: BaseUrl | None, repeatable: bool) -> None:
+        if not isinstance(svaml, Svaml):
+            raise InvalidRequestError(f"svaml must be a Svaml, not {type(svaml).__name__}", field="svaml")
         body = encode(svaml)
         await self._transport.send(
             Request(method="PATCH", path=path, route=route, repeatable=repeatable, body=body, base=base)

@@ -2,7 +2,7 @@
 
 import attrs
 
-from sinch_voice_async._endpoints.paths import id_segment, segment
+from sinch_voice_async._endpoints.paths import conference_segment, id_segment
 from sinch_voice_async._transport.session import Request
 from sinch_voice_async._transport.transport import Transport
 from sinch_voice_async._wire.codec import decode, encode
@@ -30,7 +30,7 @@ class Conferences:
 
         Source: Calling API, Get Conference Info.
         """
-        path = "/calling/v1/conferences/id/" + segment(conference_id, "conference_id")
+        path = "/calling/v1/conferences/id/" + conference_segment(conference_id)
         response = await self._transport.send(Request(method="GET", path=path, route=_ROUTE, repeatable=True))
         return decode(response.body, Conference, status=response.status, attempts=response.attempts)
 
@@ -75,7 +75,7 @@ class Conferences:
 
         Source: Calling API, Kick All Conference Participants.
         """
-        path = "/calling/v1/conferences/id/" + segment(conference_id, "conference_id")
+        path = "/calling/v1/conferences/id/" + conference_segment(conference_id)
         await self._transport.send(Request(method="DELETE", path=path, route=_ROUTE, repeatable=True))
 
     async def _command(self, conference_id: str, call_id: str, command: ConferenceCommand) -> None:
@@ -86,5 +86,5 @@ class Conferences:
 
 
 def _participant(conference_id: str, call_id: str) -> str:
-    conference = segment(conference_id, "conference_id")
+    conference = conference_segment(conference_id)
     return f"/calling/v1/conferences/id/{conference}/{id_segment(call_id, 'call_id')}"

@@ -51,10 +51,9 @@ class Numbers:
 
         Source: Calling API, Update Numbers.
         """
-        listed = (numbers,) if isinstance(numbers, str) else tuple(numbers)
-        await self._change(
-            "POST", AssignNumbers(numbers=listed, application_key=application_key, capability=capability)
-        )
+        listed = (numbers,) if isinstance(numbers, str) else numbers
+        change = AssignNumbers(numbers=listed, application_key=application_key, capability=capability)
+        await self._change("POST", change)
 
     async def unassign(
         self, number: str, *, application_key: str | None = None, capability: Capability | None = None

@@ -7,8 +7,9 @@ documents write it so, and what is signed is what is on the wire.
 from urllib.parse import quote
 
 from sinch_voice_async.errors import InvalidRequestError
+from sinch_voice_async.models.limits import LONGEST_CONFERENCE_ID
 
-__all__ = ["id_segment", "segment"]
+__all__ = ["conference_segment", "id_segment", "segment"]
 
 _KEPT = "+@:~-._!$&'()*,;="
 
@@ -28,6 +29,19 @@ def segment(value: str, field: str) -> str:
         return quote(value, safe=_KEPT)
     except UnicodeEncodeError:
         raise InvalidRequestError(f"{field} must be text that can be written as UTF-8", field=field) from None
+
+
+def conference_segment(value: str) -> str:
+    """Return the id of a conference, 1 to 64 characters that the user chose, as one segment of a path.
+
+    :raises InvalidRequestError: as for :func:`segment`, or it is longer.
+    """
+    encoded = segment(value, "conference_id")
+    if len(value) > LONGEST_CONFERENCE_ID:
+        raise InvalidRequestError(
+            f"conference_id must have at most {LONGEST_CONFERENCE_ID} characters", field="conference_id"
+        )
+    return encoded
 
 
 def id_segment(value: str, field: str) -> str:

@@ -1,5 +1,6 @@
 """The way out: a signed, retried request for what this library does not know yet."""
 
+import re
 from typing import Any
 
 from sinch_voice_async._transport.responses import Response
@@ -11,6 +12,7 @@ from sinch_voice_async.errors import InvalidRequestError
 __all__ = ["request"]
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 # RFC 9110 section 9.2.2, but nothing that could ring a telephone: whatever POST and PATCH may mean is not repeated.
 _REPEATABLE = ("GET", "HEAD", "PUT", "DELETE", "OPTIONS")
 
@@ -35,7 +37,8 @@ async def request(transport: Transport, method: str, path: str, body: Any, *, co
 
 
 def _is_target(path: str) -> bool:
-    return path.isascii() and path.isprintable() and not any(character in path for character in ' #"<>\\^`{|}')
+    allowed = path.isascii() and path.isprintable() and not any(character in path for character in ' #"<>\\^`{|}')
+    return allowed and _STRAY_PERCENT.search(path) is None
 
 
 def _encoded(body: Any) -> bytes:
@@ -43,4 +46,9 @@ def _encoded(body: Any) -> bytes:
         return b""
     if isinstance(body, bytes):
         return body
-    return body.encode() if isinstance(body, str) else encode_json(body)
+    if not isinstance(body, str):
+        return encode_json(body)
+    try:
+        return body.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequestError("body must be text that can be written as UTF-8", field="body") from None

@@ -207,6 +207,9 @@ REFUSED: list[tuple[str, Place]] = [
     ("custom", lambda client: client.callouts.tts(CALLEE, "Hi", custom="ö" * 513)),
     ("conference_id", lambda client: client.callouts.conference(CALLEE, "x" * 65)),
     ("conference_id", lambda client: client.callouts.conference(CALLEE, "")),
+    ("callout", lambda client: client.callouts.place(None)),  # type: ignore[arg-type]  # a user's slip
+    ("callout", lambda client: client.callouts.place({"method": "ttsCallout"})),  # type: ignore[arg-type]  # the same
+    ("callout", lambda client: client.callouts.place(svaml.Svaml())),  # type: ignore[arg-type]  # the same
     ("max_duration", lambda client: client.callouts.custom(CALLEE, max_duration=14_401)),
     ("ice", lambda client: client.callouts.custom(CALLEE, ice="not a URL")),
     ("ice", lambda client: client.callouts.custom(CALLEE, ice=svaml.Svaml(action=svaml.Hangup()))),

@@ -69,9 +69,12 @@ async def test_waiting_has_an_end(client: VoiceClient, sandbox: Sandbox) -> None
         await client.calls.wait_until_final(call_id, poll_interval=0.01, timeout=0.1)
 
 
-@pytest.mark.parametrize(("name", "value"), [("poll_interval", -1.0), ("timeout", -0.1), ("timeout", float("nan"))])
-async def test_waiting_takes_no_negative_time(client: VoiceClient, name: str, value: float) -> None:
-    """A duration below zero is a slip, and is named."""
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("poll_interval", -1.0), ("poll_interval", "2"), ("timeout", -0.1), ("timeout", float("nan")), ("timeout", True)],
+)
+async def test_waiting_takes_seconds(client: VoiceClient, name: str, value: Any) -> None:
+    """A duration below zero, or of another type, is a slip, and is named."""
     with pytest.raises(InvalidRequestError, match=name):
         await client.calls.wait_until_final("id", **{name: value})
 
@@ -89,6 +92,15 @@ async def test_what_is_no_call_id(client: VoiceClient, call_id: Any) -> None:
         with pytest.raises(InvalidRequestError) as caught:
             await request
         assert caught.value.field == "call_id"
+
+
+@pytest.mark.parametrize("svaml", [None, '{"action":{"name":"hangup"}}', {"action": {"name": "hangup"}}])
+async def test_what_is_no_svaml(client: VoiceClient, svaml: Any) -> None:
+    """An ongoing call is changed by SVAML alone: nothing else is sent to it."""
+    for request in (client.calls.update("id", svaml), client.calls.update_leg("id", "both", svaml)):
+        with pytest.raises(InvalidRequestError) as caught:
+            await request
+        assert caught.value.field == "svaml"
 
 
 async def test_what_is_no_leg(client: VoiceClient) -> None:

@@ -46,7 +46,7 @@ async def test_a_conference_and_its_participants(client: VoiceClient, sandbox: S
         await client.conferences.get(room)
 
 
-@pytest.mark.parametrize("conference_id", ["", "..", "a\nb", None])
+@pytest.mark.parametrize("conference_id", ["", "..", "a\nb", "x" * 65, None])
 async def test_what_is_no_conference(client: VoiceClient, conference_id: Any) -> None:
     """A name that no path can hold is refused, by the name of the parameter."""
     for request in (
@@ -74,7 +74,7 @@ async def test_numbers_are_assigned_and_listed() -> None:
                 await client.numbers.assign(OURS, application_key="nobody")
 
 
-@pytest.mark.parametrize("numbers", [[], [OURS] * 101, ["no number"], "no number"])
+@pytest.mark.parametrize("numbers", [[], [OURS] * 101, ["no number"], "no number", None, 46])
 async def test_what_cannot_be_assigned(client: VoiceClient, numbers: Any) -> None:
     """One to a hundred telephone numbers, and nothing else."""
     with pytest.raises(InvalidRequestError, match="numbers"):
@@ -101,6 +101,39 @@ async def test_callback_urls_are_set_and_read(client: VoiceClient, sandbox: Sand
         await client.callbacks.get("11111111-2222-3333-4444-555555555555")
     with pytest.raises(InvalidRequestError, match="application_key"):
         await client.callbacks.update("https://example.com", application_key="a/b")
+
+
+@pytest.mark.parametrize(
+    ("urls", "field"),
+    [
+        ((None,), "primary"),
+        (("",), "primary"),
+        (("example.com",), "primary"),
+        (("ftp://example.com",), "primary"),
+        (("https://",), "primary"),
+        (("https://a b",), "primary"),
+        ((7,), "primary"),
+        (("https://example.com", "example.com"), "fallback"),
+    ],
+)
+async def test_what_is_no_callback_url(client: VoiceClient, urls: Any, field: str) -> None:
+    """What the platform could never call is refused rather than stored."""
+    with pytest.raises(InvalidRequestError) as caught:
+        await client.callbacks.update(*urls)
+    assert caught.value.field == field
+
+
+async def test_a_fallback_may_be_set_alone() -> None:
+    """What is None is left out of the request, so that the platform keeps it."""
+    bodies: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        bodies.append(request.content)
+        return httpx.Response(204)
+
+    async with VoiceClient("key", "c2VjcmV0", transport=httpx.MockTransport(answer)) as client:
+        await client.callbacks.update(None, "https://example.com/f")
+    assert bodies == [b'{"url":{"fallback":"https://example.com/f"}}']
 
 
 async def test_every_route_of_the_client_is_in_the_sandbox(sandbox: Sandbox) -> None:
@@ -182,6 +215,8 @@ async def test_the_way_out(client: VoiceClient, sandbox: Sandbox) -> None:
         ("GET", "/é", "path"),
         ("GET", "/a\r\nHost: evil.example", "path"),
         ("GET", "/a#b", "path"),
+        ("GET", "/100%", "path"),
+        ("GET", "/%zz", "path"),
         ("GET", b"/", "path"),
     ],
 )
@@ -194,8 +229,9 @@ async def test_the_way_out_is_no_hole(client: VoiceClient, method: Any, path: An
 
 async def test_the_way_out_refuses_what_is_no_json(client: VoiceClient) -> None:
     """A body that cannot be written names itself."""
-    with pytest.raises(InvalidRequestError):
-        await client.request("POST", "/x", {"x": object()})
+    for body in ({"x": object()}, "\ud800"):
+        with pytest.raises(InvalidRequestError, match="body"):
+            await client.request("POST", "/x", body)
 
 
 async def test_the_way_out_repeats_no_post() -> None:
