@@ -119,14 +119,14 @@ class VoiceClient:
             interceptable=interceptable_sender(sender, verify=verify, limits=limits),
         )
         self._allow_insecure = allow_insecure
-        self._max_text_length = max_text_length
+        self._max_text_length = _whole(max_text_length, "max_text_length")
         self._attach(
             Transport(
                 session=session,
                 calling=calling,
                 configuration=configuration,
                 timeout=_timeout(timeout),
-                retry=retry,
+                retry=_policy(retry),
                 observer=observer,
                 callout_max_idle=callout_max_idle,
                 max_answer=max_answer_bytes,
@@ -163,7 +163,7 @@ class VoiceClient:
             attrs.evolve(
                 transport,
                 timeout=transport.timeout if timeout is None else _timeout(timeout),
-                retry=transport.retry if retry is None else retry,
+                retry=transport.retry if retry is None else _policy(retry),
                 calling=transport.calling if region is None else BaseUrl.of_host(Region.parse(region).host),
             )
         )
@@ -219,9 +219,21 @@ def _base(url: str | None, host: str, name: str, *, allow_insecure: bool) -> Bas
     return BaseUrl.of_host(host) if url is None else BaseUrl.parse(url, name=name, allow_insecure=allow_insecure)
 
 
+def _policy(value: object) -> RetryPolicy:
+    if not isinstance(value, RetryPolicy):
+        raise ConfigurationError(f"retry must be a RetryPolicy, not {type(value).__name__}")
+    return value
+
+
+def _whole(value: int | None, name: str) -> int | None:
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+        raise ConfigurationError(f"{name} must be a whole number from 1, or None, not {value!r}")
+    return value
+
+
 def _timeout(value: float | httpx.Timeout | None) -> httpx.Timeout:
     if isinstance(value, httpx.Timeout):
         return value
-    if value is not None and (not isinstance(value, (int, float)) or not value > 0):
+    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0):
         raise ConfigurationError(f"timeout must be a positive number of seconds, or an httpx.Timeout, not {value!r}")
     return httpx.Timeout(value)

@@ -99,7 +99,17 @@ def test_the_environment_names_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"base_url": "http://127.0.0.1.evil.example"}, "allow_insecure=True"),
         ({"base_url": 7}, "SINCH_VOICE_BASE_URL"),
         ({"configuration_url": "http://10.0.0.1"}, "SINCH_VOICE_CONFIGURATION_URL"),
+        ({"base_url": "https://a.example:65536"}, "SINCH_VOICE_BASE_URL"),
+        ({"base_url": "https://a example"}, "SINCH_VOICE_BASE_URL"),
         ({"timeout": 0}, "timeout"),
+        ({"timeout": True}, "timeout"),
+        ({"retry": 3}, "retry"),
+        ({"limits": 100}, "limits"),
+        ({"verify": "ca.pem"}, "verify"),
+        ({"max_text_length": 0}, "max_text_length"),
+        ({"max_text_length": "600"}, "max_text_length"),
+        ({"transport": httpx.HTTPTransport()}, "transport"),
+        ({"http_client": httpx.Client()}, "http_client"),
         ({"timeout": "soon"}, "timeout"),
         ({"proxy": "://"}, "proxy"),
         ({"proxy": "http://localhost:1", "transport": httpx.MockTransport(lambda _: httpx.Response(200))}, "exclude"),
@@ -111,6 +121,13 @@ def test_what_is_malformed_is_named(options: dict[str, Any], named: str) -> None
         VoiceClient(**{"application_key": KEY, "application_secret": SECRET} | options)
     assert named in str(caught.value)
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("options", [{"timeout": 0}, {"retry": 3}, {"region": "moon"}])
+def test_a_view_is_judged_like_a_client(options: dict[str, Any]) -> None:
+    """What the constructor refuses, ``with_options`` refuses too."""
+    with pytest.raises(ConfigurationError, match=next(iter(options))):
+        VoiceClient(KEY, SECRET).with_options(**options)
 
 
 async def test_used_after_close() -> None:

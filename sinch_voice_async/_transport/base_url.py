@@ -5,6 +5,7 @@ otherwise in as many words.
 """
 
 import ipaddress
+import re
 from collections.abc import Sequence
 
 import attrs
@@ -15,6 +16,9 @@ from sinch_voice_async.errors import ConfigurationError, InvalidRequestError
 from sinch_voice_async.regions import is_platform_host
 
 __all__ = ["BaseUrl", "trusted"]
+
+
+_HOST = re.compile(rb"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 
 
 @attrs.frozen
@@ -37,7 +41,11 @@ class BaseUrl:
             port = parsed.port
         except (httpx.InvalidURL, TypeError, ValueError):
             raise ConfigurationError(f"{name} is not a URL") from None
-        if parsed.scheme not in ("https", "http") or not parsed.host or port == 0:
+        if (
+            parsed.scheme not in ("https", "http")
+            or not _HOST.fullmatch(parsed.raw_host)
+            or not (port is None or 0 < port < 65_536)
+        ):
             raise ConfigurationError(f"{name} must begin with https:// and name a host")
         if parsed.userinfo or parsed.query or parsed.fragment:
             raise ConfigurationError(f"{name} must not carry a user, a query or a fragment")

@@ -203,6 +203,10 @@ def sender_for(
     ]
     if len(given) > 1:
         raise ConfigurationError(f"{' and '.join(given)} exclude each other: pass one")
+    _check("limits", limits, httpx.Limits)
+    _check("verify", verify, bool, ssl.SSLContext)
+    _check("transport", transport, httpx.AsyncBaseTransport, type(None))
+    _check("http_client", http_client, httpx.AsyncClient, type(None))
     if http_client is not None:
         return HttpxSender(lambda: http_client, owned=False)
     if isinstance(transport, ConnectionPool):
@@ -217,6 +221,11 @@ def sender_for(
         raise ConfigurationError("proxy must be a URL such as http://proxy.example:3128") from None
     # A whole client rather than a transport: it knows which host goes through which proxy of the environment.
     return HttpxSender(lambda: httpx.AsyncClient(proxy=proxy, verify=verify, limits=limits), owned=True)
+
+
+def _check(name: str, value: object, *kinds: type) -> None:
+    if not isinstance(value, kinds):
+        raise ConfigurationError(f"{name} must be of type {kinds[0].__name__}, not {type(value).__name__}")
 
 
 def interceptable_sender(sender: Sender, *, verify: ssl.SSLContext | bool, limits: httpx.Limits) -> Sender:
