@@ -94,7 +94,7 @@ def decode(body: bytes, type_: type[T], *, status: int | None = None, attempts: 
     except FAILURES:
         # Raised below, outside of this block: a JSONDecodeError holds the whole document, and must not travel along.
         path, reason = explain(body, type_, lambda part, part_type: _reader(part_type)(part, part_type))
-    name = getattr(type_, "__name__", "document")
+    name = unions[type_].tag if type_ in unions else type_.__name__
     raise DecodeError(f"the body is no {name}: {path}: {reason}", path=path, status=status, attempts=attempts)
 
 

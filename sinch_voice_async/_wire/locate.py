@@ -87,7 +87,8 @@ def _sharpen(path: str, type_: Any, error: Exception | None) -> tuple[str, str]:
     """Name the field that is missing, or that a model itself refused."""
     cls = model_of(type_)
     if isinstance(error, KeyError):
-        return f"{path}.{error.args[0]}", "it is missing"
+        missing, reason = (*error.args, "it is missing")[:2]
+        return f"{path}.{missing}", reason
     if isinstance(error, InvalidRequestError) and cls is not None and error.field is not None:
         return f"{path}.{plan_of(cls).wires.get(error.field, error.field)}", str(error)
     return path, str(error)

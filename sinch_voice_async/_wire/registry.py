@@ -37,17 +37,20 @@ class Tagged:
     unknown: type | None
 
     def choose(self, value: Any) -> type:
-        """Return the class that a JSON object says it is."""
+        """Return the class that a JSON object says it is; raise ``KeyError(tag, reason)`` where it says none."""
         if value.__class__ is not dict:
             raise TypeError("an object is expected")
         name = value.get(self.tag)
         if name is None:
             name = next((value[key] for key in value if key.lower() == self.tag), None)
         if name is None:
-            raise KeyError(self.tag)
-        cls = self.table.get(read_text(name).lower(), self.unknown)
+            raise KeyError(self.tag, "it is missing")
+        try:
+            cls = self.table.get(read_text(name).lower(), self.unknown)
+        except TypeError as error:
+            raise KeyError(self.tag, str(error)) from None
         if cls is None:
-            raise ValueError(f"its {self.tag} is none of {', '.join(self.table)}")
+            raise KeyError(self.tag, f"it is none of {', '.join(self.table)}")
         return cls
 
 

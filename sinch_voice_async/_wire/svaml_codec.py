@@ -57,11 +57,13 @@ _IRREGULAR: Final[dict[type, Spellings]] = {
 
 
 def loads(document: bytes | str) -> Svaml[Any, Any]:
-    """Read a SVAML document; raises ``DecodeError``, whose ``path`` says where it is none.
+    """Read a SVAML document, as bytes or text; raises ``DecodeError``, whose ``path`` says where it is none.
 
     Limits are not checked, since other people's documents are read as they are: ``Svaml.check`` does that.
     """
     body = document.encode("utf-8", "surrogatepass") if isinstance(document, str) else document
+    if not isinstance(body, bytes):
+        raise InvalidRequestError(f"document must be bytes or a str, not {type(body).__name__}", field="document")
     try:
         with as_written():
             return decode(body, Svaml)

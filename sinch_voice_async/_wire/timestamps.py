@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 def parse_timestamp(text: str) -> datetime:
     """Return the moment that an ISO 8601 text names, aware and in UTC; raise ValueError where it names none."""
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text.upper())
         if moment.tzinfo is UTC:
             return moment
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -286,9 +286,9 @@ def test_deep_nesting_does_no_harm(body: str, depth: int) -> None:
     [
         ({"action": []}, Svaml, "$.action"),
         ({"action": {}}, Svaml, "$.action.name"),
-        ({"action": {"name": []}}, Svaml, "$.action"),
+        ({"action": {"name": []}}, Svaml, "$.action.name"),
         ({"action": {"Name": "HANGUP"}, "instructions": [{"name": "say"}]}, Svaml, "$.instructions[0].text"),
-        ({"event": "earthquake", "callid": "a"}, Event, "$"),
+        ({"event": "earthquake", "callid": "a"}, Event, "$.event"),
         ({"Event": "ICE"}, Event, "$.callId"),
     ],
 )

@@ -223,6 +223,8 @@ def test_times_without_a_zone_are_utc() -> None:
         (b"\xff", "$"),
         (b"[]", "$"),
         (b"{}", "$.event"),
+        (b'{"event": "ringing", "callid": "1"}', "$.event"),
+        (b'{"Event": ["ace"], "callid": "1"}', "$.event"),
         (b'{"event": "ace"}', "$.callId"),
         (b'{"event": "pie", "callid": "1"}', "$.menuResult"),
         (b'{"event": "pie", "callid": "1", "menuResult": []}', "$.menuResult"),
@@ -237,6 +239,7 @@ def test_what_is_no_event_is_refused_with_the_path(body: bytes, path: str) -> No
     with pytest.raises(DecodeError) as refusal:
         decode_event(body)
     assert refusal.value.path == path
+    assert "the body is no event" in str(refusal.value)
 
 
 def test_an_event_of_an_unknown_kind_is_none() -> None:

@@ -172,6 +172,13 @@ def test_what_is_no_document_is_refused_with_the_path(document: str | bytes, pat
     assert refusal.value.outcome == "unsent"
 
 
+@pytest.mark.parametrize("document", [None, {"action": {"name": "hangup"}}, 5])
+def test_only_text_is_read(document: Any) -> None:
+    """A document that was parsed already, or forgotten, is named as that."""
+    with pytest.raises(InvalidRequestError, match="document must be bytes or a str"):
+        svaml.loads(document)
+
+
 def test_only_documents_are_written() -> None:
     """A mistaken argument, and a value that JSON does not have, are refused rather than sent."""
     mistake: Any = {"action": {"name": "hangup"}}

@@ -14,6 +14,7 @@ from sinch_voice_async._wire.timestamps import format_timestamp, parse_timestamp
     [
         ("2014-09-24T10:59:41Z", datetime(2014, 9, 24, 10, 59, 41, tzinfo=UTC)),
         ("2014-06-02T15:39:31.2729234Z", datetime(2014, 6, 2, 15, 39, 31, 272923, tzinfo=UTC)),
+        ("2014-09-24t10:59:41z", datetime(2014, 9, 24, 10, 59, 41, tzinfo=UTC)),
         ("2022-03-21T13:13:59.5Z", datetime(2022, 3, 21, 13, 13, 59, 500000, tzinfo=UTC)),
         ("2022-03-21T13:13:59", datetime(2022, 3, 21, 13, 13, 59, tzinfo=UTC)),
         ("2022-03-21T13:13:59+00:00", datetime(2022, 3, 21, 13, 13, 59, tzinfo=UTC)),
