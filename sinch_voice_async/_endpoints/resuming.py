@@ -31,7 +31,8 @@ __all__ = ["ResumingStream", "Version"]
 
 _BREAK: Final = Failure(kind="transient", outcome="unknown")
 _NAMES: Final = ("etag", "last-modified")
-_PART: Final = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})")
+_LENGTH: Final = re.compile("[0-9]{1,18}")
+_PART: Final = re.compile("bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})")
 
 
 @attrs.frozen
@@ -44,8 +45,8 @@ class Version:
     @classmethod
     def of(cls, headers: Mapping[str, str]) -> "Version":
         """Return the version of the whole file that these headers announce."""
-        length = headers.get("content-length", "")
-        return cls(_validator(headers), int(length) if length.isascii() and length.isdigit() else None)
+        length = _LENGTH.fullmatch(headers.get("content-length", ""))
+        return cls(_validator(headers), int(length[0]) if length else None)
 
 
 class ResumingStream:

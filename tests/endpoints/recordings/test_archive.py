@@ -185,6 +185,22 @@ async def test_times_that_the_platform_leaves_out(tmp_path: Path) -> None:
     assert [(line["created"], line["expires"]) for line in lines(tmp_path)] == [(None, None)]
 
 
+async def test_the_url_of_a_recording_is_left_alone(tmp_path: Path) -> None:
+    """It may lead anywhere: a recording is reached by its key, and credentials stay with the platform."""
+    asked: list[httpx.URL] = []
+
+    def platform(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url)
+        listed = [{"key": "a", "url": "https://evil.example/calling/v1/recording/a"}]
+        if request.url.path.endswith("/a"):
+            return httpx.Response(200, content=b"-")
+        return httpx.Response(200, json=listed if request.url.params["page"] == "1" else [])
+
+    async with VoiceClient("key", "c2VjcmV0", transport=httpx.MockTransport(platform)) as client:
+        await client.recordings.archive(tmp_path, delete_after=True)
+    assert {url.host for url in asked} == {"calling.api.sinch.com"}
+
+
 # What a process that died leaves behind
 
 

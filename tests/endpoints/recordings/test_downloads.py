@@ -601,6 +601,12 @@ def earlier(folder: Path, size: int) -> None:
     (folder / "a.wav.part.json").write_text(json.dumps({"key": "a", "validator": '"one"', "length": len(DATA)}))
 
 
+@pytest.mark.parametrize("length", ["", "-1", "1.5", "two", "\xb2", "9" * 5000])
+def test_a_length_that_is_none(length: str) -> None:
+    """It counts as not given, and breaks nothing."""
+    assert Version.of({"content-length": length}) == Version(None, None)
+
+
 def test_a_part_has_no_holes(tmp_path: Path) -> None:
     """Bytes that do not follow what is there are refused: what is not written must not read as zeros."""
     part = PartFile(tmp_path / "a.wav", "a", overwrite=False)

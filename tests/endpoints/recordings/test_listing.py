@@ -106,6 +106,15 @@ async def test_what_cannot_be_asked_for(field: str, arguments: dict[str, Any]) -
     assert ("time zone" in str(caught.value)) == (arguments[field] is NAIVE)
 
 
+async def test_a_window_that_has_not_begun() -> None:
+    """An open end is now, and a start after it is a slip that shows when the iteration starts."""
+    platform = Platform()
+    async with platform.client() as client:
+        with pytest.raises(InvalidRequestError, match="start must be earlier than end"):
+            await client.recordings.list(start=datetime.now(UTC) + timedelta(days=1)).collect()
+    assert platform.queries == []
+
+
 async def test_a_listing_that_is_none() -> None:
     """An answer that is no list of recordings is a DecodeError that says where."""
     async with Platform([{"url": "https://example.org"}]).client() as client:
