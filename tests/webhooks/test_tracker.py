@@ -1,5 +1,6 @@
 """The events of one call, awaited by whoever placed it."""
 
+import functools
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
@@ -211,5 +212,5 @@ def test_tracker_serves_one_event_loop_after_another() -> None:
 
     with ThreadPoolExecutor(1) as thread:
         for backend in ("asyncio", "trio"):
-            thread.submit(anyio.run, give_up, backend=backend).result()
+            thread.submit(functools.partial(anyio.run, give_up, backend=backend)).result()
         thread.submit(anyio.run, wait).result()
