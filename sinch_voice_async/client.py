@@ -54,8 +54,9 @@ class VoiceClient:
     whole answer. ``retry`` says what is repeated, ``limits`` how many connections are kept. ``max_text_length`` bounds
     ``text`` and each ``#tts[...]`` of a text-to-speech callout, in characters; None where your account has no limit.
     ``proxy``, or the usual variables (``HTTPS_PROXY``, ``NO_PROXY``), send requests through httpx's own transport.
-    ``verify`` is as in httpx. ``transport`` replaces the pool, ``http_client`` is an ``httpx.AsyncClient`` of yours,
-    left open on close; with either, only what httpx's trace extension proves unsent counts as unsent.
+    ``verify`` is as in httpx. ``transport`` replaces the pool and is closed with the client; ``http_client`` is an
+    ``httpx.AsyncClient`` of yours and is left open; with either, only what httpx's trace extension proves unsent counts
+    as unsent.
     ``allow_insecure`` permits plain http to another machine. ``observer`` watches each attempt. ``callout_max_idle`` is
     how many seconds a connection may have been idle and still be used for what is never repeated; ``max_answer_bytes``
     bounds a JSON answer.

@@ -143,7 +143,7 @@ class APIError(SinchVoiceError):
 
     ``status`` is the HTTP status; ``code`` the platform's five digits (40001 …), None where the body has none;
     ``message`` and ``reference`` are the platform's words, empty and None where there are none; ``headers`` are those
-    of the answer, looked up without regard to case.
+    of the answer, looked up without regard to case; ``extra`` is whatever else the body said, as it said it.
     """
 
     def __init__(
@@ -155,6 +155,7 @@ class APIError(SinchVoiceError):
         message: str = "",
         reference: str | None = None,
         headers: Mapping[str, str] | None = None,
+        extra: Mapping[str, Any] | None = None,
         outcome: Outcome = "rejected",
         attempts: int = 0,
     ) -> None:
@@ -164,6 +165,7 @@ class APIError(SinchVoiceError):
         self.message = message
         self.reference = reference
         self.headers: Mapping[str, str] = {} if headers is None else headers
+        self.extra: Mapping[str, Any] = {} if extra is None else extra
 
 
 class BadRequestError(APIError):

@@ -204,6 +204,7 @@ async def test_a_wrong_secret_is_explained() -> None:
             with pytest.raises(AuthenticationError) as caught:
                 await client.callouts.tts(CALLEE, "Hi")
     assert (caught.value.code, caught.value.outcome, caught.value.attempts) == (40102, "rejected", 1)
+    assert caught.value.extra["stringToSign"].startswith("POST\n")
     assert SECRET not in str(caught.value)
 
 

@@ -40,6 +40,7 @@ _BY_STATUS: dict[int, type[APIError]] = {
     429: RateLimitedError,
 }
 _LONGEST_MESSAGE = 2000
+_KNOWN = frozenset({"errorcode", "message", "reference"})
 
 
 def api_error(status: int, headers: Mapping[str, str], body: bytes, *, attempts: int = 1) -> APIError:
@@ -48,16 +49,18 @@ def api_error(status: int, headers: Mapping[str, str], body: bytes, *, attempts:
     Source: Calling API, Errors.
     """
     fields = _fields(body)
-    code = _code(fields.get("errorcode"))
-    message = _text(fields.get("message"))
+    known = {key.lower(): value for key, value in fields.items()}
+    code = _code(known.get("errorcode"))
+    message = _text(known.get("message"))
     cls = ServerError if status >= 500 else _BY_STATUS.get(status, APIError)
     error = cls(
         _sentence(status, code, message, headers),
         status=status,
         code=code,
         message=message,
-        reference=_text(fields.get("reference")) or None,
+        reference=_text(known.get("reference")) or None,
         headers=headers,
+        extra={key: value for key, value in fields.items() if key.lower() not in _KNOWN},
         outcome=outcome_of_status(status, headers),
         attempts=attempts,
     )
@@ -98,7 +101,7 @@ def _fields(body: bytes) -> dict[str, Any]:
         document = json.loads(body)
     except (ValueError, RecursionError):
         return {}
-    return {key.lower(): value for key, value in document.items()} if isinstance(document, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
 def _code(value: object) -> int | None:

@@ -82,6 +82,13 @@ def test_a_body_that_says_nothing(body: bytes) -> None:
     assert "text/html" in str(error)
 
 
+def test_what_else_the_body_says_is_kept() -> None:
+    """Fields that have no name here are in extra, as the platform wrote them."""
+    error = api_error(401, NONE, b'{"errorCode": 40102, "status": "401 Unauthorized", "stringToSign": "POST\\n"}')
+    assert error.extra == {"status": "401 Unauthorized", "stringToSign": "POST\n"}
+    assert api_error(500, NONE, b"").extra == {}
+
+
 def test_the_old_spelling_of_the_code() -> None:
     """Keys are read without regard to case."""
     assert api_error(400, NONE, b'{"ErrorCode":40001,"Message":"no"}').code == 40001
