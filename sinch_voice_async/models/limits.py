@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NoReturn, TypeAlias, TypeGuard
 
-import attrs  # noqa: TC002  # the module of an annotation that users' tools resolve at run time
+import attrs
 
 from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.models.destinations import PHONE_NUMBER, Destination, checked
