@@ -7,7 +7,9 @@ mistake. The extra ``sinch-voice-async[sandbox]`` brings what it runs on.
 from sinch_voice_async.sandbox.account import Account, CallbackUrls
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.exchange.calls import Call, Calls
+from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.exchange.people import People, Person, Phone
+from sinch_voice_async.sandbox.exchange.timeline import Entry, Heard
 from sinch_voice_async.sandbox.faults import Fault, Faults
 from sinch_voice_async.sandbox.sandbox import ClientOptions, Sandbox
 from sinch_voice_async.sandbox.serving import Serving
@@ -20,8 +22,11 @@ __all__ = [
     "Calls",
     "ClientOptions",
     "Clock",
+    "Entry",
+    "Exchange",
     "Fault",
     "Faults",
+    "Heard",
     "People",
     "Person",
     "Phone",

@@ -5,6 +5,7 @@ which starts at 0.0, may run faster than the wall clock or stand still, and can 
 """
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 __all__ = ["Clock"]
@@ -18,8 +19,9 @@ class Clock:
         """Seconds by which the wall clock is wrong: 600 makes every honest signature expire."""
         self._speed = speed
         self._began_on = datetime.now(UTC)
-        self._since = time.monotonic()
-        self._elapsed = 0.0
+        # One value, so that another thread never sees half a step.
+        self._elapsed_since = (0.0, time.monotonic())
+        self._watchers: list[Callable[[], None]] = []
 
     @property
     def speed(self) -> float:
@@ -28,18 +30,27 @@ class Clock:
 
     @speed.setter
     def speed(self, speed: float) -> None:
-        self.step(0.0)
+        self._elapsed_since = (self.now(), time.monotonic())
         self._speed = speed
+        self._tell()
 
     def step(self, seconds: float) -> None:
         """Let this many exchange seconds pass at once."""
-        moment = time.monotonic()
-        self._elapsed += (moment - self._since) * self._speed + seconds
-        self._since = moment
+        self._elapsed_since = (self.now() + seconds, time.monotonic())
+        self._tell()
 
     def now(self) -> float:
         """Exchange seconds since the sandbox was made."""
-        return self._elapsed + (time.monotonic() - self._since) * self._speed
+        elapsed, since = self._elapsed_since
+        return elapsed + (time.monotonic() - since) * self._speed
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Have a function called whenever time jumps or changes its speed."""
+        self._watchers.append(changed)
+
+    def _tell(self) -> None:
+        for changed in self._watchers:
+            changed()
 
     def date(self, moment: float) -> datetime:
         """Return the exchange's calendar time at ``moment``, in UTC."""

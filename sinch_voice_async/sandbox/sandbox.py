@@ -14,15 +14,16 @@ import secrets
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from starlette.types import ASGIApp
 
 from sinch_voice_async.sandbox.account import Account, CallbackUrls
 from sinch_voice_async.sandbox.app import build_app
 from sinch_voice_async.sandbox.clock import Clock
-from sinch_voice_async.sandbox.exchange.calls import Calls
+from sinch_voice_async.sandbox.exchange.calls import Call, Party
 from sinch_voice_async.sandbox.exchange.conferences import Conferences
+from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.exchange.people import People, Person, Phone
 from sinch_voice_async.sandbox.faults import Faults
 from sinch_voice_async.sandbox.numbers import OwnNumbers
@@ -30,6 +31,7 @@ from sinch_voice_async.sandbox.routes.callouts import CalloutRoutes
 from sinch_voice_async.sandbox.routes.calls import CallRoutes
 from sinch_voice_async.sandbox.routes.conferences import ConferenceRoutes
 from sinch_voice_async.sandbox.routes.configuration import ConfigurationRoutes
+from sinch_voice_async.sandbox.routes.control import with_control
 from sinch_voice_async.sandbox.routes.recordings import RecordingRoutes
 from sinch_voice_async.sandbox.serving import Serving
 from sinch_voice_async.sandbox.storage.recordings import Recording, Recordings
@@ -54,7 +56,8 @@ class Sandbox:
     they pick up at once and hang up after three seconds. ``callback_url`` is the application's primary callback URL.
     ``numbers`` are the customer's own; where they are not given, any number may be assigned. ``max_text_length`` is how
     many characters may be spoken at once, ``max_page_size`` how many recordings a page holds at most. ``show_caller``
-    adds ``from`` to calls. ``seed`` fixes which requests a fault with a share meets.
+    adds ``from`` to calls. ``callback_timeout`` is in seconds of the wall clock: after it, the application has not
+    answered a callback; while it is asked, a call's own time stands still. ``seed`` fixes which requests a fault with a share meets.
 
     Raises ValueError where the secret is not base64.
     """
@@ -71,6 +74,7 @@ class Sandbox:
         max_text_length: int = 600,
         max_page_size: int | None = None,
         show_caller: bool = False,
+        callback_timeout: float = 5.0,
         seed: int = 0,
     ) -> None:
         self.clock = Clock(speed)
@@ -81,18 +85,27 @@ class Sandbox:
             callback_urls=CallbackUrls(callback_url),
         )
         self.people = People(person or Person())
-        self.calls = Calls(self.clock)
         self.numbers = OwnNumbers(numbers)
         self.recordings = Recordings(self.clock, max_page_size=max_page_size)
         self.faults = Faults(seed)
+        self.exchange = Exchange(
+            self.account,
+            self.clock,
+            self.people,
+            self.recordings,
+            lambda: self.url,
+            callback_timeout=callback_timeout,
+        )
+        self.calls = self.exchange.calls
         self._endpoints = [
-            *CalloutRoutes(self.account, self.calls, self.people, self.faults).endpoints(),
+            *CalloutRoutes(self.account, self.exchange, self.faults).endpoints(),
             *CallRoutes(self.calls, show_caller=show_caller).endpoints(),
             *ConferenceRoutes(Conferences(self.calls)).endpoints(),
             *ConfigurationRoutes(self.account, self.numbers).endpoints(),
             *RecordingRoutes(self.recordings, lambda: self.url).endpoints(),
         ]
-        self.app: ASGIApp = build_app(self._endpoints, account=self.account, clock=self.clock, faults=self.faults)
+        platform = build_app(self._endpoints, account=self.account, clock=self.clock, faults=self.faults)
+        self.app: ASGIApp = with_control(platform, self)
         """The sandbox as an ASGI application, for ``httpx.ASGITransport`` on asyncio and trio."""
         self._serving: Serving[Sandbox] | None = None
 
@@ -107,7 +120,7 @@ class Sandbox:
     @property
     def executed(self) -> int:
         """How many callouts were accepted: how many telephones rang."""
-        return len(self.calls)
+        return sum(not call.is_inbound for call in self.calls)
 
     def serve(self, *, host: str = "127.0.0.1", port: int = 0, allow_remote: bool = False) -> "Serving[Sandbox]":
         """Return a context manager, for ``async with`` or ``with``, that serves the sandbox over HTTP and gives it.
@@ -117,7 +130,7 @@ class Sandbox:
         """
         if self._serving is not None and self._serving.url is not None:
             raise RuntimeError("this sandbox is already being served")
-        self._serving = Serving(self.app, self, host=host, port=port, allow_remote=allow_remote)
+        self._serving = Serving(self.app, self, host=host, port=port, allow_remote=allow_remote, stopped=self.close)
         return self._serving
 
     def client_options(self) -> ClientOptions:
@@ -152,6 +165,36 @@ class Sandbox:
     def phone(self, number: str) -> Phone:
         """Return the telephone of a number, user name or SIP address, to say what happens when it rings."""
         return Phone(self.people, number)
+
+    async def dial_in(
+        self,
+        from_: str,
+        to: str,
+        *,
+        kind: Literal["number", "username", "sip"] = "number",
+        custom: str = "",
+    ) -> Call:
+        """Have somebody call the application's number ``to``, which is told of it by ICE, and return the call.
+
+        ``from_`` is a number, user name or SIP address, as ``kind`` says; whoever :meth:`phone` put there calls.
+        """
+        party = Party("did" if kind == "number" else kind, to)
+        return self.exchange.dial_in(Party(kind, from_), party, custom=custom)
+
+    def reset(self) -> None:
+        """Forget every call, person, recording and fault; the account, its numbers and the clock stay as they are."""
+        self.exchange.clear()
+        self.people.clear()
+        self.faults.clear()
+        for recording in self.recordings:
+            self.recordings.remove(recording.key)
+
+    def close(self) -> None:
+        """End the delivery of callbacks, and its thread, which otherwise ends by itself once no call needs it.
+
+        Leaving :meth:`serve` does this.
+        """
+        self.exchange.close()
 
 
 def _checked(secret: str) -> str:

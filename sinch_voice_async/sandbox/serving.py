@@ -7,6 +7,7 @@ busy.
 import ipaddress
 import socket
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -26,10 +27,19 @@ class Serving(Generic[Served]):
     """An application while it is served: a context manager, ``async with`` or ``with``, that gives ``served``.
 
     ``port`` 0 takes a free one. Raises ValueError where ``host`` is not loopback and ``allow_remote`` is not set, and
-    OSError where the port is taken. On leaving, connections that are still open are closed.
+    OSError where the port is taken. On leaving, connections that are still open are closed, and ``stopped`` is called.
     """
 
-    def __init__(self, app: ASGIApp, served: Served, *, host: str, port: int, allow_remote: bool) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        served: Served,
+        *,
+        host: str,
+        port: int,
+        allow_remote: bool,
+        stopped: Callable[[], None],
+    ) -> None:
         if not allow_remote and not _is_loopback(host):
             raise ValueError(
                 f"host {host!r} is not loopback: anybody could reach the sandbox; allow_remote=True permits it"
@@ -38,6 +48,7 @@ class Serving(Generic[Served]):
         self._served = served
         self._address = (host, port)
         self._running: _Running | None = None
+        self._stopped = stopped
 
     @property
     def url(self) -> str | None:
@@ -56,6 +67,7 @@ class Serving(Generic[Served]):
         if self._running is not None:
             self._running.stop()
             self._running = None
+            self._stopped()
 
     def __enter__(self) -> Served:
         return self.start()

@@ -43,6 +43,11 @@ class Callout:
     max_duration: int | None
     conference_id: str | None
 
+    @property
+    def fields(self) -> Fields:
+        """What the request says under its method's name."""
+        return Fields(self.request).required_child(self.method)
+
 
 def read_callout(envelope: Fields, *, max_text_length: int) -> Callout:
     """Return the callout that the JSON describes, or raise the documented :class:`RefusalError`."""

@@ -1,31 +1,42 @@
 """The calls of a sandbox: what was asked for, and what became of it.
 
-A call's life is decided when it is placed, from who is called, and read off the exchange's clock: no task runs between
-requests, so the same exchange works under any event loop and on a clock that stands still. What happens later, a
-hang-up from our side or a kick, replaces the planned ending.
+A call's life is told by :mod:`.control`, in exchange time. No task runs between two looks at it: whoever reads an
+attribute first lets happen what is due by the exchange's clock, so a call lives under any event loop, and on a clock
+that stands still. Every attribute and method may be used from any thread.
 
 Documents: Calling API, "Get Call Result" (states, results and reasons).
 """
 
-import uuid
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
+
+import anyio
 
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.exchange.callouts import Callout
-from sinch_voice_async.sandbox.exchange.people import Person
+from sinch_voice_async.sandbox.exchange.timeline import Entry, Heard
+from sinch_voice_async.sandbox.fields import Fields
 
-__all__ = ["Call", "Calls", "Ending", "Seat"]
+__all__ = ["RATE", "Call", "Calls", "Ending", "Handle", "Party", "Seat"]
 
-RINGS_FOR = 30.0
-"""Seconds after which a telephone that nobody answers stops ringing; the platform documents no default."""
 RATE = 0.0368
 """USD per started minute, the rate in the documents' own sample."""
+LOOKS_EVERY = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """One end of a call: ``kind`` is number, did, username, sip or websocket; both are empty where nobody is known."""
+
+    kind: str = ""
+    endpoint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """When a call ends, in exchange seconds, and why."""
+    """When a call ended, in exchange seconds, and why."""
 
     at: float
     result: str
@@ -34,38 +45,124 @@ class Ending:
 
 @dataclass(slots=True)
 class Seat:
-    """A call's place in a conference."""
+    """A call's place in a conference; ``dtmf`` says what happens to keys pressed there."""
 
     conference_id: str
     joined_at: float
+    dtmf: str = "ignore"
     muted: bool = False
     on_hold: bool = False
     moh: str | None = None
 
 
+class Handle(Protocol):
+    """What a call asks of the exchange that runs it."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every callback has been delivered or given up."""
+
+    def catch_up(self) -> None:
+        """Let happen what is due."""
+
+    def pick_up(self) -> None:
+        """Answer the telephone that rings."""
+
+    def press(self, keys: str) -> None:
+        """Press keys."""
+
+    def disconnect(self, result: str, reason: str) -> None:
+        """End the call now."""
+
+    def manage(self, document: Fields, leg: str) -> None:
+        """Do what SVAML says to an ongoing call."""
+
+    def note(self, text: str) -> None:
+        """Remember something in words."""
+
+
 @dataclass(slots=True, eq=False, kw_only=True)
 class Call:
-    """One call. ``callout`` is what placed it, ``updates`` the SVAML that was sent to it since."""
+    """One call. ``callout`` is what placed it, None where somebody dialled in; ``updates`` the SVAML sent to it since.
+
+    ``caller`` is who dialled in, ``to`` who was called, ``cookies`` what SVAML has set. Times are in exchange seconds.
+    """
 
     call_id: str
-    callout: Callout
+    callout: Callout | None
     callback_headers: Mapping[str, str]
+    caller: Party | None
+    to: Party
+    cli: str
+    domain: str
+    custom: str
     placed_at: float
-    answered_at: float | None
-    ending: Ending | None
     clock: Clock = field(repr=False)
     seat: Seat | None = None
-    updates: list[Mapping[str, object]] = field(default_factory=list)
+    updates: list[Mapping[str, object]] = field(default_factory=list, repr=False)
+    cookies: dict[str, str] = field(default_factory=dict, repr=False)
+    call_headers: list[Mapping[str, object]] = field(default_factory=list, repr=False)
+    connected_to: Party | None = None
+    """Whom the platform connected the first party with."""
+    log: list[Entry] = field(default_factory=list, repr=False)
+    heard: list[Heard] = field(default_factory=list, repr=False)
+    answered: float | None = None
+    ended: Ending | None = None
+    handle: Handle = field(init=False, repr=False)
 
     @property
     def request(self) -> Mapping[str, object]:
-        """The JSON that placed the call, as it came."""
-        return self.callout.request
+        """The JSON that placed the call, as it came; empty where somebody dialled in."""
+        return {} if self.callout is None else self.callout.request
+
+    @property
+    def is_inbound(self) -> bool:
+        """Whether somebody dialled in."""
+        return self.caller is not None
+
+    @property
+    def listener(self) -> Party:
+        """Who hears the prompts and presses the keys: whoever dialled in, else whoever was called."""
+        return self.to if self.caller is None else self.caller
+
+    @property
+    def timeline(self) -> list[Entry]:
+        """What happened up to now, in order."""
+        self.handle.catch_up()
+        return list(self.log)
+
+    @property
+    def transcript(self) -> list[Heard]:
+        """What was heard up to now, in order."""
+        self.handle.catch_up()
+        return list(self.heard)
+
+    @property
+    def state(self) -> str:
+        """The last state in the timeline: placed, ringing, answered, connected, menu, parked, conference, final."""
+        return next(entry.text for entry in reversed(self.timeline) if entry.kind == "state")
+
+    @property
+    def answered_at(self) -> float | None:
+        """When somebody picked up, None where nobody has."""
+        self.handle.catch_up()
+        return self.answered
+
+    @property
+    def ending(self) -> Ending | None:
+        """How it ended, None while it lasts."""
+        self.handle.catch_up()
+        return self.ended
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether somebody has picked up, or had."""
+        return self.answered_at is not None
 
     @property
     def is_final(self) -> bool:
         """Whether the call is over."""
-        return self.ending is not None and self.clock.now() >= self.ending.at
+        return self.ending is not None
 
     @property
     def status(self) -> str:
@@ -73,21 +170,16 @@ class Call:
         return "FINAL" if self.is_final else "ONGOING"
 
     @property
-    def is_answered(self) -> bool:
-        """Whether somebody has picked up, or had."""
-        return self.answered_at is not None and self.clock.now() >= self.answered_at
-
-    @property
     def result(self) -> str:
         """What came of it: N/A while it rings, then ANSWERED, BUSY, NOANSWER or FAILED."""
-        if self.ending is not None and self.is_final:
+        if self.ending is not None:
             return self.ending.result
-        return "ANSWERED" if self.is_answered else "N/A"
+        return "ANSWERED" if self.answered is not None else "N/A"
 
     @property
     def reason(self) -> str:
         """Why it ended, N/A while it lasts."""
-        return self.ending.reason if self.ending is not None and self.is_final else "N/A"
+        return "N/A" if self.ending is None else self.ending.reason
 
     @property
     def duration(self) -> int:
@@ -104,23 +196,62 @@ class Call:
         """Return exchange seconds from ``moment`` until now, or until the call's end."""
         if moment is None:
             return 0.0
-        now = self.clock.now()
-        end = now if self.ending is None else min(now, self.ending.at)
-        return max(0.0, end - moment)
+        end = self.clock.now() if self.ending is None else self.ending.at
+        # A thousandth of a microsecond is lost and found where times are added up.
+        return max(0.0, round(end - moment, 6))
 
     def hang_up(self) -> None:
-        """End an ongoing call from our side, now."""
-        answered = self.is_answered
-        result, reason = ("ANSWERED", "MANAGERHANGUP") if answered else ("NOANSWER", "CANCEL")
-        self.answered_at = self.answered_at if answered else None
-        self.ending = Ending(self.clock.now(), result, reason)
+        """End an ongoing call from the platform's side, now."""
+        result, reason = ("ANSWERED", "MANAGERHANGUP") if self.is_answered else ("NOANSWER", "CANCEL")
+        self.handle.disconnect(result, reason)
+
+    def pick_up(self) -> None:
+        """Answer the telephone that rings, as somebody there does; it need not be a manual one.
+
+        Raises RuntimeError where none rings.
+        """
+        self.handle.pick_up()
+
+    def press(self, keys: str) -> None:
+        """Press keys, of 0-9, * and #, as whoever hears the prompts does.
+
+        Raises ValueError for other characters, RuntimeError where the call is not answered or over.
+        """
+        self.handle.press(keys)
+
+    def put_down(self) -> None:
+        """Hang up, as whoever hears the prompts does; once it is over, nothing happens."""
+        reason = "CALLERHANGUP" if self.is_inbound else "CALLEEHANGUP"
+        result = "ANSWERED" if self.is_answered else "NOANSWER" if self.is_inbound else "BUSY"
+        self.handle.disconnect(result, reason)
+
+    async def until_final(self, timeout: float | None = None) -> "Call":
+        """Wait on any event loop until the call is over and every callback about it delivered, and return the call.
+
+        ``timeout`` is in seconds of the wall clock; raises TimeoutError after that.
+        """
+        with anyio.fail_after(timeout):
+            while not self._is_settled():  # noqa: ASYNC110  # the exchange runs in other threads
+                await anyio.sleep(LOOKS_EVERY)
+        return self
+
+    def until_final_sync(self, timeout: float | None = None) -> "Call":
+        """Do what :meth:`until_final` does in a thread without an event loop."""
+        start = time.monotonic()
+        while not self._is_settled():
+            if timeout is not None and time.monotonic() - start > timeout:
+                raise TimeoutError
+            time.sleep(LOOKS_EVERY)
+        return self
+
+    def _is_settled(self) -> bool:
+        return self.is_final and self.handle.is_settled
 
 
 class Calls:
     """Every call of a sandbox, oldest first: iterable, counted by ``len``, found by call id with ``calls[call_id]``."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._by_id: dict[str, Call] = {}
 
     def __iter__(self) -> Iterator[Call]:
@@ -137,38 +268,10 @@ class Calls:
         """Return a call, or None where there is none with this id."""
         return self._by_id.get(call_id)
 
+    def add(self, call: Call) -> None:
+        """Keep a call."""
+        self._by_id[call.call_id] = call
+
     def clear(self) -> None:
         """Forget every call."""
         self._by_id.clear()
-
-    def place(self, callout: Callout, callback_headers: Mapping[str, str], person: Person) -> Call:
-        """Ring a telephone and return the call."""
-        now = self._clock.now()
-        answered_at, ending = _plan(person, now, callout.max_duration)
-        call = Call(
-            call_id=str(uuid.uuid4()),
-            callout=callout,
-            callback_headers=callback_headers,
-            placed_at=now,
-            answered_at=answered_at,
-            ending=ending,
-            clock=self._clock,
-        )
-        if callout.conference_id is not None and answered_at is not None:
-            call.seat = Seat(callout.conference_id, answered_at)
-        self._by_id[call.call_id] = call
-        return call
-
-
-def _plan(person: Person, now: float, max_duration: int | None) -> tuple[float | None, Ending | None]:
-    """Return when the call is answered and how it ends, as far as that depends on who is called."""
-    if person.refuses is not None:
-        return None, Ending(now, "BUSY", "CALLEEHANGUP")
-    if person.answers_after is None:
-        return None, Ending(now + RINGS_FOR, "NOANSWER", "TIMEOUT")
-    answered_at = now + person.answers_after
-    if max_duration and (person.hangs_up_after is None or max_duration < person.hangs_up_after):
-        return answered_at, Ending(answered_at + max_duration, "ANSWERED", "MANAGERHANGUP")
-    if person.hangs_up_after is None:
-        return answered_at, None
-    return answered_at, Ending(answered_at + person.hangs_up_after, "ANSWERED", "CALLEEHANGUP")

@@ -24,10 +24,7 @@ class Conferences:
         present = [
             (call, call.seat)
             for call in self._calls
-            if call.seat is not None
-            and call.seat.conference_id == conference_id
-            and call.clock.now() >= call.seat.joined_at
-            and not call.is_final
+            if not call.is_final and call.seat is not None and call.seat.conference_id == conference_id
         ]
         if not present:
             raise RefusalError(40400, f"No such ongoing conference '{conference_id}' in the application's context")

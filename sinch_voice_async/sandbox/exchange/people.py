@@ -1,5 +1,6 @@
 """Who is at the other end of a number, and what they do when it rings."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -8,14 +9,22 @@ __all__ = ["People", "Person", "Phone"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """What somebody does with a ringing telephone; seconds are those of the exchange."""
+    """What somebody does with a telephone; seconds are those of the exchange."""
 
     answers_after: float | None = 0.0
     """Seconds of ringing; None: never answers."""
     hangs_up_after: float | None = 3.0
-    """Seconds after answering; None: stays until the call is ended from the other side."""
+    """Seconds after answering, or after dialling in; None: stays until the call is ended from the other side."""
     refuses: Literal["busy", "declined"] | None = None
     """The line is busy, or the call is declined."""
+    keys: tuple[str, ...] = ()
+    """What they press, one text for each time that a menu asks; then they press nothing."""
+    is_machine: bool = False
+    """Whether it is an answering machine that picks up."""
+    beeps_after: float = 8.0
+    """Seconds after answering at which an answering machine beeps."""
+    is_manual: bool = False
+    """Whether the telephone rings until the test, or somebody at the sandbox's page, picks it up."""
 
 
 class Phone:
@@ -27,11 +36,20 @@ class Phone:
 
     def answers(self, *, after: float = 0.0) -> "Phone":
         """Have somebody pick up after this many seconds."""
-        return self._becomes(replace(self._person, answers_after=after, refuses=None))
+        return self._becomes(replace(self._person, answers_after=after, refuses=None, is_manual=False))
 
     def hangs_up(self, *, after: float | None) -> "Phone":
         """Have them hang up this many seconds after answering, or never."""
         return self._becomes(replace(self._person, hangs_up_after=after))
+
+    def presses(self, *keys: str) -> "Phone":
+        """Have them press these keys, one text for each time that a menu asks, and stay on the line.
+
+        ``presses("1", "4711#")`` answers a first menu with 1 and a second with a PIN. Keys are 0-9, * and #.
+        """
+        if not keys or not all(text and set(text) <= set("0123456789*#") for text in keys):
+            raise ValueError("keys are texts of 0-9, * and #")
+        return self._becomes(replace(self._person, keys=keys, hangs_up_after=None))
 
     def is_busy(self) -> "Phone":
         """Have the line busy."""
@@ -43,7 +61,16 @@ class Phone:
 
     def does_not_answer(self) -> "Phone":
         """Have nobody come to the telephone."""
-        return self._becomes(replace(self._person, answers_after=None, refuses=None))
+        return self._becomes(replace(self._person, answers_after=None, refuses=None, is_manual=False))
+
+    def is_machine(self, *, beeps_after: float = 8.0) -> "Phone":
+        """Have an answering machine pick up: it beeps when its greeting is over, and records for half a minute."""
+        end = beeps_after + 30.0
+        return self._becomes(replace(self._person, is_machine=True, beeps_after=beeps_after, hangs_up_after=end))
+
+    def is_manual(self) -> "Phone":
+        """Have it ring until ``call.pick_up()``; ``call.press("1")`` and ``call.put_down()`` do the rest."""
+        return self._becomes(replace(self._person, is_manual=True, hangs_up_after=None, refuses=None))
 
     @property
     def _person(self) -> Person:
@@ -68,6 +95,18 @@ class People:
     def at(self, number: str) -> Person:
         """Return who is there."""
         return self._by_number.get(_normal(number), self.default)
+
+    def __iter__(self) -> Iterator[tuple[str, Person]]:
+        """Give everybody who was scripted, with their number; it has no plus sign."""
+        return iter(list(self._by_number.items()))
+
+    def forget(self, number: str) -> None:
+        """Leave a number to the default person."""
+        self._by_number.pop(_normal(number), None)
+
+    def clear(self) -> None:
+        """Send everybody home but the default person."""
+        self._by_number.clear()
 
 
 def _normal(number: str) -> str:

@@ -5,8 +5,7 @@ from starlette.responses import JSONResponse, Response
 
 from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.exchange.callouts import Callout, callback_headers, read_callout
-from sinch_voice_async.sandbox.exchange.calls import Calls
-from sinch_voice_async.sandbox.exchange.people import People
+from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.faults import Faults
 from sinch_voice_async.sandbox.refusals import RefusalError
 from sinch_voice_async.sandbox.routes.endpoint import Endpoint, body_of, note
@@ -17,10 +16,9 @@ __all__ = ["CalloutRoutes"]
 class CalloutRoutes:
     """Places callouts, unless the account or an injected fault forbids it."""
 
-    def __init__(self, account: Account, calls: Calls, people: People, faults: Faults) -> None:
+    def __init__(self, account: Account, exchange: Exchange, faults: Faults) -> None:
         self._account = account
-        self._calls = calls
-        self._people = people
+        self._exchange = exchange
         self._faults = faults
 
     def endpoints(self) -> list[Endpoint]:
@@ -33,7 +31,7 @@ class CalloutRoutes:
         callout = read_callout(await body_of(request), max_text_length=self._account.max_text_length)
         headers = callback_headers(request.headers.items())
         self._check_allowed(callout)
-        call = self._calls.place(callout, headers, self._people.at(callout.endpoint))
+        call = self._exchange.place(callout, headers)
         note(request, f"{callout.method} -> call {call.call_id}")
         return JSONResponse({"callId": call.call_id})
 

@@ -5,9 +5,10 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sinch_voice_async.sandbox.exchange.calls import RATE, Call, Calls, Seat
+from sinch_voice_async.sandbox.exchange.calls import RATE, Call, Calls, Party
+from sinch_voice_async.sandbox.exchange.events import party
 from sinch_voice_async.sandbox.exchange.svaml import check_svaml
-from sinch_voice_async.sandbox.fields import Codes, Fields
+from sinch_voice_async.sandbox.fields import Codes
 from sinch_voice_async.sandbox.refusals import RefusalError
 from sinch_voice_async.sandbox.routes.endpoint import Endpoint, body_of, note, path_member
 
@@ -45,7 +46,7 @@ class CallRoutes:
 
     async def update(self, request: Request) -> Response:
         """Act on SVAML for an ongoing call; 204."""
-        await self._manage(request)
+        await self._manage(request, "caller")
         return Response(status_code=204)
 
     async def update_leg(self, request: Request) -> Response:
@@ -53,18 +54,17 @@ class CallRoutes:
         leg = path_member(request, "callLeg")
         if leg not in {"caller", "callee", "both"}:
             raise RefusalError(40003, "Invalid request: the leg must be caller, callee or both")
-        await self._manage(request)
+        await self._manage(request, leg)
         return Response(status_code=200)
 
-    async def _manage(self, request: Request) -> None:
+    async def _manage(self, request: Request, leg: str) -> None:
         call = self._find(request)
         svaml = check_svaml(await body_of(request, MANAGE), "call")
         if call.is_final:
             raise RefusalError(40400, "Call not found")
-        if call.callout.kind == "username":
+        if call.to.kind == "username":
             raise RefusalError(40003, "Invalid request: only calls from or to PSTN or SIP can be managed")
-        call.updates.append(svaml.members)
-        _act(call, svaml.child("action"))
+        call.handle.manage(svaml, leg)
 
     def _find(self, request: Request) -> Call:
         call = self._calls.get(path_member(request, "callId"))
@@ -73,31 +73,22 @@ class CallRoutes:
         return call
 
     def _described(self, call: Call) -> dict[str, object]:
-        callout = call.callout
-        caller = {"from": {"type": "number", "endpoint": callout.cli}} if self._show_caller and callout.cli else {}
+        caller = call.caller or Party("number", call.cli)
+        shown = self._show_caller and caller.endpoint
         return {
-            **caller,
-            "to": {"type": callout.kind, "endpoint": callout.endpoint},
-            "domain": callout.domain,
+            **({"from": party(caller)} if shown else {}),
+            "to": party(call.to),
+            "domain": call.domain,
             "callId": call.call_id,
             "duration": call.duration,
             "status": call.status,
             "result": call.result,
             "reason": call.reason,
             "timestamp": _whole_seconds(call.clock.date(call.placed_at)),
-            "custom": callout.custom,
+            "custom": call.custom,
             "userRate": {"currencyId": "USD", "amount": RATE},
             "debit": {"currencyId": "USD", "amount": call.debit},
         }
-
-
-def _act(call: Call, action: Fields | None) -> None:
-    """Do what the action says, as far as the exchange can tell from outside."""
-    name = "continue" if action is None else action.required_text("name").lower()
-    if name == "hangup":
-        call.hang_up()
-    elif name == "connectconf" and action is not None:
-        call.seat = Seat(action.required_text("conferenceId"), call.clock.now())
 
 
 def _whole_seconds(moment: datetime) -> str:

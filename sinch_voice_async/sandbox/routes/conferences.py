@@ -36,8 +36,8 @@ class ConferenceRoutes:
 
     async def command(self, request: Request) -> Response:
         """Mute, unmute, hold or resume one participant; 200."""
-        _, seat = self._participant(request)
-        _obey(seat, await body_of(request))
+        call, seat = self._participant(request)
+        call.handle.note(f"conference: {_obey(seat, await body_of(request))}")
         return Response(status_code=200)
 
     async def kick(self, request: Request) -> Response:
@@ -58,7 +58,7 @@ class ConferenceRoutes:
         return self._conferences.participant(path_member(request, "conferenceId"), path_member(request, "callId"))
 
 
-def _obey(seat: Seat, fields: Fields) -> None:
+def _obey(seat: Seat, fields: Fields) -> str:
     command = fields.choice("command", ("mute", "unmute", "onhold", "resume")) or fields.missing("command")
     moh = fields.choice("moh", MUSIC)
     if command in {"mute", "unmute"}:
@@ -66,11 +66,12 @@ def _obey(seat: Seat, fields: Fields) -> None:
     else:
         seat.on_hold = command == "onhold"
         seat.moh = moh if seat.on_hold else None
+    return command
 
 
 def _described(call: Call, seat: Seat) -> dict[str, object]:
     return {
-        "cli": call.callout.endpoint,
+        "cli": call.listener.endpoint,
         "id": call.call_id,
         "duration": int(call.seconds_since(seat.joined_at)),
         "muted": seat.muted,

@@ -1,0 +1,88 @@
+"""Asking the application what to do, and telling it what happened.
+
+Documents: Callback API. Where nobody answers, ICE ends the call with an error message, ACE connects it, and a
+notification is lost; what then becomes of a prompt input is not documented: here the call goes on. An answer without a
+body counts as none. SVAML that is illegal there is told by the notification ``callingerror`` and ends the call.
+"""
+
+import json
+from functools import partial
+
+from sinch_voice_async.sandbox.exchange.courier import Parcel, Reply
+from sinch_voice_async.sandbox.exchange.events import inline, sample, urls_for
+from sinch_voice_async.sandbox.exchange.line import DisconnectError, Line
+from sinch_voice_async.sandbox.exchange.svaml import check_svaml
+from sinch_voice_async.sandbox.fields import Fields, read_object
+from sinch_voice_async.sandbox.refusals import RefusalError
+
+__all__ = ["ask", "failure", "hidden", "tell"]
+
+ILLEGAL_SVAML = 40001
+
+
+async def ask(line: Line, event: str, **members: object) -> Fields | None:
+    """Return the application's SVAML for an event, None where it gives none."""
+    if event == "ace" and line.is_suppressed:
+        return None
+    document = inline(line.call, event)
+    if document is not None:
+        line.log("note", f"{event} is answered by the callout itself")
+        return document
+    urls = urls_for(line.call, event, line.services.account)
+    if not urls:
+        return None
+    _post(line, event, urls, members, is_question=True)
+    reply: Reply = await line.answer()
+    return _document(line, event, reply)
+
+
+def tell(line: Line, event: str, **members: object) -> None:
+    """Send an event whose answer changes nothing."""
+    urls = () if event == "dice" and line.is_suppressed else urls_for(line.call, event, line.services.account)
+    if urls:
+        _post(line, event, urls, members, is_question=False)
+
+
+def failure(line: Line, reason: str) -> DisconnectError:
+    """Return what ends a call that went wrong."""
+    return DisconnectError("FAILED" if line.call.answered is None else "ANSWERED", reason)
+
+
+def _post(line: Line, event: str, urls: tuple[str, ...], members: dict[str, object], *, is_question: bool) -> None:
+    content = sample(line.call, event, line.now, line.services.account, **members)
+    line.log("callback", event, {"url": urls[0], "event": content})
+    done = partial(_arrived, line, event, is_question)
+    line.services.courier.post(line.mailbox, Parcel(urls, content, line.call.callback_headers, done))
+
+
+def _arrived(line: Line, event: str, is_question: bool, reply: Reply, is_last: bool) -> None:
+    line.log("answer", event, _described(reply))
+    if is_question and is_last:
+        line.signal("answer", reply)
+
+
+def _document(line: Line, event: str, reply: Reply) -> Fields | None:
+    if reply.error or not reply.body.strip():
+        return None
+    try:
+        return check_svaml(read_object(reply.body), event)
+    except RefusalError as refusal:
+        tell(line, "notify", type="callingerror", errorCode=ILLEGAL_SVAML, errorMsg=refusal.message)
+        raise failure(line, "INVALIDSVAMLACTION") from None
+
+
+def _described(reply: Reply) -> dict[str, object]:
+    if reply.error:
+        return {"url": reply.url, "status": reply.status, "error": reply.error}
+    try:
+        body = json.loads(reply.body) if reply.body.strip() else None
+    except (ValueError, RecursionError):
+        body = reply.body.decode(errors="replace")
+    return {"url": reply.url, "status": reply.status, "contentType": reply.content_type, "body": hidden(body)}
+
+
+def hidden(value: object) -> object:
+    """Return JSON without the credentials of recordings."""
+    if isinstance(value, dict):
+        return {name: "***" if name.lower() == "credentials" else hidden(member) for name, member in value.items()}
+    return [hidden(member) for member in value] if isinstance(value, list) else value

@@ -1,0 +1,244 @@
+"""Callbacks on their way: signed, sent over HTTP one after the other for each call, in a thread with its own event loop.
+
+The thread exists only while a call is ongoing that may have to call back, or a callback is under way. It is also what
+lets time pass for such calls while nobody looks at them.
+
+An answer counts where its status is 2xx. Redirects are never followed; what is larger than a megabyte is not read. On a
+time-out or an error the application's fallback URL is tried once. Documents: Callback API, and Authentication,
+"Callback signed request".
+"""
+
+import json
+import socket
+import ssl
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import anyio
+import httpx
+
+from sinch_voice_async.sandbox.account import Account
+from sinch_voice_async.sandbox.authentication import Arrival, signature, string_to_sign
+from sinch_voice_async.sandbox.clock import Clock
+
+__all__ = ["Courier", "Mailbox", "Parcel", "Reply"]
+
+LARGEST_ANSWER = 1_048_576
+AT_ONCE = 100
+"""Callbacks under way at one time, and so connections to the application."""
+LINGERS = 0.5
+"""Seconds for which an idle thread waits for more."""
+CONTENT_TYPE = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back: a 2xx with its body, or an ``error`` in words, with the status where there was one."""
+
+    url: str
+    status: int | None = None
+    content_type: str = ""
+    body: bytes = b""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One callback; ``urls`` are tried in turn, and ``done`` hears of each reply and whether it was the last."""
+
+    urls: tuple[str, ...]
+    event: Mapping[str, object]
+    headers: Mapping[str, str]
+    done: Callable[[Reply, bool], None]
+
+
+@dataclass(slots=True, eq=False)
+class Mailbox:
+    """The callbacks of one call, which are delivered in the order in which they were posted."""
+
+    parcels: deque[Parcel] = field(default_factory=deque)
+    is_active: bool = False
+    """Whether a callback is under way, or waits for one that is."""
+
+
+class Courier:
+    """Delivers callbacks. ``catch_up`` runs the exchange and gives the seconds until it wants to be run again.
+
+    ``is_wanted`` says whether calls go on that need it; ``lock`` guards all that both know.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        clock: Clock,
+        lock: AbstractContextManager[object],
+        *,
+        timeout: float,
+        catch_up: Callable[[], float | None],
+        is_wanted: Callable[[], bool],
+    ) -> None:
+        self._account = account
+        self._clock = clock
+        self._lock = lock
+        self._timeout = timeout
+        self._catch_up = catch_up
+        self._is_wanted = is_wanted
+        self._ready: deque[Mailbox] = deque()
+        self._active = 0
+        self._thread: threading.Thread | None = None
+        self._bell: _Bell | None = None
+        self._is_stopping = False
+
+    def post(self, mailbox: Mailbox, parcel: Parcel) -> None:
+        """Deliver a callback after those that the call has posted before."""
+        mailbox.parcels.append(parcel)
+        if not mailbox.is_active:
+            mailbox.is_active = True
+            self._active += 1
+            self._ready.append(mailbox)
+        self.wake()
+
+    def wake(self) -> None:
+        """Say that something has changed; the thread starts where it is wanted."""
+        with self._lock:
+            if self._thread is None:
+                if self._active or self._is_wanted():
+                    self._bell = _Bell()
+                    self._thread = threading.Thread(target=self._work, name="sinch-sandbox-exchange", daemon=True)
+                    self._thread.start()
+            elif self._bell is not None:
+                self._bell.ring()
+
+    def stop(self) -> None:
+        """End the thread and what is under way; returns when it is over."""
+        with self._lock:
+            thread, self._is_stopping = self._thread, True
+            self.wake()
+        if thread is not None:
+            thread.join()
+        with self._lock:
+            self._is_stopping = False
+
+    def _work(self) -> None:
+        anyio.run(self._run)
+
+    async def _run(self) -> None:
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=AT_ONCE)
+        async with (
+            httpx.AsyncClient(verify=_trust(), trust_env=False, timeout=self._timeout, limits=limits) as http,
+            anyio.create_task_group() as tasks,
+        ):
+            slots = anyio.Semaphore(AT_ONCE)
+            while await self._pause():
+                while self._ready:
+                    tasks.start_soon(self._deliver, self._ready.popleft(), http, slots)
+            tasks.cancel_scope.cancel()
+
+    async def _pause(self) -> bool:
+        """Wait until something is to be done; False where the thread is to end."""
+        assert self._bell is not None  # it was there before the thread
+        seconds = self._catch_up()
+        if self._ready and not self._is_stopping:
+            return True
+        is_idle = not (self._active or self._is_wanted())
+        rung = await self._bell.heard(LINGERS if is_idle else seconds)
+        return not self._is_leaving(self._bell, rung)
+
+    def _is_leaving(self, bell: "_Bell", rung: bool) -> bool:
+        with self._lock:
+            if not self._is_stopping and (rung or self._active or self._is_wanted()):
+                return False
+            # From here on whoever wants the courier starts another thread.
+            bell.close()
+            self._thread = self._bell = None
+            return True
+
+    async def _deliver(self, mailbox: Mailbox, http: httpx.AsyncClient, slots: anyio.Semaphore) -> None:
+        while mailbox.parcels:
+            parcel = mailbox.parcels.popleft()
+            async with slots:
+                await self._try_each(parcel, http)
+        with self._lock:
+            mailbox.is_active = False
+            self._active -= 1
+        self.wake()
+
+    async def _try_each(self, parcel: Parcel, http: httpx.AsyncClient) -> None:
+        for position, url in enumerate(parcel.urls, 1):
+            reply = await self._try(url, parcel, http)
+            is_last = not reply.error or position == len(parcel.urls)
+            with self._lock:
+                parcel.done(reply, is_last)
+            if is_last:
+                self.wake()
+                return
+
+    async def _try(self, url: str, parcel: Parcel, http: httpx.AsyncClient) -> Reply:
+        try:
+            with anyio.fail_after(self._timeout):
+                return await self._exchange(url, parcel, http)
+        except TimeoutError:
+            return Reply(url, error=f"no answer within {self._timeout:g} s")
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            return Reply(url, error=f"{type(error).__name__}: {error}")
+
+    async def _exchange(self, url: str, parcel: Parcel, http: httpx.AsyncClient) -> Reply:
+        body = json.dumps(parcel.event, ensure_ascii=False, separators=(",", ":")).encode()
+        address = httpx.URL(url)
+        headers = {**parcel.headers, **self._signed(address.raw_path.partition(b"?")[0].decode(), body)}
+        async with http.stream("POST", address, content=body, headers=headers) as response:
+            status, content_type = response.status_code, response.headers.get("content-type", "")
+            if not response.is_success:
+                return Reply(url, status, content_type, error=f"status {status}")
+            answer = bytearray()
+            async for piece in response.aiter_bytes():
+                answer += piece
+                if len(answer) > LARGEST_ANSWER:
+                    return Reply(url, status, content_type, error=f"an answer of more than {LARGEST_ANSWER} bytes")
+            return Reply(url, status, content_type, bytes(answer))
+
+    def _signed(self, path: str, body: bytes) -> dict[str, str]:
+        timestamp = self._clock.wall().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        headers = {"content-type": CONTENT_TYPE, "x-timestamp": timestamp}
+        account = self._account
+        text = signature(account.application_secret, string_to_sign(Arrival("POST", path, headers, body)))
+        return {**headers, "authorization": f"application {account.application_key}:{text}"}
+
+
+class _Bell:
+    """Wakes the thread from any other: anyio has no way to do so that never waits, and a socket has."""
+
+    def __init__(self) -> None:
+        self._ear, self._hand = socket.socketpair()
+        self._ear.setblocking(False)
+        self._is_ringing = False
+
+    def ring(self) -> None:
+        """Wake the thread, under the lock; it may be heard only once for several times."""
+        if not self._is_ringing:
+            self._is_ringing = True
+            self._hand.send(b"!")
+
+    async def heard(self, seconds: float | None) -> bool:
+        """Wait until it rings; False where it does not in time."""
+        with anyio.move_on_after(seconds):
+            await anyio.wait_readable(self._ear)
+            self._is_ringing = False
+            self._ear.recv(1)
+            return True
+        return False
+
+    def close(self) -> None:
+        """Take it down."""
+        self._ear.close()
+        self._hand.close()
+
+
+@lru_cache(maxsize=1)
+def _trust() -> ssl.SSLContext:
+    """Return the certificates that the system trusts, which take a while to read."""
+    return ssl.create_default_context()

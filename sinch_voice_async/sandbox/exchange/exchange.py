@@ -1,0 +1,212 @@
+"""The telephone exchange: calls are placed here, managed, and brought up to date.
+
+Whoever looks at a call first lets happen what is due, under one lock; the courier's thread does so by itself for calls
+that may have to call the application back.
+"""
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from sinch_voice_async.sandbox.account import Account
+from sinch_voice_async.sandbox.clock import Clock
+from sinch_voice_async.sandbox.exchange.actions import perform
+from sinch_voice_async.sandbox.exchange.asking import hidden
+from sinch_voice_async.sandbox.exchange.callouts import Callout
+from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Party
+from sinch_voice_async.sandbox.exchange.control import live
+from sinch_voice_async.sandbox.exchange.courier import Courier
+from sinch_voice_async.sandbox.exchange.events import urls_for
+from sinch_voice_async.sandbox.exchange.instructions import at_once, carry_out
+from sinch_voice_async.sandbox.exchange.line import Line
+from sinch_voice_async.sandbox.exchange.people import People
+from sinch_voice_async.sandbox.exchange.services import Services
+from sinch_voice_async.sandbox.exchange.timers import Timers
+from sinch_voice_async.sandbox.fields import Fields
+from sinch_voice_async.sandbox.storage.recordings import Recordings
+
+__all__ = ["Exchange"]
+
+
+class Exchange:
+    """Runs every call of a sandbox; ``version`` grows with every change that can be seen."""
+
+    def __init__(
+        self,
+        account: Account,
+        clock: Clock,
+        people: People,
+        recordings: Recordings,
+        base_url: Callable[[], str],
+        *,
+        callback_timeout: float,
+    ) -> None:
+        self.calls = Calls()
+        self.version = 0
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._is_running = False
+        self._timers = Timers()
+        self._attended: set[Line] = set()
+        courier = Courier(
+            account,
+            clock,
+            self._lock,
+            timeout=callback_timeout,
+            catch_up=self._run_and_say_when,
+            is_wanted=lambda: bool(self._attended),
+        )
+        self._services = Services(
+            account, self.calls, people, recordings, self._timers, courier, base_url, self._count_change
+        )
+        clock.watch(courier.wake)
+
+    def place(self, callout: Callout, callback_headers: Mapping[str, str]) -> Call:
+        """Ring a telephone and return the call."""
+        return self._begin(
+            Call(
+                call_id=str(uuid.uuid4()),
+                callout=callout,
+                callback_headers=callback_headers,
+                caller=None,
+                to=Party(callout.kind, callout.endpoint),
+                cli=callout.cli or "",
+                domain=callout.domain,
+                custom=callout.custom,
+                placed_at=self._clock.now(),
+                clock=self._clock,
+            )
+        )
+
+    def dial_in(self, caller: Party, to: Party, *, custom: str = "") -> Call:
+        """Have somebody call the application, and return the call."""
+        return self._begin(
+            Call(
+                call_id=str(uuid.uuid4()),
+                callout=None,
+                callback_headers={},
+                caller=caller,
+                to=to,
+                cli=caller.endpoint,
+                domain="mxp" if caller.kind == "username" else "pstn",
+                custom=custom,
+                placed_at=self._clock.now(),
+                clock=self._clock,
+            )
+        )
+
+    def catch_up(self) -> None:
+        """Let happen what is due by the exchange's clock."""
+        with self._lock:
+            # What happens may look at calls itself.
+            if not self._is_running:
+                with self._running():
+                    self._timers.fire(self._clock.now())
+
+    def close(self) -> None:
+        """End the thread that delivers callbacks, and those under way; calls go on when they are looked at."""
+        self._services.courier.stop()
+
+    def clear(self) -> None:
+        """Forget every call, in whatever state it is."""
+        with self._lock:
+            self.calls.clear()
+            self._timers.clear()
+            self._attended.clear()
+            self._count_change()
+
+    def act(self, line: Line, action: Callable[[], object]) -> None:
+        """Have something done to a call now."""
+        self.catch_up()
+        with self._lock, self._running():
+            if not line.is_over:
+                line.now = max(line.now, self._clock.now())
+                action()
+        self.catch_up()
+        self._services.courier.wake()
+
+    def _begin(self, call: Call) -> Call:
+        line = Line(call, self._services)
+        call.handle = _Handle(self, line)
+        with self._lock, self._running():
+            self.calls.add(call)
+            line.run(live(line))
+            if any(urls_for(call, event, self._services.account) for event in ("ice", "ace", "pie", "dice", "notify")):
+                self._attended.add(line)
+        self._services.courier.wake()
+        return call
+
+    def _run_and_say_when(self) -> float | None:
+        """Catch up, and return real seconds until the next timer, None where none is due by itself."""
+        self.catch_up()
+        with self._lock:
+            self._attended = {line for line in self._attended if not line.is_over}
+            at = self._timers.next_at()
+        if at is None or not self._clock.speed:
+            return None
+        return max(0.0, at - self._clock.now()) / self._clock.speed
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        before, self._is_running = self._is_running, True
+        try:
+            yield
+        finally:
+            self._is_running = before
+
+    def _count_change(self) -> None:
+        self.version += 1
+
+
+class _Handle:
+    """What a call can have the exchange do."""
+
+    def __init__(self, exchange: Exchange, line: Line) -> None:
+        self._exchange = exchange
+        self._line = line
+
+    @property
+    def is_settled(self) -> bool:
+        return not self._line.mailbox.is_active
+
+    def catch_up(self) -> None:
+        self._exchange.catch_up()
+
+    def disconnect(self, result: str, reason: str) -> None:
+        self._exchange.act(self._line, lambda: self._line.disconnect(result, reason))
+
+    def pick_up(self) -> None:
+        if not self._line.is_waiting_for("pick up"):
+            raise RuntimeError("no telephone rings")
+        self._exchange.act(self._line, lambda: self._line.signal("pick up", value=True))
+
+    def press(self, keys: str) -> None:
+        if set(keys) - set("0123456789*#"):
+            raise ValueError("keys are 0-9, * and #")
+        if self._line.is_over or self._line.person is None:
+            raise RuntimeError("nobody is on the telephone")
+        for key in keys:
+            self._exchange.act(self._line, lambda key=key: self._line.later(0.0, lambda: self._line.press(key)))  # type: ignore[misc]  # a lambda's default has no type
+
+    def note(self, text: str) -> None:
+        self._line.log("note", text)
+
+    def manage(self, document: Fields, leg: str) -> None:
+        self._exchange.act(self._line, lambda: _manage(self._line, document, leg))
+
+
+def _manage(line: Line, document: Fields, leg: str) -> None:
+    """Do what SVAML says to an ongoing call: instructions at once, over what it is doing, then the action."""
+    line.call.updates.append(document.members)
+    line.log("managed", leg, {"svaml": hidden(dict(document.members))})
+    at_once(carry_out(line, document))
+    action = document.child("action")
+    name = "continue" if action is None else action.required_text("name").lower()
+    only_action = Fields({"action": document.value("action")})
+    if name == "hangup":
+        line.call.hang_up()
+    elif name in {"startrecording", "stoprecording"}:
+        at_once(perform(line, only_action))
+    elif name != "continue":
+        line.redirect(only_action)

@@ -1,0 +1,163 @@
+"""One call as the coroutine that tells its life: how it waits in exchange time, and what can interrupt it.
+
+The coroutine is run here and by no event loop. It waits for seconds to pass, a key, somebody who picks up, or the
+application's answer; it ends by :class:`DisconnectError` and is sent another way by :class:`RedirectError`, both raised
+where it waits. Everything here happens under the exchange's lock.
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from dataclasses import dataclass
+from types import coroutine
+from typing import Any
+
+from sinch_voice_async.sandbox.exchange.calls import Call
+from sinch_voice_async.sandbox.exchange.courier import Mailbox
+from sinch_voice_async.sandbox.exchange.people import Person
+from sinch_voice_async.sandbox.exchange.services import Services
+from sinch_voice_async.sandbox.exchange.timeline import Entry
+from sinch_voice_async.sandbox.fields import Fields
+
+__all__ = ["DisconnectError", "Line", "RedirectError"]
+
+
+class DisconnectError(Exception):
+    """The call is over."""
+
+    def __init__(self, result: str, reason: str) -> None:
+        super().__init__(result, reason)
+        self.result = result
+        self.reason = reason
+
+
+class RedirectError(Exception):
+    """The application sent other SVAML, which replaces what the call was doing."""
+
+    def __init__(self, document: Fields) -> None:
+        super().__init__()
+        self.document = document
+
+
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """What a call waits for besides ``seconds``: "key", "pick up", "answer", or nothing else."""
+
+    seconds: float | None
+    signal: str = ""
+
+
+@coroutine
+def _suspend(wait: _Wait) -> Generator[_Wait, Any, Any]:
+    return (yield wait)
+
+
+class Line:
+    """Runs one call. ``person`` is who hears its prompts, ``now`` its own time, in exchange seconds."""
+
+    def __init__(self, call: Call, services: Services) -> None:
+        self.call = call
+        self.services = services
+        self.mailbox = Mailbox()
+        self.now = call.placed_at
+        self.is_over = False
+        self.is_asking = False
+        self.is_suppressed = False
+        """Whether ACE and DiCE are not to be sent."""
+        self.person: Person | None = None
+        self.keys_left: list[str] = []
+        self.recording_since: float | None = None
+        self.recording_options = Fields({})
+        self._timers = services.timers
+        self._wait: _Wait | None = None
+        self._turn = 0
+        self._redirection: Fields | None = None
+        self._control: Coroutine[_Wait, Any, None]
+
+    def run(self, control: Coroutine[Any, Any, None]) -> None:
+        """Begin the call's life, and run it until it first waits."""
+        self._control = control
+        self._proceed(lambda: control.send(None))
+
+    def sleep(self, seconds: float) -> Awaitable[None]:
+        """Let seconds pass."""
+        return _suspend(_Wait(max(0.0, seconds)))
+
+    def key(self, seconds: float | None) -> Awaitable[str | None]:
+        """Wait for a key, None where no one is pressed in time."""
+        return _suspend(_Wait(seconds, "key"))
+
+    def picked_up(self, seconds: float) -> Awaitable[bool | None]:
+        """Ring, and wait until somebody picks up; None where nobody does in time."""
+        return _suspend(_Wait(seconds, "pick up"))
+
+    async def answer(self) -> Any:
+        """Wait for the application's answer, while the call's own time stands still."""
+        self.is_asking = True
+        try:
+            return await _suspend(_Wait(None, "answer"))
+        finally:
+            self.is_asking = False
+            self._timers.release(self)
+
+    def signal(self, name: str, value: object) -> bool:
+        """Give the call what it waits for; False where it waits for something else."""
+        if not self.is_waiting_for(name):
+            return False
+        self._proceed(lambda: self._control.send(value))
+        if self._redirection is not None and not self.is_asking:
+            self.redirect(self._redirection)
+        return True
+
+    def is_waiting_for(self, name: str) -> bool:
+        """Whether this signal would be heard."""
+        return self._wait is not None and self._wait.signal == name
+
+    def disconnect(self, result: str, reason: str) -> None:
+        """End the call where it waits."""
+        self._interrupt(DisconnectError(result, reason))
+
+    def redirect(self, document: Fields) -> None:
+        """Have the call do something else; once the application has answered, where it is being asked."""
+        self._redirection = document if self.is_asking else None
+        if not self.is_asking:
+            self._interrupt(RedirectError(document))
+
+    def later(self, seconds: float, action: Callable[[], None]) -> None:
+        """Have something happen in the call's own time, unless it is over by then."""
+        self._timers.add(self.now + seconds, self, action)
+
+    def press(self, key: str) -> None:
+        """Press one key, which is lost where nobody waits for one."""
+        self.log("keys", key)
+        self.signal("key", key)
+
+    def log(self, kind: str, text: str, data: Mapping[str, object] | None = None) -> None:
+        """Remember what happens."""
+        self.call.log.append(Entry(self.now, kind, text, data or {}))
+        self.services.changed()
+
+    def enter(self, state: str, **data: object) -> None:
+        """Remember that the call is in another state."""
+        self.log("state", state, data)
+
+    def _interrupt(self, error: Exception) -> None:
+        if not self.is_over:
+            self._proceed(lambda: self._control.throw(error))
+
+    def _proceed(self, step: Callable[[], _Wait]) -> None:
+        """Run until the call waits again; whatever it waited for before has been overtaken."""
+        self._turn += 1
+        self._wait = None
+        try:
+            self._wait = step()
+        except StopIteration:
+            self.is_over = True
+            return
+        if self._wait.seconds is not None:
+            self._timers.add(self.now + self._wait.seconds, self, self._time_is_up(self._turn))
+
+    def _time_is_up(self, turn: int) -> Callable[[], None]:
+        def proceed() -> None:
+            if turn == self._turn:
+                self._proceed(lambda: self._control.send(None))
+
+        return proceed
