@@ -31,7 +31,7 @@ async def sinch() -> Response:
             request.method,
             request.path,
             request.headers,
-            await request.get_data(as_text=False),
+            await request.data,
             credentials=credentials,
             replay_cache=seen,
         )
