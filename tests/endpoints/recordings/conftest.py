@@ -1,6 +1,7 @@
 """A sandbox of its own for each test, and a client that does not wait long before it tries again."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,18 @@ from sinch_voice_async._endpoints.recordings import Recordings
 from sinch_voice_async.sandbox import Sandbox
 
 QUICK = RetryPolicy(base_delay=0.001)
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """Let no file grow beyond so many bytes, as a disk that is full would."""
+    resource = pytest.importorskip("resource", reason="this system limits no files")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def names(folder: Path) -> list[str]:

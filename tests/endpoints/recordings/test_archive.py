@@ -4,9 +4,11 @@ import errno
 import hashlib
 import json
 import os
-import resource
+import stat
 import subprocess
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from sinch_voice_async._endpoints.manifest import Entry, Manifest
 from sinch_voice_async._endpoints.recordings import Recordings
 from sinch_voice_async.sandbox import Sandbox
 from sinch_voice_async.sandbox.storage.recordings import Recording
-from tests.endpoints.recordings.conftest import names
+from tests.endpoints.recordings.conftest import names, room_for
 
 KEY = "/calling/v1/recording/{key}"
 
@@ -137,13 +139,8 @@ async def test_one_that_fails_keeps_no_other_from_it(sandbox: Sandbox, recording
 async def test_a_failure_of_the_disk_ends_it(sandbox: Sandbox, recordings: Recordings, tmp_path: Path) -> None:
     """Nothing more is downloaded, since it could not be stored either; one plain error says so."""
     stored(sandbox, "a.wav", "b.wav", "c.wav", "d.wav", size=200_000)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
-    try:
-        with pytest.raises(DownloadError, match="File too large"):
-            await recordings.archive(tmp_path, concurrency=2)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with room_for(100_000), pytest.raises(DownloadError, match="File too large"):
+        await recordings.archive(tmp_path, concurrency=2)
     assert sum(recording.downloads for recording in sandbox.recordings) <= 3
     assert (await recordings.archive(tmp_path)).downloaded == 4
 
@@ -172,33 +169,64 @@ async def test_what_cannot_be_asked_for(recordings: Recordings, tmp_path: Path, 
     assert names(tmp_path) == []
 
 
-async def test_times_that_the_platform_leaves_out(tmp_path: Path) -> None:
-    """They are null in the manifest."""
+class Platform:
+    """An httpx transport with one recording; ``told`` hears of every request before it is answered."""
 
-    def platform(request: httpx.Request) -> httpx.Response:
+    def __init__(self, told: Callable[[httpx.Request], object]) -> None:
+        self.told = told
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.told(request)
         if request.url.path.endswith("/a"):
             return httpx.Response(200, content=b"-")
-        return httpx.Response(200, json=[{"key": "a"}] if request.url.params["page"] == "1" else [])
+        listed = [{"key": "a", "url": "https://evil.example/calling/v1/recording/a"}]
+        return httpx.Response(200, json=listed if request.url.params["page"] == "1" else [])
 
-    async with VoiceClient("key", "c2VjcmV0", transport=httpx.MockTransport(platform)) as client:
+    def client(self) -> VoiceClient:
+        return VoiceClient("key", "c2VjcmV0", transport=httpx.MockTransport(self))
+
+
+async def test_times_that_the_platform_leaves_out(tmp_path: Path) -> None:
+    """They are null in the manifest."""
+    async with Platform(lambda _: None).client() as client:
         await client.recordings.archive(tmp_path)
     assert [(line["created"], line["expires"]) for line in lines(tmp_path)] == [(None, None)]
 
 
 async def test_the_url_of_a_recording_is_left_alone(tmp_path: Path) -> None:
     """It may lead anywhere: a recording is reached by its key, and credentials stay with the platform."""
-    asked: list[httpx.URL] = []
-
-    def platform(request: httpx.Request) -> httpx.Response:
-        asked.append(request.url)
-        listed = [{"key": "a", "url": "https://evil.example/calling/v1/recording/a"}]
-        if request.url.path.endswith("/a"):
-            return httpx.Response(200, content=b"-")
-        return httpx.Response(200, json=listed if request.url.params["page"] == "1" else [])
-
-    async with VoiceClient("key", "c2VjcmV0", transport=httpx.MockTransport(platform)) as client:
+    hosts: list[str] = []
+    async with Platform(lambda request: hosts.append(request.url.host)).client() as client:
         await client.recordings.archive(tmp_path, delete_after=True)
-    assert {url.host for url in asked} == {"calling.api.sinch.com"}
+    assert set(hosts) == {"calling.api.sinch.com"}
+
+
+async def test_each_step_is_on_the_disk_before_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """First the bytes, then the name, then the line in the manifest; and only then the recording is deleted."""
+    steps: list[str] = []
+    genuine = os.fsync
+
+    def fsync(handle: int) -> None:
+        genuine(handle)
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            steps.append(f"directory with {names(tmp_path)}")
+        else:
+            steps.append("manifest" if os.path.sameopenfile(handle, manifest.fileno()) else "file")
+
+    async with Platform(lambda request: steps.append(request.method)).client() as client:
+        await client.recordings.archive(tmp_path, end=datetime(2020, 1, 1, tzinfo=UTC))
+        (tmp_path / "a").unlink()
+        steps.clear()
+        with (tmp_path / "manifest.jsonl").open("rb") as manifest:
+            monkeypatch.setattr(os, "fsync", fsync)
+            await client.recordings.archive(tmp_path, delete_after=True)
+    assert steps[-5:] == [
+        "GET",
+        "file",
+        "directory with ['a', 'a.part.json', 'manifest.jsonl']",
+        "manifest",
+        "DELETE",
+    ]
 
 
 # What a process that died leaves behind

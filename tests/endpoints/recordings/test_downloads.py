@@ -5,7 +5,6 @@ import itertools
 import json
 import os
 import random
-import resource
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,7 +28,7 @@ from sinch_voice_async._endpoints.part_files import PartFile
 from sinch_voice_async._endpoints.recordings import Recordings
 from sinch_voice_async._endpoints.resuming import Version
 from sinch_voice_async.sandbox import Sandbox
-from tests.endpoints.recordings.conftest import QUICK, names
+from tests.endpoints.recordings.conftest import QUICK, names, room_for
 from tests.transport.servers import FaultServer, Step, answer, say
 
 DATA = random.Random(1).randbytes(300_000)
@@ -541,14 +540,11 @@ async def test_where_nothing_can_be_written(
 
 async def test_a_disk_that_is_full(sandbox: Sandbox, recordings: Recordings, tmp_path: Path) -> None:
     """What fitted stays in the part, and is continued when there is room again."""
-    stored, limits = sandbox.add_recording(data=DATA), resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (123_456, limits[1]))
-    try:
+    stored = sandbox.add_recording(data=DATA)
+    with room_for(123_456):
         async with recordings.download(stored.key) as download:
             with pytest.raises(DownloadError, match="File too large") as caught:
                 await download.save(tmp_path / "a.wav")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert isinstance(caught.value.__cause__, OSError)
     assert caught.value.part_path is not None
     assert caught.value.part_path.read_bytes() == DATA[:123_456]
