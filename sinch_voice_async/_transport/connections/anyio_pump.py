@@ -1,7 +1,7 @@
 """What the pool asks of trio: open a connection, and wait for something that happens once."""
 
 import anyio
-from anyio.abc import SocketAttribute
+from anyio.abc import SocketAttribute, SocketStream
 
 from sinch_voice_async._transport.connections.anyio_stream import PullConnection
 from sinch_voice_async._transport.connections.connection import refusals
@@ -37,7 +37,18 @@ class AnyioPump:
     async def connect(self, origin: Origin, tls: Tls | None, seconds: float | None) -> PullConnection:
         """Open a connection, TLS included; raise ``httpx.ConnectError`` or ``httpx.ConnectTimeout``."""
         with refusals(), anyio.fail_after(seconds):
-            stream = await anyio.connect_tcp(origin.host, origin.port)
+            stream = await _dialled(origin)
             connection = PullConnection(stream.extra(SocketAttribute.raw_socket), origin, tls)
             await connection.secure()
         return connection
+
+
+async def _dialled(origin: Origin) -> SocketStream:
+    try:
+        return await anyio.connect_tcp(origin.host, origin.port)
+    except BaseExceptionGroup as group:
+        # anyio races the addresses in a task group, and a Ctrl-C would leave it wrapped: programs wait for it bare.
+        _, rest = group.split(KeyboardInterrupt)
+        if rest is not None:
+            raise
+    raise KeyboardInterrupt
