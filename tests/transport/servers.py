@@ -33,6 +33,7 @@ class Peer:
         self._server = server
         self._reader = reader
         self._writer = writer
+        self._plain = writer.transport
         self._unread = b""
         self.head = b""
         self.body = b""
@@ -72,7 +73,7 @@ class Peer:
 
     async def send_beneath_tls(self, data: bytes) -> None:
         """Send bytes that are no TLS records on a connection that has TLS."""
-        self._writer.transport._ssl_protocol._transport.write(data)  # type: ignore[attr-defined]  # asyncio hides it
+        self._plain.write(data)
 
     async def close(self) -> None:
         """Close the connection in good order; the step ends here."""
@@ -199,7 +200,7 @@ class FaultServer:
 
     ``tls`` makes it an https server, and ``greeting`` is the step for each new connection, before its first request.
     ``executed`` counts the requests that were read whole, ``bodies`` and ``heads`` hold them, and ``opened`` counts the
-    connections that were ever accepted, ``open_now`` those that still are.
+    connections that were accepted, their handshake included.
     """
 
     def __init__(
@@ -215,13 +216,12 @@ class FaultServer:
         self.bodies: list[bytes] = []
         self.heads: list[bytes] = []
         self.opened = 0
-        self.open_now = 0
         self.port = port
         self._tls = tls
         self._host = host
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._transports: set[asyncio.WriteTransport] = set()
+        self._transports: set[asyncio.Transport] = set()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._ready = threading.Event()
 
@@ -258,9 +258,7 @@ class FaultServer:
     def _serve(self) -> None:
         listening = socket.create_server(("127.0.0.1", self.port), backlog=4096)
         self.port = listening.getsockname()[1]
-        server = self._loop.run_until_complete(
-            self._loop.create_server(lambda: _Protocol(self), sock=listening, ssl=self._tls)
-        )
+        server = self._loop.run_until_complete(self._loop.create_server(lambda: _Protocol(self), sock=listening))
         self._ready.set()
         self._loop.run_forever()
         server.close()
@@ -271,26 +269,32 @@ class FaultServer:
         await asyncio.sleep(0.001)  # connections that were just accepted get to talk
         for transport in self._transports:
             transport.abort()
-        self._cancel_all()
-        await asyncio.gather(*self._tasks)
-        await asyncio.sleep(0)  # one more turn, in which aborted transports close
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+        await asyncio.sleep(0.001)  # one more turn, in which aborted transports close
 
     def _cancel_all(self) -> None:
         for task in self._tasks:
             task.cancel()
 
     def met(self, transport: asyncio.BaseTransport) -> None:
-        """Remember a connection, to close it at the end."""
-        self._transports.add(cast("asyncio.WriteTransport", transport))
+        """Remember a connection, to close it at the end; TLS begins when it begins to talk."""
+        plain = cast("asyncio.Transport", transport)
+        self._transports.add(plain)
+        if self._tls is not None:
+            plain.pause_reading()
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        self.opened += 1
-        self.open_now += 1
         peer = Peer(self, reader, writer)
         with contextlib.suppress(asyncio.CancelledError, EOFError, OSError):
+            if self._tls is not None:
+                await writer.start_tls(self._tls)
+            self.opened += 1
             if self.greeting is not None:
                 await self.greeting(peer)
             while True:
@@ -298,7 +302,6 @@ class FaultServer:
                 step = self.script.popleft() if self.script else answer()
                 await step(peer)
         self._tasks.discard(task)
-        self.open_now -= 1
         writer.close()
 
 

@@ -123,7 +123,9 @@ async def test_two_reached_at_once(pool: ConnectionPool, resolve: Resolve, monke
 
     async def reach_shielded(pump: AsyncioPump, address: str, origin: Origin, tls: Tls | None) -> PushConnection:
         with anyio.CancelScope(shield=True):
-            return await reach(pump, address, origin, tls)
+            reached = await reach(pump, address, origin, tls)
+            assert not reached.closed
+        return reached
 
     monkeypatch.setattr(AsyncioPump, "_reach", reach_shielded)
     with FaultServer() as server:

@@ -16,7 +16,6 @@ import pytest
 import trustme
 
 from sinch_voice_async._transport.connections.anyio_stream import PullConnection
-from sinch_voice_async._transport.connections.asyncio_protocol import PushConnection
 from sinch_voice_async._transport.connections.readable import watch
 from sinch_voice_async._transport.evidence import answered_status, request_sent
 from sinch_voice_async._transport.pool import ConnectionPool, Origin
@@ -33,7 +32,7 @@ def hear_of_it(pool: ConnectionPool) -> None:
     assert pool._places is not None
     (connection,) = pool._places._by_age
     deadline = time.monotonic() + 5
-    while not cast("PullConnection | PushConnection", connection)._readable():
+    while not cast("PullConnection", connection)._readable():
         assert time.monotonic() < deadline
         time.sleep(0.001)
 

@@ -18,14 +18,14 @@ from tests.transport.test_pool_exchange import post
 
 def test_one_loop_after_another(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> None:
     """Loops begin and end, on asyncio and trio; connections end with theirs, and nobody need close the pool."""
+
+    async def use() -> None:
+        for server in (plain, secure):
+            for _ in range(2):
+                assert (await post(pool, server)).status == 200
+
     pool = ConnectionPool(verify=client_tls)
     with FaultServer() as plain, FaultServer(tls=server_tls) as secure:
-
-        async def use() -> None:
-            for server in (plain, secure):
-                for _ in range(2):
-                    assert (await post(pool, server)).status == 200
-
         for run in (asyncio.run, trio.run, asyncio.run, asyncio.run, trio.run, trio.run):
             if run is asyncio.run:
                 asyncio.run(use())
@@ -33,8 +33,6 @@ def test_one_loop_after_another(server_tls: ssl.SSLContext, client_tls: ssl.SSLC
                 trio.run(use)
             assert repr(pool) == "<ConnectionPool [0 active, 0 idle, 0 waiting]>"
         assert (plain.opened, secure.opened) == (6, 6)
-    del pool
-    gc.collect()  # a socket left open would warn now
 
 
 def test_loop_that_ends_without_a_word(client_tls: ssl.SSLContext) -> None:
@@ -50,8 +48,7 @@ def test_loop_that_ends_without_a_word(client_tls: ssl.SSLContext) -> None:
         loop.close()
         asyncio.run(pool.aclose())
     assert repr(pool) == "<ConnectionPool [0 active, 0 idle, 0 waiting]>"
-    del pool, loop
-    gc.collect()
+    gc.collect()  # a socket left open would warn now
 
 
 def test_closed_in_another_loop(client_tls: ssl.SSLContext) -> None:

@@ -56,7 +56,8 @@ def brief(seconds: float) -> Step:
 
 def test_default_limits() -> None:
     """A pool keeps a hundred connections, each for thirty idle seconds, and can be made outside of an event loop."""
-    assert DEFAULT_LIMITS == httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=30.0)
+    expected = httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=30.0)
+    assert expected == DEFAULT_LIMITS
     assert repr(ConnectionPool()) == "<ConnectionPool [0 active, 0 idle, 0 waiting]>"
 
 
