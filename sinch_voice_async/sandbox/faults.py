@@ -116,6 +116,11 @@ class Faults:
         self._armed.clear()
         self.calls_per_second = None
 
+    @property
+    def armed(self) -> list[tuple[Fault, int | None]]:
+        """What may go wrong, in order, and how often still; None is for ever."""
+        return [(each.fault, each.left) for each in self._armed if each.left != 0]
+
     def draw(self, method: str, route: str) -> Fault | None:
         """Return the fault that this request meets, if any."""
         for armed in list(self._armed):

@@ -1,9 +1,10 @@
 // The list of calls, newest first, and everything about the one that was chosen.
 
-import { at, element, minutes } from "./elements.js";
+import { at, element, minutes, plain } from "./elements.js";
 import * as exchange from "./exchange.js";
 
 const MOST = 200;
+const DETAILED = new Set(["callback", "answer", "instruction", "action", "managed"]);
 
 const rows = new Map();
 let chosen = null;
@@ -20,6 +21,10 @@ export function follow(calls) {
 /** Forget every call, for the state from now on comes anew. */
 export function clear() {
   for (const callId of [...rows.keys()]) forget(callId);
+  if (!chosen) return;
+  chosen = null;
+  at("call-title").textContent = "One call";
+  at("detail").replaceChildren(element("p", { className: "hint" }, "The exchange forgot every call."));
 }
 
 function forget(callId) {
@@ -74,14 +79,17 @@ async function choose(callId) {
 }
 
 async function refresh() {
-  const call = await exchange.call(chosen);
-  if (call.callId !== chosen) return;
+  const call = await exchange.call(chosen).catch(() => null);
+  // Meanwhile it may have been forgotten, or another one chosen.
+  if (!call || call.callId !== chosen) return;
   at("call-title").textContent = call.to || "One call";
   facts(call);
   at("request").textContent = JSON.stringify(call.request, null, 2);
   at("transcript").append(...call.transcript.slice(shown.transcript).map((each) => said(each)));
   at("timeline").append(...call.timeline.slice(shown.timeline).map((each) => happened(each, call.placedAt)));
-  shown = { timeline: call.timeline.length, transcript: call.transcript.length };
+  // Answers may overtake each other: what is shown never shrinks.
+  shown.timeline = Math.max(shown.timeline, call.timeline.length);
+  shown.transcript = Math.max(shown.transcript, call.transcript.length);
 }
 
 function facts(call) {
@@ -95,15 +103,17 @@ function facts(call) {
 }
 
 function said(entry) {
-  const source = entry.text || `♪ ${entry.file}`;
+  const source = plain(entry.text) || `♪ ${entry.file}`;
   return element("li", { lang: entry.locale || "" }, source, entry.locale ? element("small", {}, entry.locale) : null);
 }
 
 function happened(entry, since) {
-  const data = Object.keys(entry.data).length
-    ? element("details", {}, element("summary", {}, entry.text), element("pre", {}, JSON.stringify(entry.data, null, 2)))
-    : element("p", {}, entry.text);
+  const { endpoint, url } = entry.data;
+  const where = element("small", {}, endpoint || url || "");
+  const data = DETAILED.has(entry.kind)
+    ? element("details", {}, element("summary", {}, entry.text, " ", where), element("pre", {}, JSON.stringify(entry.data, null, 2)))
+    : element("p", {}, plain(entry.text), " ", where);
   const item = element("li", {}, element("time", {}, `${(entry.at - since).toFixed(1)} s`), element("b", {}, entry.kind), data);
-  item.dataset.kind = entry.kind;
+  item.dataset.kind = entry.data.error ? "error" : entry.kind;
   return item;
 }

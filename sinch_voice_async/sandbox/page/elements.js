@@ -19,3 +19,6 @@ export function minutes(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
+
+/** What a text sounds like: speech markup without its tags. */
+export const plain = (text) => text.replace(/<[^>]*>/g, "");

@@ -20,7 +20,10 @@ function heard(name, data) {
 }
 
 function begin(state) {
-  if (state.fresh) calls.clear();
+  if (state.fresh) {
+    calls.clear();
+    telephone.clear();
+  }
   tick(state.clock);
   telephone.plugged(state.phones);
   const urls = [state.account.primary, state.account.fallback].filter(Boolean).join(", then ");

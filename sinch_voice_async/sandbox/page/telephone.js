@@ -1,6 +1,6 @@
 // The telephone of whoever looks at the page: it rings, is answered, speaks, has a keypad, hangs up and dials in.
 
-import { at, element, minutes } from "./elements.js";
+import { at, element, minutes, plain } from "./elements.js";
 import * as exchange from "./exchange.js";
 import * as sounds from "./sounds.js";
 
@@ -12,12 +12,24 @@ let current = null;
 let heard = 0;
 let answeredAt = null;
 
+// Calls that ring until somebody picks them up; one of them rings here, the others are next.
+const waiting = new Map();
+
 /** Take note of calls that changed. */
 export function follow(calls) {
-  const mine = calls.find((call) => call.callId === current?.callId);
-  if (mine) update(mine);
-  const waiting = calls.find((call) => call.waits);
-  if (!current && waiting) update(waiting);
+  for (const call of calls) {
+    if (call.waits) waiting.set(call.callId, call);
+    else waiting.delete(call.callId);
+    if (call.callId === current?.callId) update(call);
+  }
+  const [next] = waiting.values();
+  if (!current && next) update(next);
+}
+
+/** Forget every call. */
+export function clear() {
+  waiting.clear();
+  if (current) rest("The exchange forgot every call.");
 }
 
 /** Show which numbers ring here. */
@@ -37,7 +49,7 @@ function update(call) {
     ? ["ringing", `${other} calls.`]
     : answeredAt === null ? ["dialling", `Calling ${other}…`] : ["talking", `In a call with ${other}.`];
   show(state, says);
-  listen(call.callId);
+  attempt(() => listen(call.callId));
 }
 
 function rest(says) {
@@ -68,11 +80,11 @@ async function listen(callId) {
   const { transcript } = await exchange.call(callId);
   if (callId !== current?.callId) return;
   const fresh = transcript.slice(heard);
-  heard = transcript.length;
+  heard = Math.max(heard, transcript.length);
   for (const each of fresh) {
-    at("heard").textContent = each.text || each.file;
+    at("heard").textContent = plain(each.text) || each.file;
     if (!at("aloud").checked) continue;
-    if (each.text) sounds.speak(each.text, each.locale);
+    if (each.text) sounds.speak(plain(each.text), each.locale);
     else sounds.beep();
   }
 }
@@ -82,6 +94,8 @@ async function answer() {
   const number = at("number").value.trim();
   if (!number) return at("number").focus();
   at("heard").textContent = "";
+  // Whoever dials has a telephone: without one, the person who is everywhere would soon hang up for them.
+  if (!isPlugged()) await plug();
   const { callId } = await exchange.dialIn(at("own").value.trim(), number);
   update(await exchange.call(callId));
 }
@@ -98,9 +112,11 @@ async function press(key) {
   await exchange.press(current.callId, key);
 }
 
+const isPlugged = () => at("plug").getAttribute("aria-pressed") === "true";
+
 async function plug() {
   const number = at("own").value.trim();
-  await (at("plug").getAttribute("aria-pressed") === "true" ? exchange.unplug(number) : exchange.plugIn(number));
+  await (isPlugged() ? exchange.unplug(number) : exchange.plugIn(number));
   plugged((await exchange.phones()).phones);
 }
 

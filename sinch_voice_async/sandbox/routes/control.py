@@ -27,7 +27,7 @@ There is no password: see :mod:`.control_guard`. Errors are those of the platfor
 "reference"}``, where 40001 names an illegal member, 40002 a missing one, and 40003 a body that is no JSON object.
 """
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -37,12 +37,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.clock import Clock
-from sinch_voice_async.sandbox.exchange.calls import Call, Calls
+from sinch_voice_async.sandbox.exchange.calls import Call
+from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.exchange.people import People
 from sinch_voice_async.sandbox.faults import Faults
 from sinch_voice_async.sandbox.refusals import RefusalError
 from sinch_voice_async.sandbox.routes.control_account import AccountControls
-from sinch_voice_async.sandbox.routes.control_calls import CallControls, summary
+from sinch_voice_async.sandbox.routes.control_calls import CallControls
 from sinch_voice_async.sandbox.routes.control_clock import ClockControls
 from sinch_voice_async.sandbox.routes.control_faults import FaultControls
 from sinch_voice_async.sandbox.routes.control_live import LiveControls
@@ -61,13 +62,15 @@ class Controlled(Protocol):
 
     account: Account
     clock: Clock
-    people: People
-    calls: Calls
-    recordings: Recordings
+    exchange: Exchange
     faults: Faults
+    people: People
+    recordings: Recordings
 
-    async def dial_in(self, *, from_: str, to: str) -> Call:
-        """Place a call from outside to the application."""
+    async def dial_in(
+        self, from_: str, to: str, *, kind: Literal["number", "username", "sip"] = ..., custom: str = ...
+    ) -> Call:
+        """Have somebody call the application."""
         ...
 
     def reset(self) -> None:
@@ -84,13 +87,13 @@ def with_control(platform: ASGIApp, sandbox: Controlled) -> ASGIApp:
 
 
 def _controls(sandbox: Controlled) -> list[Control]:
-    people = sandbox.people
-    state = StateControls(sandbox.account, sandbox.clock, people, sandbox.calls, sandbox.reset)
+    exchange = sandbox.exchange
+    state = StateControls(sandbox.account, sandbox.clock, sandbox.people, exchange.calls, sandbox.reset)
     controls = [
         *state.controls(),
-        *CallControls(sandbox.calls, people, lambda caller, to: sandbox.dial_in(from_=caller, to=to)).controls(),
-        *LiveControls(sandbox.calls, state.described, lambda call: summary(call, people)).controls(),
-        *PhoneControls(people).controls(),
+        *CallControls(exchange.calls, sandbox.dial_in).controls(),
+        *LiveControls(exchange, state.described).controls(),
+        *PhoneControls(sandbox.people).controls(),
         *ClockControls(sandbox.clock).controls(),
         *FaultControls(sandbox.faults).controls(),
         *AccountControls(sandbox.account).controls(),

@@ -1,13 +1,13 @@
 """The control API's calls: what became of each, and the hand of somebody at its telephone."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import asdict
+from typing import Literal, Protocol
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sinch_voice_async.sandbox.exchange.calls import Call, Calls
-from sinch_voice_async.sandbox.exchange.people import People
 from sinch_voice_async.sandbox.fields import Fields
 from sinch_voice_async.sandbox.refusals import RefusalError
 from sinch_voice_async.sandbox.routes.control_table import Control
@@ -15,26 +15,38 @@ from sinch_voice_async.sandbox.routes.endpoint import path_member
 
 __all__ = ["CallControls", "DialIn", "summary"]
 
-DialIn = Callable[[str, str], Awaitable[Call]]
-"""Places a call from one number, user name or SIP address to another."""
+Kind = Literal["number", "username", "sip"]
+KINDS: dict[str | None, Kind] = {None: "number", "number": "number", "username": "username", "sip": "sip"}
 LONGEST_ADDRESS = 256
+
+
+class DialIn(Protocol):
+    """Has somebody call the application."""
+
+    async def __call__(self, from_: str, to: str, *, kind: Kind, custom: str) -> Call:
+        """Return the call."""
+        ...
 
 
 class CallControls:
     """Lists calls, shows one, dials in, and picks up, presses and puts down."""
 
-    def __init__(self, calls: Calls, people: People, dial_in: DialIn) -> None:
+    def __init__(self, calls: Calls, dial_in: DialIn) -> None:
         self._calls = calls
-        self._people = people
         self._dial_in = dial_in
 
     def controls(self) -> list[Control]:
         """Return the endpoints."""
-        parties = {"from": "who dials: a number, user name or SIP address", "to": "what they dial"}
+        dialled = {
+            "from": "who dials: a number, user name or SIP address",
+            "to": "what they dial",
+            "kind": "what both are: number, username or sip; number without it",
+            "custom": "what ICE says in its member of that name",
+        }
         one = "/calls/{callId}"
         return [
             Control("GET", "/calls", self.list),
-            Control("POST", "/calls", self.dial, parties),
+            Control("POST", "/calls", self.dial, dialled),
             Control("GET", one, self.get),
             Control("POST", f"{one}/pick-up", self.pick_up),
             Control("POST", f"{one}/press", self.press, {"keys": "0-9, * and #"}),
@@ -43,13 +55,14 @@ class CallControls:
 
     async def list(self, _request: Request, _fields: Fields) -> Response:
         """List every call, oldest first."""
-        return JSONResponse({"calls": [summary(call, self._people) for call in self._calls]})
+        return JSONResponse({"calls": [summary(call) for call in self._calls]})
 
     async def dial(self, _request: Request, fields: Fields) -> Response:
         """Dial in: the application is asked what to do with the call."""
         parties = [fields.required_text(name, most=LONGEST_ADDRESS) for name in ("from", "to")]
-        call = await self._dial_in(*parties)
-        return JSONResponse(summary(call, self._people), status_code=201)
+        kind = KINDS[fields.choice("kind", ("number", "username", "sip"))]
+        call = await self._dial_in(*parties, kind=kind, custom=fields.text("custom", most=1_024) or "")
+        return JSONResponse(summary(call), status_code=201)
 
     async def get(self, request: Request, _fields: Fields) -> Response:
         """Tell one call's timeline, with its callbacks, and its transcript."""
@@ -85,14 +98,15 @@ class CallControls:
     def _shown(self, call: Call) -> Response:
         timeline = [asdict(entry) for entry in call.timeline]
         transcript = [asdict(heard) for heard in call.transcript]
-        shown = {**summary(call, self._people), "timeline": timeline, "transcript": transcript}
+        shown = {**summary(call), "timeline": timeline, "transcript": transcript}
         return JSONResponse({**shown, "request": dict(call.request), "updates": call.updates, "cookies": call.cookies})
 
 
-def summary(call: Call, people: People) -> dict[str, object]:
+def summary(call: Call) -> dict[str, object]:
     """Return what a list says of a call; ``waits`` is whether it rings for somebody to pick it up by hand."""
     caller = call.caller.endpoint if call.caller else call.cli
-    state = call.state
+    last = next((entry for entry in reversed(call.timeline) if entry.kind == "state"), None)
+    state = last.text if last else ""
     return {
         "callId": call.call_id,
         "from": caller,
@@ -100,7 +114,7 @@ def summary(call: Call, people: People) -> dict[str, object]:
         "method": "" if call.callout is None else call.callout.method,
         "dialledIn": call.is_inbound,
         "state": state,
-        "waits": state == "ringing" and people.at(call.listener.endpoint).is_manual,
+        "waits": last is not None and last.data.get("manual") is True,
         "status": call.status,
         "result": call.result,
         "reason": call.reason,

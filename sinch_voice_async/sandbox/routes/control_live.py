@@ -14,8 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from sinch_voice_async.sandbox.exchange.calls import Call, Calls
+from sinch_voice_async.sandbox.exchange.calls import Call
+from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.fields import Fields
+from sinch_voice_async.sandbox.routes.control_calls import summary
 from sinch_voice_async.sandbox.routes.control_table import Control
 
 __all__ = ["LiveControls"]
@@ -23,17 +25,16 @@ __all__ = ["LiveControls"]
 LOOKS_EVERY = 0.05
 HEARTBEAT = 15.0
 MOST_CALLS = 200
-Describe = Callable[[Call], dict[str, object]]
+State = Callable[[], dict[str, object]]
 Mark = tuple[object, ...]
 
 
 class LiveControls:
-    """Opens streams. ``state`` describes what is no call, ``describe`` a call."""
+    """Opens streams. ``state`` describes what is no call."""
 
-    def __init__(self, calls: Calls, state: Callable[[], dict[str, object]], describe: Describe) -> None:
-        self._calls = calls
+    def __init__(self, exchange: Exchange, state: State) -> None:
+        self._exchange = exchange
         self._state = state
-        self._describe = describe
 
     def controls(self) -> list[Control]:
         """Return the endpoint."""
@@ -41,17 +42,17 @@ class LiveControls:
 
     async def open(self, _request: Request, _fields: Fields) -> Response:
         """Tell what changes, as server-sent events: "state", and "calls" with those that changed."""
-        return _Stream(_Changes(self._calls, self._state, self._describe))
+        return _Stream(_Changes(self._exchange, self._state))
 
 
 class _Changes:
     """What one reader has not been told yet."""
 
-    def __init__(self, calls: Calls, state: Callable[[], dict[str, object]], describe: Describe) -> None:
-        self._calls = calls
+    def __init__(self, exchange: Exchange, state: State) -> None:
+        self._exchange = exchange
         self._state = state
-        self._describe = describe
         self._told: dict[str, Mark] = {}
+        self._told_version = -1
         self._told_state = ""
 
     def next(self) -> bytes:
@@ -62,7 +63,7 @@ class _Changes:
     def _forgot(self) -> bool:
         """Whether calls are gone that the reader knows."""
         first = next(iter(self._told), None)
-        if first is None or self._calls.get(first) is not None:
+        if first is None or self._exchange.calls.get(first) is not None:
             return False
         self._told.clear()
         return True
@@ -76,11 +77,14 @@ class _Changes:
         return _event("state", {**state, "fresh": fresh})
 
     def _next_calls(self, *, fresh: bool) -> bytes:
-        changed = self._changed(self._calls)
-        if not changed and not fresh:
+        self._exchange.catch_up()
+        version = self._exchange.version
+        if version == self._told_version and not fresh:
             return b""
-        calls = [self._describe(call) for call in changed[-MOST_CALLS:]]
-        return _event("calls", {"clock": self._state()["clock"], "count": len(self._calls), "calls": calls})
+        self._told_version = version
+        changed = self._changed(self._exchange.calls)
+        calls = [summary(call) for call in changed[-MOST_CALLS:]]
+        return _event("calls", {"clock": self._state()["clock"], "count": len(self._exchange.calls), "calls": calls})
 
     def _changed(self, calls: Iterable[Call]) -> list[Call]:
         changed = []
@@ -125,7 +129,7 @@ class _Stream(Response):
 
 def _mark(call: Call) -> Mark:
     """Return what differs when a call has changed."""
-    return (len(call.log), len(call.heard), call.answered, call.ended, call.seat and call.seat.conference_id)
+    return len(call.log), call.answered, call.ended, call.seat
 
 
 def _without_time(value: object) -> object:
