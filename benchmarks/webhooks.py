@@ -198,8 +198,9 @@ def serve(which: str, descriptor: int) -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {0})
     app = bare_app() if which == "bare" else webhook_app()
-    with suppress(KeyboardInterrupt):
-        uvicorn.run(app, fd=descriptor, log_level="warning", access_log=False, http="httptools", loop="asyncio")
+    config = uvicorn.Config(app, log_level="warning", access_log=False, http="httptools", loop="asyncio")
+    # Not Config(fd=...): uvicorn takes that for a Unix socket, and leaves Nagle's algorithm on.
+    uvicorn.Server(config).run([socket.socket(fileno=descriptor)])
 
 
 def bare_app() -> Any:

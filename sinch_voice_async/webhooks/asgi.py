@@ -166,10 +166,14 @@ class WebhookApp(EventRouter):
 
     async def _release(self, proof: Proof) -> None:
         """Let a request that has failed be sent again."""
-        if self._replay_cache is not None:
+        if self._replay_cache is None:
+            return
+        try:
             discarded = self._replay_cache.discard(proof.signature)
             if discarded is not None:
                 await discarded
+        except Exception:  # noqa: BLE001 - the request has failed anyway, and is answered so
+            _LOG.exception("the replay cache failed too: the same request will be refused")
 
 
 def _whose(

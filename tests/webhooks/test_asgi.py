@@ -324,6 +324,9 @@ async def test_replay_cache_that_fails_is_500() -> None:
         async def add(self, signature: str, seconds: float) -> bool:
             raise ConnectionRefusedError
 
+        async def discard(self, signature: str) -> None:
+            raise ConnectionRefusedError
+
     app, seen = application(replay_cache=Broken())
     assert (await call_back(app, "ice")).status_code == 500
     assert seen == []
