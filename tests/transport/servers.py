@@ -261,12 +261,14 @@ class FaultServer:
         server = self._loop.run_until_complete(self._loop.create_server(lambda: _Protocol(self), sock=listening))
         self._ready.set()
         self._loop.run_forever()
+        # A server that is closed while it accepts a connection forgets it half made: so first it stops to accept.
+        self._loop.remove_reader(listening)
+        self._loop.run_until_complete(asyncio.sleep(0.001))
         server.close()
         self._loop.run_until_complete(self._hang_up())
         self._loop.close()
 
     async def _hang_up(self) -> None:
-        await asyncio.sleep(0.001)  # connections that were just accepted get to talk
         for transport in self._transports:
             transport.abort()
         rest = asyncio.all_tasks() - {asyncio.current_task()}
