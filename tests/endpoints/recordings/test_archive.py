@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -227,6 +228,25 @@ async def test_each_step_is_on_the_disk_before_the_next(tmp_path: Path, monkeypa
         "manifest",
         "DELETE",
     ]
+
+
+async def test_lines_are_written_one_by_one(
+    sandbox: Sandbox, recordings: Recordings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a line that fails would take the next one with it."""
+    genuine, writing, most = Manifest.add, list[Entry](), list[int]()
+
+    def add(manifest: Manifest, entry: Entry) -> None:
+        writing.append(entry)
+        most.append(len(writing))
+        time.sleep(0.005)
+        genuine(manifest, entry)
+        writing.remove(entry)
+
+    monkeypatch.setattr(Manifest, "add", add)
+    stored(sandbox, *(f"{number}.wav" for number in range(8)))
+    await recordings.archive(tmp_path)
+    assert most == [1] * 8
 
 
 # What a process that died leaves behind

@@ -32,6 +32,8 @@ from tests.endpoints.recordings.conftest import QUICK, names, room_for
 from tests.transport.servers import FaultServer, Step, answer, say
 
 DATA = random.Random(1).randbytes(300_000)
+LONG = random.Random(2).randbytes(2_500_000)
+"""Several blocks of a file."""
 ONCE = RetryPolicy(max_attempts=1)
 ETAG = b'ETag: "one"\r\n'
 OLD = b"Last-Modified: Sat, 31 Jan 2026 12:00:00 GMT\r\n"
@@ -156,8 +158,8 @@ async def test_an_answer_that_is_no_file(status: int) -> None:
 @pytest.mark.parametrize("way", ["iterate", "read", "save"])
 async def test_twenty_breaks(sandbox: Sandbox, recordings: Recordings, tmp_path: Path, way: str) -> None:
     """A stream that is cut at twenty random places ends as it should, byte by byte."""
-    stored = sandbox.add_recording(data=random.Random(2).randbytes(3_000_000))
-    stored.cut(*random.Random(3).sample(range(3_000_000), 20))
+    stored = sandbox.add_recording(data=LONG)
+    stored.cut(*random.Random(3).sample(range(len(LONG)), 20))
     async with recordings.download(stored.key) as download:
         if way == "iterate":
             content = b"".join([chunk async for chunk in download])
@@ -257,13 +259,13 @@ async def test_a_rest_of_unknown_length() -> None:
 async def test_a_platform_without_ranges(sandbox: Sandbox, recordings: Recordings, tmp_path: Path) -> None:
     """It sends everything again: a file begins anew, an iteration skips what it has given, of the same version."""
     sandbox.recordings.accept_ranges = False
-    stored = sandbox.add_recording(data=DATA)
-    stored.cut(200_000)
+    stored = sandbox.add_recording(data=LONG)
+    stored.cut(2_400_000)
     async with recordings.download(stored.key) as download:
-        assert b"".join([chunk async for chunk in download]) == DATA
-    stored.cut(200_000)
+        assert b"".join([chunk async for chunk in download]) == LONG
+    stored.cut(2_400_000)
     async with recordings.download(stored.key) as download:
-        assert (await download.save(tmp_path / "a.wav")).read_bytes() == DATA
+        assert (await download.save(tmp_path / "a.wav")).read_bytes() == LONG
 
 
 async def test_another_file_under_the_same_key(sandbox: Sandbox, recordings: Recordings, tmp_path: Path) -> None:
@@ -294,6 +296,21 @@ async def test_another_file_that_is_shorter(tmp_path: Path) -> None:
                 assert await download.read() == new
             async with recordings.download("a") as download:
                 assert (await download.save(tmp_path / f"{len(new)}.wav")).read_bytes() == new
+
+
+async def test_another_file_that_breaks_too(tmp_path: Path) -> None:
+    """The part is of the new version then, and so is what the next save asks for."""
+    new, two = LONG[::-1], b'ETag: "two"\r\n'
+    script = [broken(2_000_000, LONG), broken(1_500_000, new, two), *[answer(b"", status=404)] * 2]
+    async with served_by(*script) as (server, recordings):
+        async with recordings.download("a") as download:
+            with pytest.raises(DownloadError, match="after 1500000 bytes"):
+                await download.save(tmp_path / "a.wav")
+        server.script.clear()
+        server.script.extend([whole(new, two), rest(1_500_000, new, two)])
+        async with recordings.download("a") as download:
+            assert (await download.save(tmp_path / "a.wav")).read_bytes() == new
+    assert asked(server)[-1] == ("bytes=1500000-", '"two"')
 
 
 async def test_an_iteration_of_what_has_no_version() -> None:
@@ -560,7 +577,7 @@ async def test_a_save_that_was_cancelled_is_continued(
     sandbox: Sandbox, recordings: Recordings, tmp_path: Path, moment: int
 ) -> None:
     """Nothing that arrived is lost, whenever it happens, and the next save of the same key asks for the rest alone."""
-    stored = sandbox.add_recording(data=random.Random(4).randbytes(2_500_000))
+    stored = sandbox.add_recording(data=LONG)
     arrived: list[int] = []
     with anyio.CancelScope() as scope:
         async with recordings.download(stored.key) as download:
