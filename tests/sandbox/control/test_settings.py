@@ -232,3 +232,16 @@ async def test_every_answer_is_kept_to_its_own_site(panel: Panel) -> None:
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["cross-origin-resource-policy"] == "same-origin"
         assert "access-control-allow-origin" not in headers
+
+
+async def test_a_fault_of_the_sandbox_itself_is_told(
+    sandbox: Sandbox, panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As 50000, and the connection lives on."""
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(sandbox.people, "clear", fail)
+    assert await panel.refused("POST", "/reset") == (500, 50000, "Internal error: ZeroDivisionError")
+    assert (await panel.get("/state"))["calls"] == 0
