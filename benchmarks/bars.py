@@ -2,6 +2,7 @@
 
 import attrs
 
+from benchmarks.machine import LOAD
 from benchmarks.plan import Case
 from benchmarks.results import Results
 
@@ -9,6 +10,9 @@ __all__ = ["Bar", "judge"]
 
 _REASONS: dict[str, str] = {}
 """Why a bar falls short, where somebody found out; by the bar's words."""
+
+
+_UNKNOWN = f"the machine was busy (load {LOAD:.1f}), measure again" if LOAD > 1 else "nobody knows why yet"
 
 
 @attrs.frozen
@@ -25,7 +29,7 @@ class Bar:
         """``met``, ``not met`` with the reason, or ``not measured``."""
         if self.met is None:
             return "not measured"
-        return "met" if self.met else f"not met: {_REASONS.get(self.what, 'see the figures')}"
+        return "met" if self.met else f"not met: {_REASONS.get(self.what, _UNKNOWN)}"
 
 
 def judge(results: Results) -> list[Bar]:

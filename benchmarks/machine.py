@@ -5,7 +5,7 @@ import platform
 import subprocess
 from pathlib import Path
 
-__all__ = ["BUILD", "CLIENT_CORE", "ROOT", "SERVER_CORE", "describe", "pin", "stop"]
+__all__ = ["BUILD", "CLIENT_CORE", "LOAD", "ROOT", "SERVER_CORE", "describe", "pin", "stop"]
 
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build" / "benchmarks"
@@ -14,7 +14,7 @@ _CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") els
 SERVER_CORE, CLIENT_CORE = _CORES[0], _CORES[-1]
 
 # Other work on the machine widens every figure, so a reader should know of it.
-_LOAD = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+LOAD = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 
 def pin(core: int) -> None:
@@ -32,7 +32,7 @@ def describe() -> dict[str, str]:
         "cores": "server and client on one core each"
         if SERVER_CORE != CLIENT_CORE
         else "server and client share a core",
-        "load": f"{_LOAD:.1f} before the run",
+        "load": f"{LOAD:.1f} before the run",
     }
 
 
