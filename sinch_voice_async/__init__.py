@@ -9,7 +9,11 @@
         call = await client.calls.get(receipt.call_id)
 """
 
-from sinch_voice_async import svaml
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from sinch_voice_async._endpoints.downloads import Download
+from sinch_voice_async._endpoints.pages import Pages
 from sinch_voice_async._transport.auth import ApplicationSignature
 from sinch_voice_async._transport.pool import ConnectionPool
 from sinch_voice_async._transport.responses import Response
@@ -50,13 +54,17 @@ from sinch_voice_async.models.conferences import Conference, ConferenceDtmfOptio
 from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.money import Price
 from sinch_voice_async.models.numbers import ApplicationNumber, NumberInformation
-from sinch_voice_async.models.recordings import Recording
+from sinch_voice_async.models.recordings import ArchiveSummary, Recording
 from sinch_voice_async.regions import Region
+
+if TYPE_CHECKING:
+    from sinch_voice_async import svaml
 
 __all__ = [
     "APIError",
     "ApplicationNumber",
     "ApplicationSignature",
+    "ArchiveSummary",
     "Attempt",
     "AttemptResult",
     "AuthenticationError",
@@ -75,6 +83,7 @@ __all__ = [
     "CustomCallout",
     "DecodeError",
     "Destination",
+    "Download",
     "DownloadError",
     "ForbiddenError",
     "InvalidEventError",
@@ -83,6 +92,7 @@ __all__ = [
     "NotFoundError",
     "NumberInformation",
     "Observer",
+    "Pages",
     "Participant",
     "PaymentRequiredError",
     "Price",
@@ -105,3 +115,10 @@ __all__ = [
     "string_to_sign",
     "svaml",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # SVAML has more classes than all the rest; who only places callouts does not wait for them.
+    if name == "svaml":
+        return importlib.import_module("sinch_voice_async.svaml")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

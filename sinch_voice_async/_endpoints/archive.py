@@ -28,26 +28,9 @@ from sinch_voice_async._endpoints.resuming import ResumingStream
 from sinch_voice_async._endpoints.saving import blocking, save_stream
 from sinch_voice_async._wire.timestamps import format_timestamp
 from sinch_voice_async.errors import DownloadError, NotFoundError, SinchVoiceError
-from sinch_voice_async.models.recordings import Recording
+from sinch_voice_async.models.recordings import ArchiveSummary, Recording
 
-__all__ = ["Archive", "ArchiveSummary"]
-
-
-@attrs.frozen(kw_only=True)
-class ArchiveSummary:
-    """What one run of an archive did, in numbers of recordings.
-
-    ``listed`` are those on the platform; of them, ``already_there`` were in the archive, ``downloaded`` were not, and
-    ``vanished`` were deleted by somebody else before they could be. ``deleted`` are gone from the platform now;
-    ``bytes_downloaded`` is the size of the new files.
-    """
-
-    listed: int = 0
-    already_there: int = 0
-    downloaded: int = 0
-    vanished: int = 0
-    deleted: int = 0
-    bytes_downloaded: int = 0
+__all__ = ["Archive"]
 
 
 class Archive:

@@ -9,6 +9,7 @@ from sinch_voice_async._transport.transport import Transport
 from sinch_voice_async._wire.codec import decode, encode
 from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.models import limits
+from sinch_voice_async.models.answers import AceSvaml, DiceSvaml, IceSvaml, PieSvaml
 from sinch_voice_async.models.callouts import (
     CalloutReceipt,
     ConferenceCallout,
@@ -18,7 +19,6 @@ from sinch_voice_async.models.callouts import (
 )
 from sinch_voice_async.models.conferences import ConferenceDtmfOptions, MusicOnHold
 from sinch_voice_async.models.destinations import Destination
-from sinch_voice_async.models.svaml.document import AceSvaml, DiceSvaml, IceSvaml, PieSvaml
 
 __all__ = ["Callouts"]
 

@@ -12,15 +12,17 @@ from sinch_voice_async._transport.session import Request
 from sinch_voice_async._transport.transport import Transport
 from sinch_voice_async._wire.codec import decode, encode
 from sinch_voice_async.errors import InvalidRequestError, RequestTimeoutError
+from sinch_voice_async.models.answers import Svaml
 from sinch_voice_async.models.calls import Call
-from sinch_voice_async.models.svaml.actions import Hangup
-from sinch_voice_async.models.svaml.document import Svaml
+from sinch_voice_async.models.inline import Inline
 
 __all__ = ["Calls"]
 
 _PREFIX = "/calling/v1/calls/id/"
 _ROUTE = _PREFIX + "{call_id}"
 _LEGS = ("caller", "callee", "both")
+# The one document that is written here; for its sake alone SVAML need not be loaded.
+_HANG_UP = b'{"action":{"name":"hangup"}}'
 
 
 @attrs.frozen(eq=False)
@@ -58,7 +60,7 @@ class Calls:
         Source: Calling API, Manage Call.
         """
         base, segment = self._locate(call_id)
-        await self._patch(_PREFIX + segment, _ROUTE, svaml, base=base, repeatable=False)
+        await self._patch(_PREFIX + segment, _ROUTE, _encoded(svaml), base=base, repeatable=False)
 
     async def update_leg(self, call_id: str, leg: Literal["caller", "callee", "both"], svaml: Svaml) -> None:
         """Carry out SVAML on one side of an ongoing call.
@@ -74,7 +76,8 @@ class Calls:
         if leg not in _LEGS:
             raise InvalidRequestError(f"leg must be one of {', '.join(_LEGS)}", field="leg")
         base, segment = self._locate(call_id)
-        await self._patch(f"{_PREFIX}{segment}/leg/{leg}", _ROUTE + "/leg/{leg}", svaml, base=base, repeatable=False)
+        path, route = f"{_PREFIX}{segment}/leg/{leg}", _ROUTE + "/leg/{leg}"
+        await self._patch(path, route, _encoded(svaml), base=base, repeatable=False)
 
     async def hang_up(self, call_id: str) -> None:
         """End an ongoing call.
@@ -85,7 +88,7 @@ class Calls:
         Source: Calling API, Manage Call.
         """
         base, segment = self._locate(call_id)
-        await self._patch(_PREFIX + segment, _ROUTE, Svaml(action=Hangup()), base=base, repeatable=True)
+        await self._patch(_PREFIX + segment, _ROUTE, _HANG_UP, base=base, repeatable=True)
 
     async def wait_until_final(
         self,
@@ -115,10 +118,7 @@ class Calls:
                 await anyio.sleep(poll_interval)
         raise RequestTimeoutError(f"the call was not final after {timeout} s", phase="read", outcome="accepted")
 
-    async def _patch(self, path: str, route: str, svaml: Svaml, *, base: BaseUrl | None, repeatable: bool) -> None:
-        if not isinstance(svaml, Svaml):
-            raise InvalidRequestError(f"svaml must be a Svaml, not {type(svaml).__name__}", field="svaml")
-        body = encode(svaml)
+    async def _patch(self, path: str, route: str, body: bytes, *, base: BaseUrl | None, repeatable: bool) -> None:
         await self._transport.send(
             Request(method="PATCH", path=path, route=route, repeatable=repeatable, body=body, base=base)
         )
@@ -131,3 +131,9 @@ class Calls:
         if not path.startswith(_PREFIX):
             raise InvalidRequestError(f"call_id: the path of its URL must begin with {_PREFIX}", field="call_id")
         return base, id_segment(path.removeprefix(_PREFIX), "call_id")
+
+
+def _encoded(svaml: Svaml) -> bytes:
+    if not isinstance(svaml, Inline):
+        raise InvalidRequestError(f"svaml must be a Svaml, not {type(svaml).__name__}", field="svaml")
+    return encode(svaml)

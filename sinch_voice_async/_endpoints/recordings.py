@@ -7,7 +7,6 @@ from pathlib import Path
 
 import attrs
 
-from sinch_voice_async._endpoints.archive import Archive, ArchiveSummary
 from sinch_voice_async._endpoints.arguments import check_whole
 from sinch_voice_async._endpoints.downloads import Download
 from sinch_voice_async._endpoints.listing import PATH, Listing
@@ -16,7 +15,7 @@ from sinch_voice_async._endpoints.paths import segment
 from sinch_voice_async._endpoints.resuming import ResumingStream
 from sinch_voice_async._transport.session import Request
 from sinch_voice_async._transport.transport import Transport
-from sinch_voice_async.models.recordings import Recording
+from sinch_voice_async.models.recordings import ArchiveSummary, Recording
 
 __all__ = ["Recordings"]
 
@@ -105,6 +104,9 @@ class Recordings:
 
         Source: Calling API, List Recordings, Download Recording, Delete Recording.
         """
+        # Not everybody archives, and what an archive needs takes as long to load as the rest of this folder.
+        from sinch_voice_async._endpoints.archive import Archive  # noqa: PLC0415 - see above
+
         check_whole(concurrency, "concurrency", least=1)
         delete = self.delete if delete_after else None
         pages = self.list(start=start, end=end)

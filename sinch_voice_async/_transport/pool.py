@@ -16,10 +16,8 @@ from typing import Self
 import httpx
 
 from sinch_voice_async._transport.bodies import Sender, send_whole, sender
-from sinch_voice_async._transport.connections.anyio_pump import AnyioPump
-from sinch_voice_async._transport.connections.asyncio_protocol import Loop, running_loop
-from sinch_voice_async._transport.connections.asyncio_pump import AsyncioPump
 from sinch_voice_async._transport.connections.connection import RawResponse
+from sinch_voice_async._transport.connections.loops import Loop, pump_for, running_loop
 from sinch_voice_async._transport.connections.places import Places
 from sinch_voice_async._transport.connections.tls import TlsClient
 from sinch_voice_async._transport.evidence import mark
@@ -169,7 +167,7 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         if self._places is not None:
             self._places.close()
         self._loop = loop
-        self._places = Places(AnyioPump() if loop is None else AsyncioPump(loop), self._tls, self._limits)
+        self._places = Places(pump_for(loop), self._tls, self._limits)
         return self._places
 
 

@@ -1,13 +1,12 @@
 """The codec: every model that goes to the platform or comes from it, and the functions between it and bytes.
 
 ``encode(model)`` is compact UTF-8 JSON; ``decode(body, type)`` is the model, or ``DecodeError`` with the path to the
-fault; ``decode_event(body)`` is the event of a callback. The rules are those of
-:mod:`~sinch_voice_async._wire.engine`; here stands which models there are, and what no rule spells.
+fault. The rules are those of :mod:`~sinch_voice_async._wire.engine`; here stands which models there are, and what no
+rule spells. SVAML and events have modules of their own, loaded with what needs them.
 """
 
 from sinch_voice_async._wire import names
 from sinch_voice_async._wire.engine import decode, encode, encode_text, register_model
-from sinch_voice_async._wire.event_codec import decode_event
 from sinch_voice_async._wire.locate import FAILURES
 from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.models.callbacks import CallbackConfiguration, CallbackUrls
@@ -26,7 +25,7 @@ from sinch_voice_async.models.numbers import (
 )
 from sinch_voice_async.models.recordings import Recording
 
-__all__ = ["decode", "decode_event", "encode", "encode_json"]
+__all__ = ["decode", "encode", "encode_json"]
 
 
 def encode_json(document: object) -> bytes:

@@ -18,7 +18,7 @@ again to find the path. Whatever bytes come, the result is the model or
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin
 
 import attrs
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
@@ -42,6 +42,7 @@ from sinch_voice_async._wire.registry import (
     unions,
 )
 from sinch_voice_async.errors import DecodeError, InvalidRequestError
+from sinch_voice_async.models.inline import Inline
 
 T = TypeVar("T")
 
@@ -198,7 +199,11 @@ def _is_model(type_: Any) -> bool:
 
 
 def _is_inline(type_: Any) -> bool:
-    return not is_optional(type_) and str in options(type_) and any(map(model_of, options(type_)))
+    return not is_optional(type_) and str in options(type_) and any(map(_is_document, options(type_)))
+
+
+def _is_document(type_: Any) -> bool:
+    return isinstance(get_origin(type_) or type_, type) and issubclass(get_origin(type_) or type_, Inline)
 
 
 def _read_str(value: Any, _: Any) -> str:

@@ -10,11 +10,12 @@ from attrs import Attribute, field, frozen
 
 from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.models import limits
+from sinch_voice_async.models.answers import AceSvaml, DiceSvaml, IceSvaml, PieSvaml
 from sinch_voice_async.models.calls import Domain
 from sinch_voice_async.models.conferences import ConferenceDtmfOptions, MusicOnHold
 from sinch_voice_async.models.destinations import Destination
+from sinch_voice_async.models.inline import Inline
 from sinch_voice_async.models.shown import length, masked, unknown_fields
-from sinch_voice_async.models.svaml.document import AceSvaml, DiceSvaml, IceSvaml, PieSvaml, Svaml
 
 __all__ = ["CalloutReceipt", "ConferenceCallout", "CustomCallout", "Domain", "TtsCallout"]
 
@@ -78,9 +79,9 @@ class ConferenceCallout:
 
 def _answer(_: object, attribute: "Attribute[Any]", value: object) -> None:
     """Allow a URL, a string of JSON, or a Svaml that the platform takes at this event."""
-    if isinstance(value, Svaml):
+    if isinstance(value, Inline):
         try:
-            value.check(attribute.name)  # type: ignore[arg-type]  # the fields are named after the events
+            value.check(attribute.name)
         except InvalidRequestError as error:
             raise InvalidRequestError(f"{attribute.name}: {error}", field=attribute.name) from None
     elif value is not None and not _is_url_or_json(value):
@@ -89,7 +90,7 @@ def _answer(_: object, attribute: "Attribute[Any]", value: object) -> None:
 
 def _ice(callout: "CustomCallout", attribute: "Attribute[Any]", value: object) -> None:
     _answer(callout, attribute, value)
-    inline = isinstance(value, Svaml) or (isinstance(value, str) and value.lstrip().startswith("{"))
+    inline = isinstance(value, Inline) or (isinstance(value, str) and value.lstrip().startswith("{"))
     if inline and (callout.destination is not None or callout.cli is not None):
         raise InvalidRequestError(
             "ice must not be SVAML where destination or cli is given: the platform asks to leave both out, since "

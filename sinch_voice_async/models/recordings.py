@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 from sinch_voice_async.models.shown import unknown_fields
 
-__all__ = ["Recording"]
+__all__ = ["ArchiveSummary", "Recording"]
 
 
 @frozen(kw_only=True)
@@ -26,3 +26,20 @@ class Recording:
     expires_on: datetime | None = None
     headers: Mapping[str, Any] = field(factory=dict, hash=False)
     extra: Mapping[str, Any] = unknown_fields()
+
+
+@frozen(kw_only=True)
+class ArchiveSummary:
+    """What one run of an archive did, in numbers of recordings.
+
+    ``listed`` are those on the platform; of them, ``already_there`` were in the archive, ``downloaded`` were not, and
+    ``vanished`` were deleted by somebody else before they could be. ``deleted`` are gone from the platform now;
+    ``bytes_downloaded`` is the size of the new files.
+    """
+
+    listed: int = 0
+    already_there: int = 0
+    downloaded: int = 0
+    vanished: int = 0
+    deleted: int = 0
+    bytes_downloaded: int = 0

@@ -15,9 +15,10 @@ import pytest
 
 from sinch_voice_async._transport.connections.anyio_pump import AnyioSignal
 from sinch_voice_async._transport.connections.anyio_stream import PullConnection
-from sinch_voice_async._transport.connections.asyncio_protocol import PushConnection, running_loop
+from sinch_voice_async._transport.connections.asyncio_protocol import PushConnection
 from sinch_voice_async._transport.connections.asyncio_pump import AsyncioSignal
 from sinch_voice_async._transport.connections.connection import Connection
+from sinch_voice_async._transport.connections.loops import running_loop
 from sinch_voice_async._transport.connections.places import Places
 from sinch_voice_async._transport.connections.tls import TlsClient
 from sinch_voice_async._transport.evidence import request_sent

@@ -21,15 +21,6 @@ Loop: TypeAlias = asyncio.AbstractEventLoop
 _MAX_BUFFERED = 262_144
 
 
-def running_loop() -> Loop | None:
-    """Return the loop that runs the current asyncio task; None on trio, also where trio is a guest of asyncio."""
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        return None
-    return None if asyncio.current_task(loop) is None else loop
-
-
 class PushConnection(Connection, asyncio.Protocol):
     """A connection on an asyncio transport."""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, get_a
 from attrs import field, frozen
 
 from sinch_voice_async.errors import InvalidRequestError
+from sinch_voice_async.models.inline import Inline
 from sinch_voice_async.models.svaml.actions import (
     ConnectConference,
     ConnectMxp,
@@ -107,7 +108,7 @@ def _steps(instructions: Iterable[I_co]) -> tuple[I_co, ...]:
 
 
 @frozen(field_transformer=typed)
-class Svaml(Open, Generic[I_co, A_co]):
+class Svaml(Open, Inline, Generic[I_co, A_co]):
     """A whole document: any number of instructions, taken in order, and the action after them.
 
     ``Svaml`` alone is any document; ``IceSvaml``, ``AceSvaml``, ``PieSvaml``, ``DiceSvaml`` and ``CallSvaml`` are
