@@ -58,9 +58,9 @@ class ResumingStream:
 
     def __init__(self, transport: Transport, request: Request) -> None:
         self.headers: Mapping[str, str] = {}
-        self.version = Version(None, None)
-        self.position = 0
-        self.attempts = 0
+        self.version: Version = Version(None, None)
+        self.position: int = 0
+        self.attempts: int = 0
         self._transport = transport
         self._request = request
         self._stream: StreamedResponse | None = None

@@ -15,7 +15,7 @@ class Clock:
     """Wall time and exchange time of one sandbox; ``speed`` is exchange seconds per second, 0 stands still."""
 
     def __init__(self, speed: float = 1.0) -> None:
-        self.offset = 0.0
+        self.offset: float = 0.0
         """Seconds by which the wall clock is wrong: 600 makes every honest signature expire."""
         self._speed = speed
         self._began_on = datetime.now(UTC)
