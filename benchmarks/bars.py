@@ -12,7 +12,8 @@ _REASONS: dict[str, str] = {}
 """Why a bar falls short, where somebody found out; by the bar's words."""
 
 
-_UNKNOWN = f"the machine was busy (load {LOAD:.1f}), measure again" if LOAD > 1 else "nobody knows why yet"
+# Load is a fact about the run and not the cause: a bar is only explained by an entry above.
+_UNKNOWN = f"no cause found yet; load {LOAD:.1f} when the run began"
 
 
 @attrs.frozen
