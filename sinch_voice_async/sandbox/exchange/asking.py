@@ -51,11 +51,11 @@ def failure(line: Line, reason: str) -> DisconnectError:
 def _post(line: Line, event: str, urls: tuple[str, ...], members: dict[str, object], *, is_question: bool) -> None:
     content = sample(line.call, event, line.now, line.services.account, **members)
     line.log("callback", event, {"url": urls[0], "event": content})
-    done = partial(_arrived, line, event, is_question)
+    done = partial(_arrived, line, event, is_question=is_question)
     line.services.courier.post(line.mailbox, Parcel(urls, content, line.call.callback_headers, done))
 
 
-def _arrived(line: Line, event: str, is_question: bool, reply: Reply, is_last: bool) -> None:
+def _arrived(line: Line, event: str, reply: Reply, *, is_last: bool, is_question: bool) -> None:
     line.log("answer", event, _described(reply))
     if is_question and is_last:
         line.signal("answer", reply)

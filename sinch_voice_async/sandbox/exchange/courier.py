@@ -1,4 +1,4 @@
-"""Callbacks on their way: signed, sent over HTTP one after the other for each call, in a thread with its own event loop.
+"""Callbacks on their way: signed, and sent over HTTP one after the other for each call, in a thread with an event loop.
 
 The thread exists only while a call is ongoing that may have to call back, or a callback is under way. It is also what
 lets time pass for such calls while nobody looks at them.
@@ -13,10 +13,11 @@ import socket
 import ssl
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Protocol, Self
 
 import anyio
 import httpx
@@ -46,14 +47,21 @@ class Reply:
     error: str = ""
 
 
+class Done(Protocol):
+    """Hears of one reply to a callback."""
+
+    def __call__(self, reply: Reply, /, *, is_last: bool) -> None:
+        """Take a reply; after the last one, no other comes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """One callback; ``urls`` are tried in turn, and ``done`` hears of each reply and whether it was the last."""
+    """One callback; ``urls`` are tried in turn, and ``done`` hears of each reply."""
 
     urls: tuple[str, ...]
     event: Mapping[str, object]
     headers: Mapping[str, str]
-    done: Callable[[Reply, bool], None]
+    done: Done
 
 
 @dataclass(slots=True, eq=False)
@@ -127,15 +135,10 @@ class Courier:
         anyio.run(self._run)
 
     async def _run(self) -> None:
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=AT_ONCE)
-        async with (
-            httpx.AsyncClient(verify=_trust(), trust_env=False, timeout=self._timeout, limits=limits) as http,
-            anyio.create_task_group() as tasks,
-        ):
-            slots = anyio.Semaphore(AT_ONCE)
+        async with _Carriers() as carriers, anyio.create_task_group() as tasks:
             while await self._pause():
                 while self._ready:
-                    tasks.start_soon(self._deliver, self._ready.popleft(), http, slots)
+                    tasks.start_soon(self._deliver, self._ready.popleft(), carriers)
             tasks.cancel_scope.cancel()
 
     async def _pause(self) -> bool:
@@ -146,9 +149,9 @@ class Courier:
             return True
         is_idle = not (self._active or self._is_wanted())
         rung = await self._bell.heard(LINGERS if is_idle else seconds)
-        return not self._is_leaving(self._bell, rung)
+        return not self._is_leaving(self._bell, rung=rung)
 
-    def _is_leaving(self, bell: "_Bell", rung: bool) -> bool:
+    def _is_leaving(self, bell: "_Bell", *, rung: bool) -> bool:
         with self._lock:
             if not self._is_stopping and (rung or self._active or self._is_wanted()):
                 return False
@@ -157,40 +160,42 @@ class Courier:
             self._thread = self._bell = None
             return True
 
-    async def _deliver(self, mailbox: Mailbox, http: httpx.AsyncClient, slots: anyio.Semaphore) -> None:
+    async def _deliver(self, mailbox: Mailbox, carriers: "_Carriers") -> None:
         while mailbox.parcels:
             parcel = mailbox.parcels.popleft()
-            async with slots:
-                await self._try_each(parcel, http)
+            async with carriers.one() as carrier:
+                await self._try_each(parcel, carrier)
         with self._lock:
             mailbox.is_active = False
             self._active -= 1
         self.wake()
 
-    async def _try_each(self, parcel: Parcel, http: httpx.AsyncClient) -> None:
+    async def _try_each(self, parcel: Parcel, carrier: httpx.AsyncHTTPTransport) -> None:
         for position, url in enumerate(parcel.urls, 1):
-            reply = await self._try(url, parcel, http)
+            reply = await self._try(url, parcel, carrier)
             is_last = not reply.error or position == len(parcel.urls)
             with self._lock:
-                parcel.done(reply, is_last)
+                parcel.done(reply, is_last=is_last)
             if is_last:
                 self.wake()
                 return
 
-    async def _try(self, url: str, parcel: Parcel, http: httpx.AsyncClient) -> Reply:
+    async def _try(self, url: str, parcel: Parcel, carrier: httpx.AsyncHTTPTransport) -> Reply:
         try:
             with anyio.fail_after(self._timeout):
-                return await self._exchange(url, parcel, http)
+                return await self._exchange(url, parcel, carrier)
         except TimeoutError:
             return Reply(url, error=f"no answer within {self._timeout:g} s")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return Reply(url, error=f"{type(error).__name__}: {error}")
 
-    async def _exchange(self, url: str, parcel: Parcel, http: httpx.AsyncClient) -> Reply:
+    async def _exchange(self, url: str, parcel: Parcel, carrier: httpx.AsyncHTTPTransport) -> Reply:
         body = json.dumps(parcel.event, ensure_ascii=False, separators=(",", ":")).encode()
         address = httpx.URL(url)
         headers = {**parcel.headers, **self._signed(address.raw_path.partition(b"?")[0].decode(), body)}
-        async with http.stream("POST", address, content=body, headers=headers) as response:
+        request = httpx.Request("POST", address, content=body, headers=headers)
+        response = await carrier.handle_async_request(request)
+        async with aclosing(response):
             status, content_type = response.status_code, response.headers.get("content-type", "")
             if not response.is_success:
                 return Reply(url, status, content_type, error=f"status {status}")
@@ -236,6 +241,35 @@ class _Bell:
         """Take it down."""
         self._ear.close()
         self._hand.close()
+
+
+class _Carriers:
+    """HTTP transports that are used by one callback at a time, the last one used first.
+
+    httpx looks at every connection of a pool for every request, which takes long where there are a hundred.
+    """
+
+    def __init__(self) -> None:
+        self._slots = anyio.Semaphore(AT_ONCE)
+        self._free: list[httpx.AsyncHTTPTransport] = []
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        with anyio.CancelScope(shield=True):
+            for carrier in self._free:
+                await carrier.aclose()
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[httpx.AsyncHTTPTransport]:
+        """Lend one, once fewer than :data:`AT_ONCE` are lent."""
+        async with self._slots:
+            carrier = self._free.pop() if self._free else httpx.AsyncHTTPTransport(verify=_trust(), retries=1)
+            try:
+                yield carrier
+            finally:
+                self._free.append(carrier)
 
 
 @lru_cache(maxsize=1)
