@@ -57,7 +57,8 @@ class Sandbox:
     ``numbers`` are the customer's own; where they are not given, any number may be assigned. ``max_text_length`` is how
     many characters may be spoken at once, ``max_page_size`` how many recordings a page holds at most. ``show_caller``
     adds ``from`` to calls. ``callback_timeout`` is in seconds of the wall clock: after it, the application has not
-    answered a callback; while it is asked, a call's own time stands still. ``seed`` fixes which requests a fault with a share meets.
+    answered a callback; while it is asked, a call's own time stands still. ``seed`` fixes which requests a fault with a
+    share meets.
 
     Raises ValueError where the secret is not base64.
     """
