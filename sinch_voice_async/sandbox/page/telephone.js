@@ -41,6 +41,11 @@ export function plugged(phones) {
 }
 
 function update(call) {
+  describe(call);
+  if (current) attempt(() => listen(call.callId));
+}
+
+function describe(call) {
   current = call;
   if (call.status === "FINAL") return rest(`The call is over: ${call.reason.toLowerCase()}.`);
   if (call.result === "ANSWERED" && answeredAt === null) answeredAt = Date.now() - call.duration * 1000;
@@ -49,7 +54,6 @@ function update(call) {
     ? ["ringing", `${other} calls.`]
     : answeredAt === null ? ["dialling", `Calling ${other}…`] : ["talking", `In a call with ${other}.`];
   show(state, says);
-  attempt(() => listen(call.callId));
 }
 
 function rest(says) {
@@ -77,10 +81,12 @@ function show(state, says) {
 }
 
 async function listen(callId) {
-  const { transcript } = await exchange.call(callId);
+  const call = await exchange.call(callId);
   if (callId !== current?.callId) return;
-  const fresh = transcript.slice(heard);
-  heard = Math.max(heard, transcript.length);
+  // What was heard may be newer than what the stream told: whoever hears a menu can press its keys.
+  describe(call);
+  const fresh = call.transcript.slice(heard);
+  heard = Math.max(heard, call.transcript.length);
   for (const each of fresh) {
     at("heard").textContent = plain(each.text) || each.file;
     if (!at("aloud").checked) continue;

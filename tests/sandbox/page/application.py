@@ -10,7 +10,7 @@ from typing import Any
 
 __all__ = ["Application"]
 
-PATIENCE = 5.0
+PATIENCE = 20.0
 
 
 class Application:
@@ -52,9 +52,7 @@ class Application:
     def event(self, name: str) -> dict[str, Any]:
         """Return the first event of this name, once it has arrived."""
         deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            for event in list(self.events):
-                if event["event"] == name:
-                    return event
+        while not (found := [event for event in list(self.events) if event["event"] == name]):
+            assert time.monotonic() < deadline, f"no {name} came: {self.events}"
             time.sleep(0.01)
-        raise AssertionError(f"no {name} came: {self.events}")
+        return found[0]

@@ -4,7 +4,6 @@ The pipe needs no WebSocket, no driver program and no port: messages are JSON, e
 does is done as a person does it: by real mouse and key events, not by calling the page's own functions.
 """
 
-import base64
 import itertools
 import json
 import os
@@ -17,7 +16,7 @@ from typing import Any, Self
 
 __all__ = ["Chromium", "chromium_program"]
 
-PATIENCE = 5.0
+PATIENCE = 20.0
 KEYS = {"Enter": ("Enter", "\r", 13), "Tab": ("Tab", "", 9)}
 
 
@@ -61,13 +60,6 @@ class Chromium:
         os.close(read_commands)
         os.close(write_answers)
         self._session = ""
-        try:
-            self._attach()
-        except BaseException:
-            self.close()
-            raise
-
-    def _attach(self) -> None:
         targets = self._send("Target.getTargets")["targetInfos"]
         target = next(each["targetId"] for each in targets if each["type"] == "page")
         self._session = self._send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
@@ -83,11 +75,8 @@ class Chromium:
     def close(self) -> None:
         """End the browser and everything that it started."""
         os.close(self._commands)
-        try:
-            self._process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.terminate()
+        self._process.wait(PATIENCE)
         os.close(self._answers)
 
     def open(self, url: str) -> None:
@@ -135,10 +124,6 @@ class Chromium:
         """Replace what stands in a field."""
         self.evaluate(f"document.querySelector({json.dumps(selector)}).select()")
         self._send("Input.insertText", text=text)
-
-    def screenshot(self, path: Path) -> None:
-        """Save a picture of the page."""
-        path.write_bytes(base64.b64decode(self._send("Page.captureScreenshot", format="png")["data"]))
 
     def appear(self, *, dark: bool = False, width: int = 1400, height: int = 900) -> None:
         """Have the page seen in a dark or light environment, on a screen of this size."""

@@ -1,11 +1,9 @@
 """What a person does at the page, in a real browser: with the mouse, with the keyboard, and with what they see."""
 
-import anyio
 import httpx
 import pytest
 
 from sinch_voice_async.sandbox import Call, Sandbox
-from tests.sandbox.caller import Caller
 
 from .application import Application
 from .chromium import Chromium
@@ -16,21 +14,24 @@ CANARY = "<img src=x onerror=\"document.title='owned'\"><script>document.title='
 
 def place(sandbox: Sandbox, **members: object) -> Call:
     """Place a callout to the page's telephone, and return the call."""
-
-    async def send() -> str:
-        async with httpx.AsyncClient(verify=False, trust_env=False) as http:  # plain http
-            destination = {"type": "number", "endpoint": NUMBER}
-            chosen = {
-                "destination": destination,
-                "cli": "+46700000000",
-                "enableAce": True,
-                "enableDice": True,
-                "enablePie": True,
-                **members,
-            }
-            return await Caller(sandbox, http).placed(**chosen)
-
-    return sandbox.calls[anyio.run(send)]
+    callout = {
+        "destination": {"type": "number", "endpoint": NUMBER},
+        "cli": "+46700000000",
+        "text": "Hello!",
+        "enableAce": True,
+        "enableDice": True,
+        "enablePie": True,
+        **members,
+    }
+    account = sandbox.account
+    answer = httpx.post(
+        f"{sandbox.url}/calling/v1/callouts",
+        json={"method": "ttsCallout", "ttsCallout": callout},
+        auth=(account.application_key, account.application_secret),
+        verify=False,
+        trust_env=False,
+    )
+    return sandbox.calls[answer.json()["callId"]]
 
 
 def rings(page: Chromium) -> None:
@@ -149,6 +150,18 @@ def test_nothing_that_came_from_a_call_becomes_markup(
     assert "onerror" in page.text("#facts")
     assert page.evaluate("document.querySelectorAll('main img, main script').length") == 0
     assert page.evaluate("document.title") == "Telephone exchange"
+
+
+def test_the_policy_holds(page: Chromium) -> None:
+    """Even if a script forgot itself: nothing is fetched from elsewhere, and no text becomes markup."""
+    page.evaluate("{ new Image().src = 'http://127.0.0.2/canary.png' }")
+    page.evaluate("{ setTimeout(() => { document.body.innerHTML = '<b>bold</b>'; }) }")
+    page.wait_for("new Promise((resolve) => setTimeout(() => resolve(true), 50))")
+    complaints = " ".join(page.complaints)
+    assert "Content Security Policy" in complaints
+    assert "TrustedHTML" in complaints
+    assert page.text("h1") == "Telephone exchange"
+    page.complaints.clear()
 
 
 def test_the_clock_is_set_and_stepped(page: Chromium, served: Sandbox) -> None:
