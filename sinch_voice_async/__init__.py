@@ -7,58 +7,61 @@
     async with VoiceClient() as client:
         receipt = await client.callouts.tts("+46700000001", "Hello!", cli="+46700000000")
         call = await client.calls.get(receipt.call_id)
+
+A name is loaded from its module when it is first asked for: an application that only answers callbacks never loads an
+HTTP client, and a test run that has this package installed loads nothing of it.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from sinch_voice_async._endpoints.downloads import Download
-from sinch_voice_async._endpoints.pages import Pages
-from sinch_voice_async._transport.auth import ApplicationSignature
-from sinch_voice_async._transport.pool import ConnectionPool
-from sinch_voice_async._transport.responses import Response
-from sinch_voice_async._transport.retry import RetryPolicy
 from sinch_voice_async._version import __version__
-from sinch_voice_async._wire.signing import explain_signature, string_to_sign
-from sinch_voice_async.client import VoiceClient
-from sinch_voice_async.credentials import Credentials
-from sinch_voice_async.errors import (
-    APIError,
-    AuthenticationError,
-    BadRequestError,
-    ConfigurationError,
-    ConflictError,
-    ConnectError,
-    DecodeError,
-    DownloadError,
-    ForbiddenError,
-    InvalidEventError,
-    InvalidRequestError,
-    InvalidSignatureError,
-    NotFoundError,
-    PaymentRequiredError,
-    RateLimitedError,
-    RequestTimeoutError,
-    ServerError,
-    SinchVoiceError,
-    StaleTimestampError,
-    TransportError,
-    UnprocessableError,
-    WebhookError,
-)
-from sinch_voice_async.instrumentation import Attempt, AttemptResult, Observer
-from sinch_voice_async.models.callbacks import CallbackUrls
-from sinch_voice_async.models.callouts import CalloutReceipt, ConferenceCallout, CustomCallout, TtsCallout
-from sinch_voice_async.models.calls import Call
-from sinch_voice_async.models.conferences import Conference, ConferenceDtmfOptions, Participant
-from sinch_voice_async.models.destinations import Destination
-from sinch_voice_async.models.money import Price
-from sinch_voice_async.models.numbers import ApplicationNumber, NumberInformation
-from sinch_voice_async.models.recordings import ArchiveSummary, Recording
-from sinch_voice_async.regions import Region
 
 if TYPE_CHECKING:
     from sinch_voice_async import svaml
+    from sinch_voice_async._endpoints.downloads import Download
+    from sinch_voice_async._endpoints.pages import Pages
+    from sinch_voice_async._transport.auth import ApplicationSignature
+    from sinch_voice_async._transport.pool import ConnectionPool
+    from sinch_voice_async._transport.responses import Response
+    from sinch_voice_async._transport.retry import RetryPolicy
+    from sinch_voice_async._wire.signing import explain_signature, string_to_sign
+    from sinch_voice_async.client import VoiceClient
+    from sinch_voice_async.credentials import Credentials
+    from sinch_voice_async.errors import (
+        APIError,
+        AuthenticationError,
+        BadRequestError,
+        ConfigurationError,
+        ConflictError,
+        ConnectError,
+        DecodeError,
+        DownloadError,
+        ForbiddenError,
+        InvalidEventError,
+        InvalidRequestError,
+        InvalidSignatureError,
+        NotFoundError,
+        PaymentRequiredError,
+        RateLimitedError,
+        RequestTimeoutError,
+        ServerError,
+        SinchVoiceError,
+        StaleTimestampError,
+        TransportError,
+        UnprocessableError,
+        WebhookError,
+    )
+    from sinch_voice_async.instrumentation import Attempt, AttemptResult, Observer
+    from sinch_voice_async.models.callbacks import CallbackUrls
+    from sinch_voice_async.models.callouts import CalloutReceipt, ConferenceCallout, CustomCallout, TtsCallout
+    from sinch_voice_async.models.calls import Call
+    from sinch_voice_async.models.conferences import Conference, ConferenceDtmfOptions, Participant
+    from sinch_voice_async.models.destinations import Destination
+    from sinch_voice_async.models.money import Price
+    from sinch_voice_async.models.numbers import ApplicationNumber, NumberInformation
+    from sinch_voice_async.models.recordings import ArchiveSummary, Recording
+    from sinch_voice_async.regions import Region
 
 __all__ = [
     "APIError",
@@ -116,9 +119,62 @@ __all__ = [
     "svaml",
 ]
 
+_HOMES = {
+    "_endpoints.downloads": ("Download",),
+    "_endpoints.pages": ("Pages",),
+    "_transport.auth": ("ApplicationSignature",),
+    "_transport.pool": ("ConnectionPool",),
+    "_transport.responses": ("Response",),
+    "_transport.retry": ("RetryPolicy",),
+    "_wire.signing": ("explain_signature", "string_to_sign"),
+    "client": ("VoiceClient",),
+    "credentials": ("Credentials",),
+    "errors": (
+        "APIError",
+        "AuthenticationError",
+        "BadRequestError",
+        "ConfigurationError",
+        "ConflictError",
+        "ConnectError",
+        "DecodeError",
+        "DownloadError",
+        "ForbiddenError",
+        "InvalidEventError",
+        "InvalidRequestError",
+        "InvalidSignatureError",
+        "NotFoundError",
+        "PaymentRequiredError",
+        "RateLimitedError",
+        "RequestTimeoutError",
+        "ServerError",
+        "SinchVoiceError",
+        "StaleTimestampError",
+        "TransportError",
+        "UnprocessableError",
+        "WebhookError",
+    ),
+    "instrumentation": ("Attempt", "AttemptResult", "Observer"),
+    "models.callbacks": ("CallbackUrls",),
+    "models.callouts": ("CalloutReceipt", "ConferenceCallout", "CustomCallout", "TtsCallout"),
+    "models.calls": ("Call",),
+    "models.conferences": ("Conference", "ConferenceDtmfOptions", "Participant"),
+    "models.destinations": ("Destination",),
+    "models.money": ("Price",),
+    "models.numbers": ("ApplicationNumber", "NumberInformation"),
+    "models.recordings": ("ArchiveSummary", "Recording"),
+    "regions": ("Region",),
+}
+_MODULE_OF = {name: module for module, names in _HOMES.items() for name in names} | {"svaml": "svaml"}
+
 
 def __getattr__(name: str) -> Any:
-    # SVAML has more classes than all the rest; who only places callouts does not wait for them.
-    if name == "svaml":
-        return importlib.import_module("sinch_voice_async.svaml")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_MODULE_OF[name]}")
+    # Kept, so that this function is asked once for each name.
+    value = globals()[name] = module if name == "svaml" else getattr(module, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

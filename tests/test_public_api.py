@@ -90,6 +90,14 @@ def test_every_public_method_is_documented(module: ModuleType) -> None:
                 assert inspect.getdoc(value), f"{name}.{attribute}"
 
 
+def test_every_name_is_loaded_from_its_module() -> None:
+    """The table of names is complete, names are listed before they are loaded, and another name is an error."""
+    assert {*sinch_voice_async._MODULE_OF, "__version__"} == {*sinch_voice_async.__all__}
+    assert {*sinch_voice_async.__all__} <= {*dir(sinch_voice_async)}
+    with pytest.raises(AttributeError, match="no attribute 'canary'"):
+        sinch_voice_async.canary  # type: ignore[attr-defined]  # noqa: B018 - that it is not there is the point
+
+
 def test_every_error_is_exported() -> None:
     """The whole tree can be imported from the top."""
     tree = {name for name in errors.__all__ if inspect.isclass(getattr(errors, name))}

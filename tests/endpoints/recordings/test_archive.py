@@ -17,8 +17,7 @@ import anyio
 import httpx
 import pytest
 
-from sinch_voice_async import DownloadError, ForbiddenError, InvalidRequestError, VoiceClient
-from sinch_voice_async._endpoints.archive import ArchiveSummary
+from sinch_voice_async import ArchiveSummary, DownloadError, ForbiddenError, InvalidRequestError, VoiceClient
 from sinch_voice_async._endpoints.manifest import Entry, Manifest
 from sinch_voice_async._endpoints.recordings import Recordings
 from sinch_voice_async.sandbox import Sandbox
