@@ -48,6 +48,7 @@ def _wait_for_signal() -> None:
 def _greeting(sandbox: Sandbox) -> str:
     account = sandbox.account
     return f"""The sandbox rings at {sandbox.url}, and nobody else does. Ctrl-C stops it.
+Watch its calls, and pick up a telephone, at {sandbox.url}/_sandbox/ in a browser.
 
   application key     {account.application_key}
   application secret  {account.application_secret}

@@ -98,7 +98,7 @@ function facts(call) {
     Duration: minutes(call.duration), Cost: `${call.debit.toFixed(4)} USD`, Custom: call.custom || "–", Id: call.callId,
   };
   at("facts").replaceChildren(
-    ...Object.entries(members).map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))),
+    ...Object.entries(members).map(([name, value]) => element("div", { className: name }, element("dt", {}, name), element("dd", {}, value))),
   );
 }
 
@@ -108,8 +108,8 @@ function said(entry) {
 }
 
 function happened(entry, since) {
-  const { endpoint, url } = entry.data;
-  const where = element("small", {}, endpoint || url || "");
+  const { endpoint, error, status, url } = entry.data;
+  const where = element("small", {}, String(endpoint || error || status || url || ""));
   const data = DETAILED.has(entry.kind)
     ? element("details", {}, element("summary", {}, entry.text, " ", where), element("pre", {}, JSON.stringify(entry.data, null, 2)))
     : element("p", {}, plain(entry.text), " ", where);

@@ -7,6 +7,8 @@ import * as sounds from "./sounds.js";
 const KEYS = [["1", ""], ["2", "abc"], ["3", "def"], ["4", "ghi"], ["5", "jkl"], ["6", "mno"],
               ["7", "pqrs"], ["8", "tuv"], ["9", "wxyz"], ["*", ""], ["0", "+"], ["#", ""]];
 
+const NAMES = { "*": "star", "#": "hash" };
+
 // The call that this telephone is in, as the exchange last described it; null while it rests.
 let current = null;
 let heard = 0;
@@ -150,7 +152,7 @@ function typed(event) {
 /** Make the keypad and connect every button. */
 export function install() {
   for (const [key, letters] of KEYS) {
-    const button = element("button", { type: "button", value: key, "aria-label": key }, key, element("small", {}, letters));
+    const button = element("button", { type: "button", value: key, "aria-label": NAMES[key] || key }, key, element("small", {}, letters));
     button.addEventListener("click", () => attempt(() => press(key)));
     at("keypad").append(button);
   }

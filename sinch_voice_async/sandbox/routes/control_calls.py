@@ -1,5 +1,6 @@
 """The control API's calls: what became of each, and the hand of somebody at its telephone."""
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Literal, Protocol
@@ -96,10 +97,19 @@ class CallControls:
         return call
 
     def _shown(self, call: Call) -> Response:
-        timeline = [asdict(entry) for entry in call.timeline]
-        transcript = [asdict(heard) for heard in call.transcript]
-        shown = {**summary(call), "timeline": timeline, "transcript": transcript}
-        return JSONResponse({**shown, "request": dict(call.request), "updates": call.updates, "cookies": call.cookies})
+        timeline = [
+            {"at": entry.at, "kind": entry.kind, "text": entry.text, "data": _readable(entry.data)}
+            for entry in call.timeline
+        ]
+        sent = {"request": call.request, "updates": call.updates, "cookies": call.cookies}
+        shown = {
+            **summary(call),
+            "timeline": timeline,
+            "transcript": [asdict(heard) for heard in call.transcript],
+            **{name: _readable(value) for name, value in sent.items()},
+        }
+        # Written in ASCII, for what strangers sent may hold half a surrogate pair.
+        return Response(json.dumps(shown), media_type="application/json")
 
 
 def summary(call: Call) -> dict[str, object]:
@@ -124,6 +134,14 @@ def summary(call: Call) -> dict[str, object]:
         "custom": call.custom,
         "conferenceId": call.seat.conference_id if call.seat else "",
     }
+
+
+def _readable(value: object) -> object:
+    """Return JSON that somebody sent as every program can read it: NaN becomes a text, and there is an end to depth."""
+    try:
+        return json.loads(json.dumps(value), parse_constant=str)
+    except RecursionError:
+        return {"note": "nested too deeply to be shown"}
 
 
 def _possible(act: Callable[[], None]) -> None:

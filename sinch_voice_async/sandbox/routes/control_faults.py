@@ -80,4 +80,6 @@ class FaultControls:
 
 def _described(fault: Fault) -> dict[str, object]:
     values = {name: getattr(fault, NAMES.get(name, name)) for name in FAULT if name != "times"}
-    return {name: value.decode() if isinstance(value, bytes) else value for name, value in values.items()}
+    return {
+        name: value.decode(errors="replace") if isinstance(value, bytes) else value for name, value in values.items()
+    }

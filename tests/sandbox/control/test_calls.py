@@ -68,6 +68,18 @@ async def test_somebody_is_the_human_at_the_telephone(sandbox: Sandbox, panel: P
     assert await panel.done("POST", f"{path}/put-down") == over
 
 
+async def test_json_that_is_none_elsewhere_is_told_as_json(sandbox: Sandbox, panel: Panel) -> None:
+    """Python reads NaN, half a surrogate pair and any depth; other languages need not."""
+    deep: list[object] = []
+    for _ in range(5_000):
+        deep = [deep]
+    call = sandbox.calls[await Caller(sandbox, panel.http).placed()]
+    call.updates.append({"x": float("nan"), "y": "\ud800"})
+    assert (await panel.get(f"/calls/{call.call_id}"))["updates"] == [{"x": "NaN", "y": "\ud800"}]
+    call.updates.append({"deep": deep})
+    assert (await panel.get(f"/calls/{call.call_id}"))["updates"] == {"note": "nested too deeply to be shown"}
+
+
 @pytest.mark.parametrize("kind", [None, "number", "Username", "sip"])
 async def test_somebody_dials_in(sandbox: Sandbox, panel: Panel, kind: str | None) -> None:
     """From a number, a user name or a SIP address."""

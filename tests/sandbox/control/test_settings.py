@@ -80,6 +80,12 @@ async def test_faults_of_every_kind(panel: Panel, drop: str) -> None:
     assert {name: told[name] for name in fault} == fault
 
 
+async def test_bytes_that_are_no_text_are_told_as_well_as_can_be(sandbox: Sandbox, panel: Panel) -> None:
+    """A test in Python may have armed them."""
+    sandbox.faults.add(body=b"\xff")
+    assert [each["body"] for each in (await panel.get("/faults"))["faults"]] == ["\ufffd"]
+
+
 async def test_recordings_are_added_played_and_deleted(sandbox: Sandbox, panel: Panel) -> None:
     """A tone of any length, or a text."""
     tone = await panel.done("POST", "/recordings", {"seconds": 0.5, "key": "a/b ü.wav"})
