@@ -21,7 +21,6 @@ export const plugIn = (number) => send("PUT", `/phones/${named(number)}`, { manu
 export const unplug = (number) => send("DELETE", `/phones/${named(number)}`);
 export const setSpeed = (speed) => send("PATCH", "/clock", { speed });
 export const step = (seconds) => send("POST", "/clock/step", { seconds });
-export const recordingUrl = (key) => `api/recordings/${named(key)}`;
 
 /** Call `heard(name, data)` for every event, from the state as it is on; the browser reconnects by itself. */
 export function listen(heard) {

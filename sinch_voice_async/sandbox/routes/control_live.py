@@ -25,6 +25,7 @@ __all__ = ["LiveControls"]
 LOOKS_EVERY = 0.05
 HEARTBEAT = 15.0
 MOST_CALLS = 200
+"""How many of the newest calls a stream begins with; of what changes later, none is left out."""
 State = Callable[[], dict[str, object]]
 Mark = tuple[object, ...]
 
@@ -83,7 +84,7 @@ class _Changes:
             return b""
         self._told_version = version
         changed = self._changed(self._exchange.calls)
-        calls = [summary(call) for call in changed[-MOST_CALLS:]]
+        calls = [summary(call) for call in (changed[-MOST_CALLS:] if fresh else changed)]
         return _event("calls", {"clock": self._state()["clock"], "count": len(self._exchange.calls), "calls": calls})
 
     def _changed(self, calls: Iterable[Call]) -> list[Call]:

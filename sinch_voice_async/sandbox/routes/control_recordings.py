@@ -56,7 +56,7 @@ class RecordingControls:
         return JSONResponse(_described(recording), status_code=201)
 
     async def play(self, request: Request, _fields: Fields) -> Response:
-        """Give a recording's content, for the page to play."""
+        """Give a recording's content."""
         return download(self._find(request), request.headers, accept_ranges=True)
 
     async def remove(self, request: Request, _fields: Fields) -> Response:

@@ -43,6 +43,7 @@ def test_a_ringing_call_is_answered_and_a_key_reaches_the_application(
     page: Chromium, served: Sandbox, application: Application
 ) -> None:
     """The telephone rings, is picked up, speaks, and its key 1 is the application's PIE."""
+    page.evaluate("{ window.spoken = []; speechSynthesis.speak = (said) => spoken.push([said.text, said.lang]) }")
     page.click("#plug")
     page.wait_for("document.getElementById('plug').textContent === 'Unplug'")
     call = place(served)
@@ -59,6 +60,8 @@ def test_a_ringing_call_is_answered_and_a_key_reaches_the_application(
         "inputMethod": "dtmf",
     }
     page.wait_for("document.getElementById('heard').textContent === 'Thank you. Goodbye.'")
+    said = [["Press 1 to confirm your appointment.", "en-US"], ["Thank you. Goodbye.", "en-GB"]]
+    assert page.evaluate("spoken") == said
     page.click("#hang-up")
     assert application.event("dice")["reason"] == "CALLEEHANGUP"
     page.wait_for("document.getElementById('says').textContent === 'The call is over: calleehangup.'")
@@ -188,6 +191,21 @@ def test_a_reset_is_noticed(page: Chromium, served: Sandbox) -> None:
     page.wait_for("document.querySelectorAll('#list li').length === 0 && !document.getElementById('none').hidden")
     page.wait_for("document.getElementById('telephone').dataset.state === 'idle'")
     assert page.text("#detail") == "The exchange forgot every call."
+
+
+def test_a_stopped_sandbox_is_called_so(page: Chromium) -> None:
+    """And found again when it is back at the same address."""
+    sandbox = Sandbox()
+    with sandbox.serve():
+        address = httpx.URL(sandbox.url)
+        page.open(f"{sandbox.url}/_sandbox/")
+        page.wait_for("document.getElementById('live').textContent === 'Live'")
+    page.wait_for("document.getElementById('live').textContent.startsWith('Disconnected')")
+    with sandbox.serve(port=address.port or 0):
+        page.wait_for("document.getElementById('live').textContent === 'Live'")
+        page.open("about:blank")
+    assert all(complaint.startswith("Failed to load resource") for complaint in page.complaints)
+    page.complaints.clear()
 
 
 def test_mistakes_are_said_on_the_display(page: Chromium) -> None:
