@@ -40,7 +40,7 @@ def _group(name: str) -> list[str]:
 @nox.session
 def quickstart(session: nox.Session) -> None:
     """Place callouts against the embedded sandbox, on asyncio and on trio, and show what became of them."""
-    session.install(".[sandbox]", *_group("examples"))
+    session.install(".[sandbox]", *_group("quickstart"))
     session.run("python", "examples/quickstart.py", *session.posargs)
 
 

@@ -24,7 +24,7 @@ from sinch_voice_async.sandbox import Sandbox
 CLI = "46000000000"
 CALLEE = "46000000001"
 
-CALLOUTS = {
+CALLOUTS: dict[str, TtsCallout | ConferenceCallout | CustomCallout] = {
     "text to speech": TtsCallout(
         cli=CLI,
         destination=CALLEE,
