@@ -1,27 +1,27 @@
 """The control API and the page, beside the platform: ``/_sandbox/api/...`` for tests in any language, ``/_sandbox/``
 for a person with a browser.
 
-===========  ==============================  ======================================================================
-method       path under ``/_sandbox/api``    does
-===========  ==============================  ======================================================================
-GET          ``/``                           lists these endpoints, with what each takes, for programs
-GET          ``/state``                      the account, the clock, and how many calls there are
-POST         ``/reset``                      forgets calls, people, recordings and faults
-GET, POST    ``/calls``                      lists calls; dials in
-GET          ``/calls/{callId}``             one call with its timeline and transcript
-POST         ``/calls/{callId}/pick-up``     answers a telephone that waits for a human
-POST         ``/calls/{callId}/press``       presses keys
-POST         ``/calls/{callId}/put-down``    hangs up
-GET          ``/events``                     calls as they change: server-sent events
-GET          ``/phones``                     lists who was scripted
-GET, PUT     ``/phones/{number}``            says who is there, and what they do when it rings
-GET, PATCH   ``/clock``                      tells the time; sets ``speed`` and ``offset``
-POST         ``/clock/step``                 lets ``seconds`` pass at once
-GET, POST    ``/faults``                     lists and adds trouble; PATCH limits calls per second, DELETE clears
-GET, PATCH   ``/account``                    callback URLs, credit, forbidden numbers
-GET, POST    ``/recordings``                 lists and adds recordings
-GET, DELETE  ``/recordings/{key}``           plays and deletes one
-===========  ==============================  ======================================================================
+=====================  =============================  ============================================================
+method                 path under ``/_sandbox/api``   does
+=====================  =============================  ============================================================
+GET                    ``/``                          lists these endpoints, with what each takes, for programs
+GET                    ``/state``                     tells account, clock, who was scripted, and how many calls
+POST                   ``/reset``                     forgets calls, people, recordings and faults
+GET POST               ``/calls``                     lists calls; dials in
+GET                    ``/calls/{callId}``            one call with its timeline, callbacks and transcript
+POST                   ``/calls/{callId}/pick-up``    answers the telephone that rings
+POST                   ``/calls/{callId}/press``      presses keys
+POST                   ``/calls/{callId}/put-down``   hangs up
+GET                    ``/events``                    calls as they change: server-sent events
+GET PUT                ``/phones``                    lists who was scripted; says who is everywhere else
+GET PUT DELETE         ``/phones/{number}``           who is there, and what they do when it rings
+GET PATCH              ``/clock``                     tells the time; sets ``speed`` and ``offset``
+POST                   ``/clock/step``                lets ``seconds`` pass at once
+GET POST PATCH DELETE  ``/faults``                    lists, adds, limits calls per second, clears
+GET PATCH              ``/account``                   callback URLs, credit, forbidden numbers
+GET POST               ``/recordings``                lists and adds recordings
+GET DELETE             ``/recordings/{key}``          gives and deletes one
+=====================  =============================  ============================================================
 
 There is no password: see :mod:`.control_guard`. Errors are those of the platform: ``{"errorCode", "message",
 "reference"}``, where 40001 names an illegal member, 40002 a missing one, and 40003 a body that is no JSON object.

@@ -1,9 +1,12 @@
 """Clock, account, faults, recordings and telephones, set from outside."""
 
+import re
+
 import httpx
 import pytest
 
 from sinch_voice_async.sandbox import Sandbox
+from sinch_voice_async.sandbox.routes import control
 from tests.sandbox.caller import Caller
 
 from .conftest import Panel
@@ -19,6 +22,13 @@ async def test_the_api_describes_itself(panel: Panel) -> None:
         "takes": {"callsPerSecond": "callouts accepted in any second; null: any number"},
     }
     assert all(each["does"].endswith(".") for each in endpoints.values())
+
+
+async def test_the_table_in_the_docstring_is_true(panel: Panel) -> None:
+    """Whoever reads the source finds every endpoint there, and no other."""
+    rows = re.findall(r"^([A-Z ]+?)  +``(/[^`]*)``", control.__doc__ or "", re.MULTILINE)
+    written = {(method, f"/_sandbox/api{path}") for methods, path in rows for method in methods.split()}
+    assert written == {(each["method"], each["path"]) for each in (await panel.get("/"))["endpoints"]}
 
 
 async def test_the_api_is_not_the_platforms(sandbox: Sandbox, panel: Panel) -> None:
