@@ -14,7 +14,7 @@ import ssl
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractContextManager, aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol, Self
@@ -25,6 +25,7 @@ import httpx
 from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.authentication import Arrival, signature, string_to_sign
 from sinch_voice_async.sandbox.clock import Clock
+from sinch_voice_async.sandbox.exchange.turns import Turns
 
 __all__ = ["Courier", "Mailbox", "Parcel", "Reply"]
 
@@ -76,14 +77,14 @@ class Mailbox:
 class Courier:
     """Delivers callbacks. ``catch_up`` runs the exchange and gives the seconds until it wants to be run again.
 
-    ``is_wanted`` says whether calls go on that need it; ``lock`` guards all that both know.
+    ``is_wanted`` says whether calls go on that need it; ``turns`` guards all that both know.
     """
 
     def __init__(
         self,
         account: Account,
         clock: Clock,
-        lock: AbstractContextManager[object],
+        turns: Turns,
         *,
         timeout: float,
         catch_up: Callable[[], float | None],
@@ -91,7 +92,7 @@ class Courier:
     ) -> None:
         self._account = account
         self._clock = clock
-        self._lock = lock
+        self._turns = turns
         self._timeout = timeout
         self._catch_up = catch_up
         self._is_wanted = is_wanted
@@ -112,7 +113,7 @@ class Courier:
 
     def wake(self) -> None:
         """Say that something has changed; the thread starts where it is wanted."""
-        with self._lock:
+        with self._turns:
             if self._thread is None:
                 if self._active or self._is_wanted():
                     self._bell = _Bell()
@@ -123,12 +124,13 @@ class Courier:
 
     def stop(self) -> None:
         """End the thread and what is under way; returns when it is over."""
-        with self._lock:
+        with self._turns:
             thread, self._is_stopping = self._thread, True
-            self.wake()
+            if self._bell is not None:
+                self._bell.ring()
         if thread is not None:
             thread.join()
-        with self._lock:
+        with self._turns:
             self._is_stopping = False
 
     def _work(self) -> None:
@@ -152,7 +154,7 @@ class Courier:
         return not self._is_leaving(self._bell, rung=rung)
 
     def _is_leaving(self, bell: "_Bell", *, rung: bool) -> bool:
-        with self._lock:
+        with self._turns:
             if not self._is_stopping and (rung or self._active or self._is_wanted()):
                 return False
             # From here on whoever wants the courier starts another thread.
@@ -161,20 +163,24 @@ class Courier:
             return True
 
     async def _deliver(self, mailbox: Mailbox, carriers: "_Carriers") -> None:
-        while mailbox.parcels:
-            parcel = mailbox.parcels.popleft()
+        while (parcel := self._next(mailbox)) is not None:
             async with carriers.one() as carrier:
                 await self._try_each(parcel, carrier)
-        with self._lock:
+        self.wake()
+
+    def _next(self, mailbox: Mailbox) -> Parcel | None:
+        with self._turns:
+            if mailbox.parcels:
+                return mailbox.parcels.popleft()
             mailbox.is_active = False
             self._active -= 1
-        self.wake()
+            return None
 
     async def _try_each(self, parcel: Parcel, carrier: httpx.AsyncHTTPTransport) -> None:
         for position, url in enumerate(parcel.urls, 1):
             reply = await self._try(url, parcel, carrier)
             is_last = not reply.error or position == len(parcel.urls)
-            with self._lock:
+            with self._turns:
                 parcel.done(reply, is_last=is_last)
             if is_last:
                 self.wake()
@@ -223,7 +229,7 @@ class _Bell:
         self._is_ringing = False
 
     def ring(self) -> None:
-        """Wake the thread, under the lock; it may be heard only once for several times."""
+        """Wake the thread, by whose turn it is; it may be heard only once for several times."""
         if not self._is_ringing:
             self._is_ringing = True
             self._hand.send(b"!")

@@ -4,10 +4,8 @@ Whoever looks at a call first lets happen what is due, under one lock; the couri
 that may have to call the application back.
 """
 
-import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 
 from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.clock import Clock
@@ -23,6 +21,7 @@ from sinch_voice_async.sandbox.exchange.line import Line
 from sinch_voice_async.sandbox.exchange.people import People
 from sinch_voice_async.sandbox.exchange.services import Services
 from sinch_voice_async.sandbox.exchange.timers import Timers
+from sinch_voice_async.sandbox.exchange.turns import Turns
 from sinch_voice_async.sandbox.fields import Fields
 from sinch_voice_async.sandbox.storage.recordings import Recordings
 
@@ -45,14 +44,13 @@ class Exchange:
         self.calls = Calls()
         self.version = 0
         self._clock = clock
-        self._lock = threading.RLock()
-        self._is_running = False
+        self._turns = Turns()
         self._timers = Timers()
         self._attended: set[Line] = set()
         courier = Courier(
             account,
             clock,
-            self._lock,
+            self._turns,
             timeout=callback_timeout,
             catch_up=self._run_and_say_when,
             is_wanted=lambda: bool(self._attended),
@@ -98,11 +96,9 @@ class Exchange:
 
     def catch_up(self) -> None:
         """Let happen what is due by the exchange's clock."""
-        with self._lock:
-            # What happens may look at calls itself.
-            if not self._is_running:
-                with self._running():
-                    self._timers.fire(self._clock.now())
+        with self._turns as is_first:
+            if is_first:
+                self._timers.fire(self._clock.now())
 
     def close(self) -> None:
         """End the thread that delivers callbacks, and those under way; calls go on when they are looked at."""
@@ -110,7 +106,7 @@ class Exchange:
 
     def clear(self) -> None:
         """Forget every call, in whatever state it is."""
-        with self._lock:
+        with self._turns:
             self.calls.clear()
             self._timers.clear()
             self._attended.clear()
@@ -119,7 +115,7 @@ class Exchange:
     def act(self, line: Line, action: Callable[[], object]) -> None:
         """Have something done to a call now."""
         self.catch_up()
-        with self._lock, self._running():
+        with self._turns:
             if not line.is_over:
                 line.now = max(line.now, self._clock.now())
                 action()
@@ -129,7 +125,7 @@ class Exchange:
     def _begin(self, call: Call) -> Call:
         line = Line(call, self._services)
         call.handle = _Handle(self, line)
-        with self._lock, self._running():
+        with self._turns:
             self.calls.add(call)
             line.run(live(line))
             if any(urls_for(call, event, self._services.account) for event in ("ice", "ace", "pie", "dice", "notify")):
@@ -140,20 +136,12 @@ class Exchange:
     def _run_and_say_when(self) -> float | None:
         """Catch up, and return real seconds until the next timer, None where none is due by itself."""
         self.catch_up()
-        with self._lock:
+        with self._turns:
             self._attended = {line for line in self._attended if not line.is_over}
             at = self._timers.next_at()
         if at is None or not self._clock.speed:
             return None
         return max(0.0, at - self._clock.now()) / self._clock.speed
-
-    @contextmanager
-    def _running(self) -> Iterator[None]:
-        before, self._is_running = self._is_running, True
-        try:
-            yield
-        finally:
-            self._is_running = before
 
     def _count_change(self) -> None:
         self.version += 1
