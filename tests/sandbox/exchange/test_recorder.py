@@ -1,0 +1,83 @@
+"""Recordings of calls: when they begin and end, where they are said to be, and what is stored."""
+
+import json
+from typing import Any
+
+import pytest
+
+from sinch_voice_async.sandbox import Call, Sandbox
+from sinch_voice_async.sandbox.fields import Fields
+
+from ..applications import Application, served
+from .scripts import custom, lines
+
+SAY = {"name": "say", "text": "x" * 30}
+
+
+def recorded(sandbox: Sandbox, *instructions: dict[str, Any], **action: Any) -> tuple[Call, list[dict[str, Any]]]:
+    """Have a call carry out instructions, and return it with the notifications."""
+    application = Application(sandbox)
+    with served(application.app) as url:
+        sandbox.account.callback_urls.primary = url
+        ace = {"instructions": list(instructions), "action": action or {"name": "hangup"}}
+        call = custom(sandbox, ace).until_final_sync(20)
+    return call, [event for event in application.events if event["event"] == "notify"]
+
+
+@pytest.mark.parametrize(
+    ("options", "destination"),
+    [
+        ({}, "http://localhost/calling/v1/recording/{name}.wav"),
+        ({"destinationUrl": "sdrive://mine"}, "http://localhost/calling/v1/recording/{name}.wav"),
+        ({"destinationUrl": "s3://bucket"}, "s3://bucket/{name}.wav"),
+        ({"destinationUrl": "azure://account/container/call.mp3"}, "azure://account/container/call.mp3"),
+        ({"destination": "s3://bucket/folder/"}, "s3://bucket/folder/{name}.wav"),
+    ],
+)
+def test_the_application_is_told_where_it_is(fast: Sandbox, options: dict[str, Any], destination: str) -> None:
+    """Finished, then available; a place that names no file is given the automatic name."""
+    call, (finished, available) = recorded(fast, {"name": "startRecording", "options": options}, SAY)
+    [recording] = fast.recordings
+    name = recording.key.removesuffix(".wav")
+    assert name.endswith(f"_{fast.account.application_key}_{call.call_id}")
+    assert recording.size == 44 + 32_000
+    assert (finished["type"], available["type"]) == ("recording_finished", "recording_available")
+    assert available["destination"] == destination.format(name=name)
+
+
+def test_a_recording_ends_where_it_is_stopped(fast: Sandbox) -> None:
+    """A second start changes nothing, a second stop neither."""
+    start, stop = {"name": "startRecording", "options": {"notificationEvents": False}}, {"name": "stopRecording"}
+    call, notifications = recorded(fast, start, start, SAY, stop, stop, SAY)
+    assert [recording.size for recording in fast.recordings] == [44 + 32_000]
+    assert "note startRecording is ignored" in lines(call)
+    assert notifications == []
+
+
+def test_what_was_said_is_written_down(fast: Sandbox) -> None:
+    """A transcript beside the recording, and its own notification."""
+    options = {"destinationUrl": "s3://bucket/call.wav", "transcriptionOptions": {"enabled": True, "locale": "en-US"}}
+    _, notifications = recorded(fast, SAY, {"name": "startRecording", "options": options}, SAY)
+    assert [each["type"] for each in notifications][-1] == "transcription_available"
+    assert notifications[-1]["destination"].endswith("-transcript.json")
+    [transcript] = [each for each in fast.recordings if each.key.endswith(".json")]
+    written = json.loads(transcript.read())
+    assert written == {"text": "x" * 30, "lines": [{"timestamp": 0.0, "speakerLabel": "Speaker 1", "text": "x" * 30}]}
+
+
+def test_recording_is_managed_from_outside(sandbox: Sandbox) -> None:
+    """As an action, as the older documents write it."""
+    call = custom(sandbox)
+    call.handle.manage(Fields({"action": {"name": "startRecording", "recordingOptions": {}}}), "caller")
+    sandbox.clock.step(2)
+    call.handle.manage(Fields({"action": {"name": "stopRecording"}}), "caller")
+    assert [recording.size for recording in sandbox.recordings] == [44 + 32_000]
+    assert not call.is_final
+
+
+def test_an_action_may_record(sandbox: Sandbox) -> None:
+    """``record`` on an action: until the call ends."""
+    call = custom(sandbox, {"action": {"name": "continue", "record": True, "recordingOptions": {"format": "mp3"}}})
+    sandbox.clock.step(1)
+    call.hang_up()
+    assert [recording.size for recording in sandbox.recordings] == [44 + 16_000]
