@@ -1,6 +1,8 @@
 """The signature: the published vectors, and the laws around them."""
 
 import base64
+import hashlib
+import hmac
 import json
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,13 @@ def test_the_five_lines() -> None:
     """The verb is upper-case, the query stays out, and nothing follows the path."""
     text = string_to_sign("get", "/calling/v1/recording?page=1", b"", "", "2026-01-01T00:00:00.000Z")
     assert text == "GET\n\n\nx-timestamp:2026-01-01T00:00:00.000Z\n/calling/v1/recording"
+
+
+@given(st.binary(min_size=1, max_size=200), texts)
+def test_it_is_the_hmac_of_the_standard_library(key: bytes, text: str) -> None:
+    """For every key, also one longer than a block of SHA-256, and every text."""
+    credentials = Credentials("key", base64.b64encode(key).decode())
+    assert base64.b64decode(sign(credentials, text)) == hmac.digest(key, text.encode(), hashlib.sha256)
 
 
 @given(secrets, texts)
