@@ -9,10 +9,8 @@ Rules:
 import json
 import os
 import re
-from collections.abc import Callable
 from decimal import Decimal
-from json import encoder
-from typing import Any, NoReturn
+from typing import NoReturn
 
 BOM = "\ufeff"
 """Servers of one family put it before their JSON; it is skipped."""
@@ -38,28 +36,5 @@ def _refused(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON")
 
 
-def prepared_encoder() -> Callable[[object], str]:
-    """Return what turns plain values into a JSON text, Decimals marked."""
-    in_c = getattr(encoder, "c_make_encoder", None)
-    if in_c is None:  # not CPython
-        return json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_marked).encode
-    # What JSONEncoder.encode makes anew for each text: no marks against cycles (they end in a RecursionError), no
-    # indent, the two separators, keys as they come and none skipped, no NaN.
-    pieces = in_c(None, _marked, encoder.encode_basestring, None, ":", ",", False, False, False)
-    return lambda value: "".join(pieces(value, 0))
-
-
-_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refused)
-
-
-def _from_text(text: str) -> Any:
-    # Looking for white space around the document costs as much as reading a short one, and there hardly ever is any.
-    if text.startswith("{"):
-        document, end = _DECODER.raw_decode(text)
-        if end == len(text):
-            return document
-    return _DECODER.decode(text)
-
-
-TO_TEXT = prepared_encoder()
-FROM_TEXT = _from_text
+TO_TEXT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_marked).encode
+FROM_TEXT = json.JSONDecoder(parse_float=Decimal, parse_constant=_refused).decode
