@@ -168,8 +168,9 @@ def _model_writer(type_: Any) -> Writer:
 def _with_unknown(write: Writer) -> Writer:
     def write_all(model: Any) -> dict[str, Any]:
         document: dict[str, Any] = write(model)
-        for key, value in model.extra.items():
-            document.setdefault(key, value)
+        if model.extra:
+            for key, value in model.extra.items():
+                document.setdefault(key, value)
         return document
 
     return write_all

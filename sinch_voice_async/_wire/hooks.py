@@ -4,6 +4,7 @@ The rules of values are in :mod:`~sinch_voice_async._wire.scalars`, those of mod
 :mod:`~sinch_voice_async._wire.engine`.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -89,12 +90,12 @@ def _object_reader(type_: Any, _: Converter) -> Reader:
 
 
 def _union_reader(type_: Any, converter: Converter) -> Reader:
-    choose, reader_of = unions[type_].choose, converter.get_structure_hook
+    choose, reader_of = unions[type_].choose, functools.cache(converter.get_structure_hook)
     return lambda value, _: reader_of(choose(value))(value, _)
 
 
 def _any_writer(_: Any, converter: Converter) -> Writer:
-    writer_of = converter.get_unstructure_hook
+    writer_of = functools.cache(converter.get_unstructure_hook)
     return lambda value: writer_of(value.__class__)(value)
 
 

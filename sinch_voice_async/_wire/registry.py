@@ -54,7 +54,7 @@ class Tagged:
         return cls
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Plan:
     """How the fields of one model are spelled."""
 
@@ -70,6 +70,9 @@ class Plan:
 
     def tidy(self, value: Mapping[str, Any]) -> dict[str, Any]:
         """Return the known fields under their canonical spelling, without nulls, and the unknown ones under EXTRA."""
+        names = _canonical_names(self, tuple(value))
+        if names is not None and None not in value.values():
+            return dict(zip(names, value.values(), strict=True))
         fields = {key: item for key, item in value.items() if key in self.known and item is not None}
         unknown = {}
         for key in [key for key in value if key not in self.known]:
@@ -81,6 +84,16 @@ class Plan:
         if unknown and self.keeps_unknown:
             fields[EXTRA] = unknown
         return fields
+
+
+@functools.lru_cache(maxsize=128)
+def _canonical_names(plan: Plan, keys: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Return how an object's keys are spelled canonically; None where one is unknown or two mean the same.
+
+    The platform spells each kind of object in one way, or few, which need not be worked out each time.
+    """
+    names = tuple(plan.aliases.get(key.lower(), EXTRA) for key in keys)
+    return names if EXTRA not in names and len(set(names)) == len(names) else None
 
 
 models: dict[type, Registered] = {}

@@ -88,11 +88,11 @@ def read_text_or_object(value: Any, _: Any = None) -> str | Mapping[str, Any]:
 
 def enumeration_reader(known: tuple[str, ...]) -> Callable[[Any, Any], str]:
     """Return a reader that writes known values in their documented casing, and keeps unknown ones."""
-    canonical = {value.lower(): value for value in known}
+    canonical = {value.lower(): value for value in known} | {value: value for value in known}
 
     def read_enumeration(value: Any, _: Any = None) -> str:
-        text = read_text(value)
-        return canonical.get(text.lower(), text)
+        text = value if value.__class__ is str else read_text(value)
+        return canonical.get(text) or canonical.get(text.lower(), text)
 
     return read_enumeration
 

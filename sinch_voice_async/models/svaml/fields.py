@@ -10,6 +10,7 @@ Rules:
 - ``extra`` is checked by nobody but JSON, when it is written.
 """
 
+import functools
 import types
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
@@ -25,6 +26,9 @@ Rule: TypeAlias = Callable[[Any], str | None]
 Validator: TypeAlias = "Callable[[Any, attrs.Attribute[Any], Any], None]"
 
 _WORDS: Final[Mapping[type, str]] = {types.NoneType: "None", tuple: "a list"}
+_LIMIT: Final = "limit"
+"""Where a field's metadata has the limit alone, without the check of its type."""
+
 _measuring: ContextVar[bool] = ContextVar("measuring", default=True)
 
 
@@ -50,13 +54,20 @@ def limit(rule: Rule) -> Validator:
 
 def measure(model: Any) -> None:
     """Check every limit of a model and of the models in it, as building it would have."""
-    if isinstance(model, tuple):
-        for part in model:
+    for attribute, rule in _measured(model.__class__):
+        value = getattr(model, attribute.name)
+        if rule is not None:
+            rule(model, attribute, value)
+        for part in value if value.__class__ is tuple else (value,):
             measure(part)
-    elif attrs.has(type(model)):
-        attrs.validate(model)
-        for field in attrs.fields(type(model)):
-            measure(getattr(model, field.name))
+
+
+@functools.cache
+def _measured(cls: type) -> "tuple[tuple[attrs.Attribute[Any], Validator | None], ...]":
+    """The fields of a class that have a limit or may hold a model, which are few, each with its limit."""
+    fields = attrs.fields(cls) if attrs.has(cls) else ()
+    rules = [(field, field.metadata.get(_LIMIT, field.validator)) for field in fields]
+    return tuple((field, rule) for field, rule in rules if rule or any(map(attrs.has, sum(_classes(field.type), ()))))
 
 
 def typed(_: type, fields: "list[attrs.Attribute[Any]]") -> "list[attrs.Attribute[Any]]":
@@ -67,6 +78,8 @@ def typed(_: type, fields: "list[attrs.Attribute[Any]]") -> "list[attrs.Attribut
 
 def listed(values: Iterable[T]) -> tuple[T, ...]:
     """Make a tuple of a list; what is no list is left for ``typed`` to refuse, which knows the field."""
+    if values.__class__ is list:  # The quick question first, here too.
+        return tuple(values)
     given: object = values
     if isinstance(given, Iterable) and not isinstance(given, str | bytes | Mapping):
         return tuple(given)
@@ -90,7 +103,7 @@ def _checked(field: "attrs.Attribute[Any]") -> "attrs.Attribute[Any]":
         if then is not None:
             then(instance, attribute, value)
 
-    return field.evolve(validator=validate)
+    return field.evolve(validator=validate, metadata={**field.metadata, _LIMIT: then})
 
 
 def _refuse_unless(value: object, allowed: tuple[type, ...], field: str) -> None:

@@ -31,6 +31,8 @@ CallStatus: TypeAlias = Literal["success", "failure"] | str
 def too_many_cookies(instructions: Iterable[Instruction]) -> str | None:
     """What is wrong with the cookies that a document sets, or None."""
     cookies = [step for step in instructions if isinstance(step, SetCookie)]
+    if not cookies:
+        return None
     fault = at_most_bytes(MOST_COOKIE_BYTES, (text for cookie in cookies for text in (cookie.key, cookie.value)))
     return fault and f"set cookies that {fault}"
 
