@@ -11,17 +11,16 @@ Rules:
 Source: Voice API, Callbacks; ASGI 3.
 """
 
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
-
-import anyio
+from typing import Final
 
 from sinch_voice_async._wire.codec import encode
 from sinch_voice_async.credentials import Credentials
 from sinch_voice_async.errors import ConfigurationError, InvalidEventError, WebhookError
 from sinch_voice_async.models.events import Event
+from sinch_voice_async.webhooks.deadline import within
 from sinch_voice_async.webhooks.exchange import (
     Disconnected,
     Receive,
@@ -41,6 +40,7 @@ from sinch_voice_async.webhooks.tracker import CallTracker
 __all__ = ["WebhookApp"]
 
 _LOG = logging.getLogger("sinch_voice_async.webhooks")
+_EMPTY: Final = Reply(200)
 
 
 class WebhookApp(EventRouter):
@@ -103,29 +103,37 @@ class WebhookApp(EventRouter):
         self._tracker = tracker
         self._max_body = max_body
         self._clock = clock
+        self._last: tuple[Answer, Reply] = (None, _EMPTY)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or the server's question whether all is well; raise ValueError for anything else."""
         if scope["type"] == "lifespan":
             await _live(receive, send)
         elif scope["type"] == "http":
-            with contextlib.suppress(Disconnected):
-                await send_reply(scope, send, await self._reply(scope, receive))
+            try:
+                reply = await self._reply(scope, receive)
+            except Disconnected:
+                return
+            await send_reply(scope, send, reply)
         else:
             raise ValueError(f"a callback comes by http, not by {scope['type']}")
 
     async def _reply(self, scope: Scope, receive: Receive) -> Reply:
-        known: list[Event] = []
-        with anyio.move_on_after(self._timeout):
-            try:
-                proof, event = await self._read(scope, receive)
-            except (Refused, WebhookError) as error:
-                return _refusal(error)
-            known.append(event)
-            return await self._handle(event, proof)
         # One time-out for both, since the platform waits for both.
+        known: list[Event] = []
+        return await within(self._timeout, self._work(scope, receive, known), lambda: self._overdue(known))
+
+    async def _work(self, scope: Scope, receive: Receive, known: list[Event]) -> Reply:
+        try:
+            proof, event = await self._read(scope, receive)
+        except (Refused, WebhookError) as error:
+            return _refusal(error)
+        known.append(event)
+        return await self._handle(event, proof)
+
+    def _overdue(self, known: list[Event]) -> Reply:
         if known:
-            return _written(self._late(*known))
+            return self._written(self._late(*known))
         return _refusal(Refused(408, f"the body did not arrive within {self._timeout:g} s"))
 
     async def _read(self, scope: Scope, receive: Receive) -> tuple[Proof, Event]:
@@ -152,11 +160,21 @@ class WebhookApp(EventRouter):
                 return _refusal(repeated())
             if self._tracker is not None:
                 self._tracker.feed(event)
-            return _written(await self._ask(event))
+            return self._written(await self._ask(event))
         except Exception:  # noqa: BLE001 - a handler may raise anything, and the platform is told by the status
             _LOG.exception("the %s event of call %r failed: answered 500", event_name(event), event.call_id)
             await self._release(proof)
             return Reply(500)
+
+    def _written(self, answer: Answer) -> Reply:
+        if answer is None:
+            return _EMPTY
+        # Many applications give the same document again and again: one written last time is not written again.
+        last, reply = self._last
+        if answer is not last:
+            reply = Reply(200, encode(answer))
+            self._last = answer, reply
+        return reply
 
     async def _claim(self, proof: Proof) -> bool:
         if self._replay_cache is None:
@@ -190,10 +208,6 @@ def _refusal(error: Refused | WebhookError) -> Reply:
     status = error.status if isinstance(error, Refused) else 400 if isinstance(error, InvalidEventError) else 401
     _LOG.warning("a request was refused with %d: %s", status, error)
     return Reply(status)
-
-
-def _written(answer: Answer) -> Reply:
-    return Reply(200, b"" if answer is None else encode(answer))
 
 
 async def _live(receive: Receive, send: Send) -> None:

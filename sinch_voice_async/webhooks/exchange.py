@@ -71,8 +71,7 @@ async def read_body(receive: Receive, max_body: int) -> bytes:
         message = await receive()
         if message["type"] != "http.request":
             raise Disconnected
-        piece: bytes = message.get("body", b"")
-        body += piece
+        body += message.get("body", b"")
         if len(body) > max_body:
             raise Refused(413, f"the body has more than {max_body} bytes")
         if not message.get("more_body", False):
@@ -107,7 +106,7 @@ def _missing(root: str, path: str) -> str:
 
 async def send_reply(scope: Scope, send: Send, reply: Reply) -> None:
     """Send an answer; where nobody is there any more, do nothing."""
-    headers = [(b"content-length", str(len(reply.body)).encode())]
+    headers = [(b"content-length", b"%d" % len(reply.body))]
     if reply.body:
         headers.append((b"content-type", b"application/json"))
     for name, value in _STATUS_HEADERS.get(reply.status, ()):

@@ -14,6 +14,7 @@ Source: Authentication, Callback signed request.
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from attrs import field, frozen
 
@@ -37,6 +38,9 @@ __all__ = ["DEFAULT_MAX_AGE", "Proof", "authenticate", "event_from_http", "read_
 
 DEFAULT_MAX_AGE = 300.0
 """Seconds that a callback's timestamp may be off, either way. The platform publishes no figure."""
+
+_RAW: Final = (bytes, bytearray, memoryview)
+_NUMBERS: Final = (int, float)
 
 
 @frozen
@@ -176,13 +180,14 @@ def repeated() -> InvalidSignatureError:
 
 
 def _check_types(method: object, path: object, body: object) -> None:
-    if not isinstance(body, bytes | bytearray | memoryview):
+    if not isinstance(body, _RAW):
         raise InvalidRequestError(
             f"body must be the raw bytes of the request, as they came, not {type(body).__name__}", field="body"
         )
-    for name, value in (("method", method), ("path", path)):
-        if not isinstance(value, str):
-            raise InvalidRequestError(f"{name} must be a str, not {type(value).__name__}", field=name)
+    if not isinstance(method, str):
+        raise InvalidRequestError(f"method must be a str, not {type(method).__name__}", field="method")
+    if not isinstance(path, str):
+        raise InvalidRequestError(f"path must be a str, not {type(path).__name__}", field="path")
 
 
 def _key_and_signature(authorization: str) -> tuple[str, str]:
@@ -211,7 +216,7 @@ def _age(timestamp: str, max_age: float | None, now: datetime | float | None) ->
 def _unix(now: object) -> float:
     if now is None:
         return time.time()
-    if isinstance(now, int | float):
+    if isinstance(now, _NUMBERS):
         return now
     if not isinstance(now, datetime) or now.tzinfo is None:
         raise InvalidRequestError(

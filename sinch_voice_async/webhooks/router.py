@@ -15,7 +15,6 @@ import math
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 
-import anyio
 import anyio.to_thread
 
 from sinch_voice_async.errors import ConfigurationError, InvalidRequestError
@@ -29,6 +28,7 @@ from sinch_voice_async.models.events import (
 )
 from sinch_voice_async.models.svaml.actions import Continue, Hangup
 from sinch_voice_async.models.svaml.document import AceSvaml, DiceSvaml, IceSvaml, PieSvaml, Svaml
+from sinch_voice_async.webhooks.deadline import within
 
 __all__ = ["EventName", "EventRouter", "Fallbacks", "event_name"]
 
@@ -120,9 +120,7 @@ class EventRouter:
         :raises InvalidRequestError: the handler returned something else than ``Svaml`` or None, or a document that the
             platform would refuse there.
         """
-        with anyio.move_on_after(self._timeout):
-            return await self._ask(event)
-        return self._late(event)
+        return await within(self._timeout, self._ask(event), lambda: self._late(event))
 
     async def _ask(self, event: Event) -> Answer:
         name = event_name(event)

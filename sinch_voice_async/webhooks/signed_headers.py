@@ -37,13 +37,14 @@ def read_headers(headers: HeaderSource) -> SignedHeaders:
         for name, value in _pairs(headers):
             place = _PLACES.get(name.lower())
             if place is not None:
-                text = _text(value) if isinstance(value, str | bytes) else ", ".join(map(_text, value))
+                text = _text(value) if isinstance(value, _TEXTS) else ", ".join(map(_text, value))
                 found[place] = f"{found[place]}, {text}" if found[place] else text.strip(" \t")
     except (TypeError, ValueError, AttributeError):
         raise InvalidRequestError("headers must be a mapping or pairs of text or bytes", field="headers") from None
     return SignedHeaders(*found)
 
 
+_TEXTS: Final = (str, bytes)
 _PLACES: Final[dict[str | bytes, int]] = {
     **{name: place for place, name in enumerate(("authorization", "x-timestamp", "content-type"))},
     **{name: place for place, name in enumerate((b"authorization", b"x-timestamp", b"content-type"))},
