@@ -79,7 +79,7 @@ def typing(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error."""
     session.install("-e", ".[sandbox,otel]", *_group("docs"))
-    session.run("sphinx-build", "--fail-on-warning", "--keep-going", "-n", "-b", "html", "docs", "build/docs")
+    session.run("sphinx-build", "-E", "--fail-on-warning", "--keep-going", "-n", "-b", "html", "docs", "build/docs")
 
 
 @nox.session
