@@ -21,9 +21,10 @@ from starlette.types import ASGIApp
 from sinch_voice_async.sandbox.account import Account, CallbackUrls
 from sinch_voice_async.sandbox.app import build_app
 from sinch_voice_async.sandbox.clock import Clock
-from sinch_voice_async.sandbox.exchange.calls import Call, Party
+from sinch_voice_async.sandbox.exchange.calls import Call
 from sinch_voice_async.sandbox.exchange.conferences import Conferences
 from sinch_voice_async.sandbox.exchange.exchange import Exchange
+from sinch_voice_async.sandbox.exchange.parties import Party
 from sinch_voice_async.sandbox.exchange.people import People, Person, Phone
 from sinch_voice_async.sandbox.faults import Faults
 from sinch_voice_async.sandbox.numbers import OwnNumbers

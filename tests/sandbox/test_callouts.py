@@ -59,6 +59,7 @@ async def test_the_documents_samples_are_accepted(caller: Caller, sample: dict[s
     assert response.status_code == 200
     call = caller.sandbox.calls[response.json()["callId"]]
     assert call.request == sample
+    assert call.callout is not None
     assert call.callout.method == sample["method"]
 
 
@@ -165,6 +166,7 @@ async def test_inline_ice_says_who_is_called(
     """A custom callout without a destination calls whom its own document connects."""
     response = await caller.callout("customCallout", {"ice": json.dumps({"action": action})})
     callout = caller.sandbox.calls[response.json()["callId"]].callout
+    assert callout is not None
     assert (callout.kind, callout.endpoint) == called
 
 

@@ -6,12 +6,12 @@ Each takes the line and the action, and returns the SVAML that comes next; None 
 from collections.abc import Awaitable, Callable
 
 from sinch_voice_async.sandbox.exchange.asking import ask, hidden
-from sinch_voice_async.sandbox.exchange.calls import Party
 from sinch_voice_async.sandbox.exchange.conferencing import confer
 from sinch_voice_async.sandbox.exchange.dialling import answer, detect, dial, result_of
 from sinch_voice_async.sandbox.exchange.instructions import carry_out, send_dtmf
 from sinch_voice_async.sandbox.exchange.line import DisconnectError, Line
 from sinch_voice_async.sandbox.exchange.menus import run_menu
+from sinch_voice_async.sandbox.exchange.parties import Party
 from sinch_voice_async.sandbox.exchange.prompts import parts_of, play
 from sinch_voice_async.sandbox.exchange.recorder import announce, start_recording, stop_recording
 from sinch_voice_async.sandbox.fields import Fields
@@ -87,7 +87,6 @@ async def _connect_stream(line: Line, action: Fields) -> Fields | None:
 async def _connect_conference(line: Line, action: Fields) -> Fields | None:
     answer(line)
     await confer(line, action)
-    return None
 
 
 async def _run_menu(line: Line, action: Fields) -> Fields | None:

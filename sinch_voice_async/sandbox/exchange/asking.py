@@ -8,9 +8,9 @@ body counts as none. SVAML that is illegal there is told by the notification ``c
 import json
 from functools import partial
 
-from sinch_voice_async.sandbox.exchange.courier import Parcel, Reply
 from sinch_voice_async.sandbox.exchange.events import inline, sample, urls_for
 from sinch_voice_async.sandbox.exchange.line import DisconnectError, Line
+from sinch_voice_async.sandbox.exchange.parcels import Parcel, Reply
 from sinch_voice_async.sandbox.exchange.svaml import check_svaml
 from sinch_voice_async.sandbox.fields import Fields, read_object
 from sinch_voice_async.sandbox.refusals import RefusalError

@@ -1,9 +1,11 @@
 """Sitting in a conference, and what the keys pressed there do. Documents: SVAML, "connectConf"."""
 
+from typing import NoReturn
+
 from sinch_voice_async.sandbox.exchange.asking import tell
-from sinch_voice_async.sandbox.exchange.calls import Seat
 from sinch_voice_async.sandbox.exchange.line import Line, RedirectError
 from sinch_voice_async.sandbox.exchange.menus import Choice
+from sinch_voice_async.sandbox.exchange.parties import Seat
 from sinch_voice_async.sandbox.exchange.prompts import play, spoken
 from sinch_voice_async.sandbox.fields import Fields
 
@@ -12,7 +14,7 @@ __all__ = ["confer"]
 TIMEOUT_MILLS = 3_000
 
 
-async def confer(line: Line, action: Fields) -> None:
+async def confer(line: Line, action: Fields) -> NoReturn:
     """Join a conference and stay there until the call ends or is sent elsewhere."""
     options = action.child("conferenceDtmfOptions") or Fields({})
     seat = Seat(action.required_text("conferenceId"), line.now, (options.text("mode") or "ignore").lower())
@@ -29,7 +31,7 @@ async def confer(line: Line, action: Fields) -> None:
         raise
 
 
-async def _listen(line: Line, seat: Seat, options: Fields) -> None:
+async def _listen(line: Line, seat: Seat, options: Fields) -> NoReturn:
     most = options.whole("maxDigits") or 1
     patience = (options.whole("timeoutMills") or TIMEOUT_MILLS) / 1000
     while True:

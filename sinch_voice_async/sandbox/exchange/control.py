@@ -14,9 +14,9 @@ import logging
 from sinch_voice_async.sandbox.exchange.actions import connect, perform, send_dtmf_if_any
 from sinch_voice_async.sandbox.exchange.asking import ask, failure, tell
 from sinch_voice_async.sandbox.exchange.callouts import Callout
-from sinch_voice_async.sandbox.exchange.calls import Ending
 from sinch_voice_async.sandbox.exchange.dialling import dial, join
 from sinch_voice_async.sandbox.exchange.line import DisconnectError, Line, RedirectError
+from sinch_voice_async.sandbox.exchange.parties import Ending
 from sinch_voice_async.sandbox.exchange.prompts import play, spoken
 from sinch_voice_async.sandbox.exchange.recorder import announce, stop_recording
 from sinch_voice_async.sandbox.fields import Fields

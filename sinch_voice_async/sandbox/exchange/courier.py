@@ -9,15 +9,10 @@ time-out or an error the application's fallback URL is tried once. Documents: Ca
 """
 
 import json
-import socket
-import ssl
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Protocol, Self
+from collections.abc import Callable
+from contextlib import aclosing
 
 import anyio
 import httpx
@@ -25,53 +20,17 @@ import httpx
 from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.authentication import Arrival, signature, string_to_sign
 from sinch_voice_async.sandbox.clock import Clock
+from sinch_voice_async.sandbox.exchange.bell import Bell
+from sinch_voice_async.sandbox.exchange.carriers import Carriers
+from sinch_voice_async.sandbox.exchange.parcels import Mailbox, Parcel, Reply
 from sinch_voice_async.sandbox.exchange.turns import Turns
 
-__all__ = ["Courier", "Mailbox", "Parcel", "Reply"]
+__all__ = ["Courier"]
 
 LARGEST_ANSWER = 1_048_576
-AT_ONCE = 100
-"""Callbacks under way at one time, and so connections to the application."""
 LINGERS = 0.5
 """Seconds for which an idle thread waits for more."""
 CONTENT_TYPE = "application/json"
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What came back: a 2xx with its body, or an ``error`` in words, with the status where there was one."""
-
-    url: str
-    status: int | None = None
-    content_type: str = ""
-    body: bytes = b""
-    error: str = ""
-
-
-class Done(Protocol):
-    """Hears of one reply to a callback."""
-
-    def __call__(self, reply: Reply, /, *, is_last: bool) -> None:
-        """Take a reply; after the last one, no other comes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """One callback; ``urls`` are tried in turn, and ``done`` hears of each reply."""
-
-    urls: tuple[str, ...]
-    event: Mapping[str, object]
-    headers: Mapping[str, str]
-    done: Done
-
-
-@dataclass(slots=True, eq=False)
-class Mailbox:
-    """The callbacks of one call, which are delivered in the order in which they were posted."""
-
-    parcels: deque[Parcel] = field(default_factory=deque)
-    is_active: bool = False
-    """Whether a callback is under way, or waits for one that is."""
 
 
 class Courier:
@@ -99,7 +58,7 @@ class Courier:
         self._ready: deque[Mailbox] = deque()
         self._active = 0
         self._thread: threading.Thread | None = None
-        self._bell: _Bell | None = None
+        self._bell: Bell | None = None
         self._is_stopping = False
 
     def post(self, mailbox: Mailbox, parcel: Parcel) -> None:
@@ -114,13 +73,12 @@ class Courier:
     def wake(self) -> None:
         """Say that something has changed; the thread starts where it is wanted."""
         with self._turns:
-            if self._thread is None:
-                if self._active or self._is_wanted():
-                    self._bell = _Bell()
-                    self._thread = threading.Thread(target=self._work, name="sinch-sandbox-exchange", daemon=True)
-                    self._thread.start()
-            elif self._bell is not None:
+            if self._bell is not None:
                 self._bell.ring()
+            elif self._active or self._is_wanted():
+                self._bell = Bell()
+                self._thread = threading.Thread(target=self._work, name="sinch-sandbox-exchange", daemon=True)
+                self._thread.start()
 
     def stop(self) -> None:
         """End the thread and what is under way; returns when it is over."""
@@ -137,7 +95,7 @@ class Courier:
         anyio.run(self._run)
 
     async def _run(self) -> None:
-        async with _Carriers() as carriers, anyio.create_task_group() as tasks:
+        async with Carriers() as carriers, anyio.create_task_group() as tasks:
             while await self._pause():
                 while self._ready:
                     tasks.start_soon(self._deliver, self._ready.popleft(), carriers)
@@ -153,7 +111,7 @@ class Courier:
         rung = await self._bell.heard(LINGERS if is_idle else seconds)
         return not self._is_leaving(self._bell, rung=rung)
 
-    def _is_leaving(self, bell: "_Bell", *, rung: bool) -> bool:
+    def _is_leaving(self, bell: Bell, *, rung: bool) -> bool:
         with self._turns:
             if not self._is_stopping and (rung or self._active or self._is_wanted()):
                 return False
@@ -162,7 +120,7 @@ class Courier:
             self._thread = self._bell = None
             return True
 
-    async def _deliver(self, mailbox: Mailbox, carriers: "_Carriers") -> None:
+    async def _deliver(self, mailbox: Mailbox, carriers: Carriers) -> None:
         while (parcel := self._next(mailbox)) is not None:
             async with carriers.one() as carrier:
                 await self._try_each(parcel, carrier)
@@ -177,14 +135,18 @@ class Courier:
             return None
 
     async def _try_each(self, parcel: Parcel, carrier: httpx.AsyncHTTPTransport) -> None:
-        for position, url in enumerate(parcel.urls, 1):
-            reply = await self._try(url, parcel, carrier)
-            is_last = not reply.error or position == len(parcel.urls)
-            with self._turns:
-                parcel.done(reply, is_last=is_last)
-            if is_last:
-                self.wake()
+        *first, last = parcel.urls
+        for url in first:
+            if not (await self._try_one(url, parcel, carrier, is_last=False)).error:
                 return
+        await self._try_one(last, parcel, carrier, is_last=True)
+
+    async def _try_one(self, url: str, parcel: Parcel, carrier: httpx.AsyncHTTPTransport, *, is_last: bool) -> Reply:
+        reply = await self._try(url, parcel, carrier)
+        with self._turns:
+            parcel.done(reply, is_last=is_last or not reply.error)
+        self.wake()
+        return reply
 
     async def _try(self, url: str, parcel: Parcel, carrier: httpx.AsyncHTTPTransport) -> Reply:
         try:
@@ -218,67 +180,3 @@ class Courier:
         account = self._account
         text = signature(account.application_secret, string_to_sign(Arrival("POST", path, headers, body)))
         return {**headers, "authorization": f"application {account.application_key}:{text}"}
-
-
-class _Bell:
-    """Wakes the thread from any other: anyio has no way to do so that never waits, and a socket has."""
-
-    def __init__(self) -> None:
-        self._ear, self._hand = socket.socketpair()
-        self._ear.setblocking(False)
-        self._is_ringing = False
-
-    def ring(self) -> None:
-        """Wake the thread, by whose turn it is; it may be heard only once for several times."""
-        if not self._is_ringing:
-            self._is_ringing = True
-            self._hand.send(b"!")
-
-    async def heard(self, seconds: float | None) -> bool:
-        """Wait until it rings; False where it does not in time."""
-        with anyio.move_on_after(seconds):
-            await anyio.wait_readable(self._ear)
-            self._is_ringing = False
-            self._ear.recv(1)
-            return True
-        return False
-
-    def close(self) -> None:
-        """Take it down."""
-        self._ear.close()
-        self._hand.close()
-
-
-class _Carriers:
-    """HTTP transports that are used by one callback at a time, the last one used first.
-
-    httpx looks at every connection of a pool for every request, which takes long where there are a hundred.
-    """
-
-    def __init__(self) -> None:
-        self._slots = anyio.Semaphore(AT_ONCE)
-        self._free: list[httpx.AsyncHTTPTransport] = []
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        with anyio.CancelScope(shield=True):
-            for carrier in self._free:
-                await carrier.aclose()
-
-    @asynccontextmanager
-    async def one(self) -> AsyncIterator[httpx.AsyncHTTPTransport]:
-        """Lend one, once fewer than :data:`AT_ONCE` are lent."""
-        async with self._slots:
-            carrier = self._free.pop() if self._free else httpx.AsyncHTTPTransport(verify=_trust(), retries=1)
-            try:
-                yield carrier
-            finally:
-                self._free.append(carrier)
-
-
-@lru_cache(maxsize=1)
-def _trust() -> ssl.SSLContext:
-    """Return the certificates that the system trusts, which take a while to read."""
-    return ssl.create_default_context()

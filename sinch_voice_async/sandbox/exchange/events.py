@@ -9,7 +9,8 @@ import json
 from collections.abc import Mapping
 
 from sinch_voice_async.sandbox.account import Account
-from sinch_voice_async.sandbox.exchange.calls import RATE, Call, Party
+from sinch_voice_async.sandbox.exchange.calls import RATE, Call
+from sinch_voice_async.sandbox.exchange.parties import Party
 from sinch_voice_async.sandbox.fields import Fields
 
 __all__ = ["inline", "party", "sample", "urls_for"]

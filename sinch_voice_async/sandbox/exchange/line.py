@@ -5,19 +5,22 @@ application's answer; it ends by :class:`DisconnectError` and is sent another wa
 where it waits. Everything here happens under the exchange's lock.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass
 from types import coroutine
 from typing import Any
 
 from sinch_voice_async.sandbox.exchange.calls import Call
-from sinch_voice_async.sandbox.exchange.courier import Mailbox
+from sinch_voice_async.sandbox.exchange.parcels import Mailbox
 from sinch_voice_async.sandbox.exchange.people import Person
 from sinch_voice_async.sandbox.exchange.services import Services
 from sinch_voice_async.sandbox.exchange.timeline import Entry
 from sinch_voice_async.sandbox.fields import Fields
 
 __all__ = ["DisconnectError", "Line", "RedirectError"]
+
+logger = logging.getLogger("sinch_voice_async.sandbox")
 
 
 class DisconnectError(Exception):
@@ -132,7 +135,10 @@ class Line:
 
     def log(self, kind: str, text: str, data: Mapping[str, object] | None = None) -> None:
         """Remember what happens."""
-        self.call.log.append(Entry(self.now, kind, text, data or {}))
+        entry = Entry(self.now, kind, text, data or {})
+        self.call.log.append(entry)
+        if logger.isEnabledFor(logging.INFO):
+            logger.info("call %s  %6.1f s  %s", self.call.call_id[:8], self.now - self.call.placed_at, entry.summary())
         self.services.changed()
 
     def enter(self, state: str, **data: object) -> None:

@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 
 __all__ = ["Entry", "Heard"]
 
+LOGGED = {"state", "instruction", "action", "callback", "answer", "managed"}
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -30,6 +32,11 @@ class Entry:
     kind: str
     text: str
     data: Mapping[str, object] = field(default_factory=dict)
+
+    def summary(self) -> str:
+        """Return what a log may say of it: no texts, no keys, no numbers."""
+        outcome = self.data.get("error") or self.data.get("status") or self.data.get("reason") or ""
+        return f"{self.kind:<11} {self.text if self.kind in LOGGED else ''} {outcome}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The telephone exchange of the sandbox, from inside and over callbacks."""

@@ -1,9 +1,11 @@
 """What SVAML makes a call do, in the exchange's time: instructions in order, then the action."""
 
+import logging
+
 import pytest
 
 from sinch_voice_async.sandbox import Call, Heard, Sandbox
-from sinch_voice_async.sandbox.exchange.calls import Party
+from sinch_voice_async.sandbox.exchange.parties import Party
 from sinch_voice_async.sandbox.fields import Fields
 
 from .scripts import HANG_UP, custom, ending, lines, perform, place, states
@@ -16,7 +18,7 @@ def manage(call: Call, **document: object) -> None:
 
 def test_instructions_take_their_time_and_come_in_order(sandbox: Sandbox) -> None:
     """A text takes as long as it takes to say it, a pause half a second; then the action ends the call."""
-    files = ["#tts[one; two];welcome", "#href[https://example.com/a.wav];;#ssml[<b>hey</b>]"]
+    files = ["#tts[one; two];welcome", "#href[https://example.com/a.wav]; ;#ssml[<b>hey</b>]"]
     call = perform(sandbox, {"name": "say", "text": "x" * 30, "locale": "sv-SE"}, {"name": "playFiles", "ids": files})
     sandbox.clock.step(2)
     assert [heard.text or heard.file for heard in call.transcript] == ["x" * 30, "one; two"]
@@ -161,3 +163,18 @@ def test_a_fault_of_the_exchange_ends_one_call(sandbox: Sandbox, caplog: pytest.
     call = place(sandbox)
     assert (call.result, call.reason) == ("FAILED", "GENERALERROR")
     assert "AttributeError" in caplog.text
+
+
+def test_a_log_can_be_followed(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    """Each step is a line, without what is said, pressed or dialled."""
+    caplog.set_level(logging.INFO, "sinch_voice_async.sandbox")
+    call = perform(sandbox, {"name": "say", "text": "A secret"}, name="continue")
+    call.press("4")
+    call.hang_up()
+    said = [line.split(" s  ")[1].split() for line in caplog.messages]
+    assert said[0] == ["state", "placed"]
+    assert ["instruction", "say"] in said
+    assert ["heard"] in said
+    assert ["keys"] in said
+    assert said[-1] == ["state", "final", "MANAGERHANGUP"]
+    assert "secret" not in caplog.text

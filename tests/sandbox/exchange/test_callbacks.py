@@ -11,9 +11,9 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from sinch_voice_async.sandbox import Call, Sandbox
 from sinch_voice_async.sandbox.exchange.callouts import read_callout
 from sinch_voice_async.sandbox.fields import Fields
+from tests.sandbox.applications import Answer, Application, always, served
+from tests.sandbox.caller import over_sockets
 
-from ..applications import Answer, Application, always, served
-from ..caller import over_sockets
 from .scripts import HANG_UP, ending, lines, place
 
 TTS = {"text": "Hello", "locale": "sv-SE"}
@@ -205,6 +205,18 @@ def test_what_comes_while_the_application_is_asked_waits(fast: Sandbox) -> None:
         call.until_final_sync(20)
     assert "keys 1" in lines(call)
     assert application.told() == ["ace", "dice"]
+
+
+def test_what_waits_for_an_answer_may_come_too_late(fast: Sandbox) -> None:
+    """The answer ended the call."""
+
+    def answered(event: dict[str, Any]) -> dict[str, Any]:
+        fast.calls[event["callid"]].handle.manage(Fields({"action": {"name": "park"}}), "caller")
+        return HANG_UP
+
+    call, _ = run(fast, ace=answered)
+    assert ending(call)[1] == "MANAGERHANGUP"
+    assert "state parked" not in lines(call)
 
 
 async def test_a_sandbox_that_stops_stops_calling_back(fast: Sandbox) -> None:

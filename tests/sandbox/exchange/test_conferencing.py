@@ -6,8 +6,8 @@ import pytest
 
 from sinch_voice_async.sandbox import Call, Sandbox
 from sinch_voice_async.sandbox.fields import Fields
+from tests.sandbox.applications import Application, served
 
-from ..applications import Application, served
 from .scripts import custom, lines, place
 
 

@@ -16,9 +16,9 @@ from sinch_voice_async.webhooks import (
     PromptInput,
     WebhookApp,
 )
+from tests.sandbox.applications import Application, served
+from tests.sandbox.caller import over_sockets
 
-from ..applications import Application, served
-from ..caller import over_sockets
 from .scripts import states
 
 MENU: dict[str, Any] = {
