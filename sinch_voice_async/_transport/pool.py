@@ -8,15 +8,14 @@ whether any byte of the request was written. HTTP/2 and proxies are left to http
 """
 
 import ssl
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 import httpx
 
-from sinch_voice_async._transport.bodies import Sender, send_whole, sender
-from sinch_voice_async._transport.connections.connection import RawResponse
+from sinch_voice_async._transport.bodies import Sender, sender
+from sinch_voice_async._transport.connections.connection import Connection, RawResponse
 from sinch_voice_async._transport.connections.loops import Loop, pump_for, running_loop
 from sinch_voice_async._transport.connections.places import Places
 from sinch_voice_async._transport.connections.tls import TlsClient
@@ -25,7 +24,10 @@ from sinch_voice_async._transport.http11 import request_head
 from sinch_voice_async._transport.origins import Origin
 from sinch_voice_async._transport.streams import ResponseStream
 
-__all__ = ["DEFAULT_LIMITS", "ConnectionPool", "Origin", "RawResponse", "ResponseStream"]
+__all__ = ["DEFAULT_LIMITS", "ConnectionPool", "HeaderFields", "Origin", "RawResponse", "ResponseStream"]
+
+HeaderFields: TypeAlias = Callable[[], Sequence[tuple[bytes, bytes]]]
+"""Makes the header fields when a connection is there: a timestamp among them must not have stood in line."""
 
 DEFAULT_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=30.0)
 
@@ -58,7 +60,7 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         origin: Origin,
         method: bytes,
         target: bytes,
-        headers: Sequence[tuple[bytes, bytes]],
+        headers: HeaderFields,
         body: bytes,
         *,
         timeout: httpx.Timeout,
@@ -67,14 +69,15 @@ class ConnectionPool(httpx.AsyncBaseTransport):
     ) -> RawResponse:
         """Send a request and return the whole response.
 
-        ``headers`` name the host; the body's length is added. ``timeout.read`` bounds, in seconds, all that follows the
-        writing; a body of more than ``max_body`` bytes is refused. ``max_idle`` is for requests that must not be
-        repeated: no connection is used that has been idle for longer, since its server may be about to close it.
+        ``headers`` returns fields that name the host; the body's length is added. ``timeout.read`` bounds, in seconds,
+        all that follows the writing; a body of more than ``max_body`` bytes is refused. ``max_idle`` is for requests
+        that must not be repeated: no connection is used that has been idle for longer, since its server may be about
+        to close it.
         """
-        request = _request(method, target, headers, body)
         places = self._here()
         connection = places.take(origin, max_idle) or await places.obtain(origin, timeout)
         try:
+            request = _request(method, target, headers(), body)
             return await connection.exchange(request, bodyless=method == b"HEAD", max_body=max_body, timeout=timeout)
         finally:
             places.give_back(connection)
@@ -84,7 +87,7 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         origin: Origin,
         method: bytes,
         target: bytes,
-        headers: Sequence[tuple[bytes, bytes]],
+        headers: HeaderFields,
         body: bytes,
         *,
         timeout: httpx.Timeout,
@@ -94,8 +97,10 @@ class ConnectionPool(httpx.AsyncBaseTransport):
 
         ``timeout.read`` bounds the wait for the head, and for each piece of body.
         """
-        request = _request(method, target, headers, body)
-        send = partial(send_whole, request)
+
+        async def send(connection: Connection, seconds: float | None) -> None:
+            await connection.write(_request(method, target, headers(), body), seconds)
+
         return await self._start(origin, send, bodyless=method == b"HEAD", timeout=timeout, max_idle=max_idle)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -6,19 +6,17 @@ Our own pool has the same two methods (``exchange`` and ``open``) and needs no a
 import ssl
 import urllib.request
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import anyio.lowlevel
 import httpx
 
 from sinch_voice_async._transport import evidence
 from sinch_voice_async._transport.base_url import BaseUrl
-from sinch_voice_async._transport.pool import ConnectionPool, Origin, RawResponse
+from sinch_voice_async._transport.pool import ConnectionPool, HeaderFields, Origin, RawResponse
 from sinch_voice_async.errors import ConfigurationError
 
-__all__ = ["ByteStream", "HttpxSender", "Pairs", "Sender", "interceptable_sender", "sender_for"]
-
-Pairs: TypeAlias = Sequence[tuple[bytes, bytes]]
+__all__ = ["ByteStream", "HttpxSender", "Sender", "interceptable_sender", "sender_for"]
 
 
 class ByteStream(Protocol):
@@ -32,14 +30,17 @@ class ByteStream(Protocol):
 
 
 class Sender(Protocol):
-    """One request, one answer. Raises httpx exceptions, marked with what is known about them."""
+    """One request, one answer. Raises httpx exceptions, marked with what is known about them.
+
+    ``headers`` returns the header fields, and is called when the request is about to be written.
+    """
 
     async def exchange(
         self,
         origin: Origin,
         method: bytes,
         target: bytes,
-        headers: Pairs,
+        headers: HeaderFields,
         body: bytes,
         *,
         timeout: httpx.Timeout,
@@ -52,7 +53,7 @@ class Sender(Protocol):
         origin: Origin,
         method: bytes,
         target: bytes,
-        headers: Pairs,
+        headers: HeaderFields,
         body: bytes,
         *,
         timeout: httpx.Timeout,
@@ -80,7 +81,7 @@ class HttpxSender:
         origin: Origin,
         method: bytes,
         target: bytes,
-        headers: Pairs,
+        headers: HeaderFields,
         body: bytes,
         *,
         timeout: httpx.Timeout,
@@ -105,7 +106,7 @@ class HttpxSender:
         origin: Origin,
         method: bytes,
         target: bytes,
-        headers: Pairs,
+        headers: HeaderFields,
         body: bytes,
         *,
         timeout: httpx.Timeout,
@@ -117,7 +118,7 @@ class HttpxSender:
         host = f"[{origin.host}]" if ":" in origin.host else origin.host
         url = f"{origin.scheme}://{host}:{origin.port}{target.decode('ascii')}"
         request = httpx.Request(
-            method.decode("ascii"), url, headers=list(headers), content=body or None, extensions=extensions
+            method.decode("ascii"), url, headers=list(headers()), content=body or None, extensions=extensions
         )
         via = self._current()
         try:

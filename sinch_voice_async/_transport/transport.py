@@ -8,7 +8,7 @@ import logging
 import math
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import attrs
 import httpx
@@ -16,7 +16,7 @@ import httpx
 from sinch_voice_async._transport.base_url import BaseUrl
 from sinch_voice_async._transport.clock import clock_offset, complains_about_clock
 from sinch_voice_async._transport.observing import Watch
-from sinch_voice_async._transport.pool import RawResponse
+from sinch_voice_async._transport.pool import HeaderFields, RawResponse
 from sinch_voice_async._transport.responses import Response, StreamedResponse
 from sinch_voice_async._transport.retry import RetryPolicy, RetryQuota
 from sinch_voice_async._transport.senders import ByteStream, Sender
@@ -41,10 +41,6 @@ _FIXED: Pairs = [
     # A compressed answer could unfold into anything; the answers are short, and recordings are compressed already.
     (b"accept-encoding", b"identity"),
 ]
-_GENUINE = (
-    ("httpx", "AsyncHTTPTransport", "httpx._transports.default"),
-    ("httpcore", "AsyncConnectionPool", "httpcore._async.connection_pool"),
-)
 
 
 def _longest_phase(transport: "Transport") -> float:
@@ -84,7 +80,7 @@ class Transport:
         return StreamedResponse(stream, attempts=attempts)
 
     async def _run(
-        self, request: Request, once: "Callable[[Request, BaseUrl, Pairs, httpx.Timeout], Awaitable[Answer]]"
+        self, request: Request, once: "Callable[[Request, BaseUrl, HeaderFields, httpx.Timeout], Awaitable[Answer]]"
     ) -> tuple[Answer, int]:
         session = self.session
         if session.closed:
@@ -115,18 +111,22 @@ class Transport:
     async def _attempt(
         self,
         request: Request,
-        once: "Callable[[Request, BaseUrl, Pairs, httpx.Timeout], Awaitable[Answer]]",
+        once: "Callable[[Request, BaseUrl, HeaderFields, httpx.Timeout], Awaitable[Answer]]",
         watch: Watch | None,
         timeout: httpx.Timeout,
     ) -> Answer | SinchVoiceError:
-        session = self.session
-        base = request.base or (self.configuration if request.configuration else self.calling)
-        sent = session.now()
-        pairs = self._pairs(request, base, sent + session.clock_offset)
-        if watch is not None:
-            pairs += watch.start()
+        session: Session = self.session
+        base: BaseUrl = request.base or (self.configuration if request.configuration else self.calling)
+        observed: Pairs = [] if watch is None else watch.start()
+        sent: float = session.now()
+
+        def headers() -> Pairs:
+            nonlocal sent
+            sent = session.now()
+            return self._pairs(request, base, sent + session.clock_offset) + observed
+
         try:
-            answer = await once(request, base, pairs, timeout)
+            answer = await once(request, base, headers, timeout)
             if not 200 <= answer.status < 300:
                 body = await _body(answer)
                 error: SinchVoiceError = api_error(answer.status, Headers(answer.headers), body)
@@ -149,30 +149,35 @@ class Transport:
             session.clock_offset = session.clock_offset if offset is None else offset
         return error
 
-    async def _exchange(self, request: Request, base: BaseUrl, pairs: Pairs, timeout: httpx.Timeout) -> RawResponse:
-        return await self._sender().exchange(
+    def _exchange(
+        self, request: Request, base: BaseUrl, headers: HeaderFields, timeout: httpx.Timeout
+    ) -> Awaitable[RawResponse]:
+        return self._sender().exchange(
             base.origin,
             request.method.encode("ascii"),
             (base.prefix + request.path).encode("ascii"),
-            pairs,
+            headers,
             request.body,
             timeout=timeout,
             max_idle=None if request.repeatable else self.callout_max_idle,
             max_body=self.max_answer,
         )
 
-    async def _open(self, request: Request, base: BaseUrl, pairs: Pairs, timeout: httpx.Timeout) -> ByteStream:
+    def _open(
+        self, request: Request, base: BaseUrl, headers: HeaderFields, timeout: httpx.Timeout
+    ) -> Awaitable[ByteStream]:
         target = (base.prefix + request.path).encode("ascii")
         method = request.method.encode("ascii")
-        return await self._sender().open(base.origin, method, target, pairs, request.body, timeout=timeout)
+        return self._sender().open(base.origin, method, target, headers, request.body, timeout=timeout)
 
     def _sender(self) -> Sender:
         # respx, pytest-httpx and vcrpy replace httpx's own way to the network. A test that mocks the network must never
         # reach it, so then this request takes that way too.
-        for package, cls, home in _GENUINE:
-            method = getattr(getattr(sys.modules.get(package), cls, None), "handle_async_request", None)
-            if method is not None and (method.__module__ != home or hasattr(method, "__wrapped__")):
-                return self.session.interceptable
+        httpcore = sys.modules.get("httpcore")
+        if _is_replaced(httpx.AsyncHTTPTransport, "httpx._transports.default") or (
+            httpcore is not None and _is_replaced(httpcore.AsyncConnectionPool, "httpcore._async.connection_pool")
+        ):
+            return self.session.interceptable
         return self.session.sender
 
     def _pairs(self, request: Request, base: BaseUrl, now: float) -> Pairs:
@@ -216,6 +221,11 @@ class Transport:
         phases = (timeout.connect, timeout.read, timeout.write, timeout.pool)
         connect, read, write, pool = (left if phase is None else min(phase, left) for phase in phases)
         return httpx.Timeout(connect=connect, read=read, write=write, pool=pool)
+
+
+def _is_replaced(transport: Any, home: str) -> bool:
+    method = transport.handle_async_request
+    return method.__module__ != home or hasattr(method, "__wrapped__")
 
 
 def _is_compressed(answer: RawResponse | ByteStream) -> bool:

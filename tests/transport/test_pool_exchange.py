@@ -25,7 +25,7 @@ async def post(
     """Exchange one POST."""
     origin = Origin.of(httpx.URL(server.url))
     return await pool.exchange(
-        origin, b"POST", b"/callouts", [(b"Host", b"localhost")], body, timeout=timeout, **options
+        origin, b"POST", b"/callouts", lambda: [(b"Host", b"localhost")], body, timeout=timeout, **options
     )
 
 
@@ -106,7 +106,7 @@ async def test_head(serve: Serve, pool: ConnectionPool) -> None:
     """A HEAD is answered without a body, whatever length is named, and the connection serves the next request."""
     server = serve(say(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"))
     origin = Origin.of(httpx.URL(server.url))
-    response = await pool.exchange(origin, b"HEAD", b"/", [(b"Host", b"localhost")], b"", timeout=TIMEOUT)
+    response = await pool.exchange(origin, b"HEAD", b"/", lambda: [(b"Host", b"localhost")], b"", timeout=TIMEOUT)
     assert (response.status, response.body) == (200, b"")
     assert (await post(pool, server, b"next")).body == b"next"
     assert server.opened == 1
@@ -116,7 +116,7 @@ async def test_head_with_a_body(serve: Serve, pool: ConnectionPool) -> None:
     """A server that sends the body of a HEAD after all does not confuse the next request."""
     server = serve(say(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"))
     origin = Origin.of(httpx.URL(server.url))
-    response = await pool.exchange(origin, b"HEAD", b"/", [(b"Host", b"localhost")], b"", timeout=TIMEOUT)
+    response = await pool.exchange(origin, b"HEAD", b"/", lambda: [(b"Host", b"localhost")], b"", timeout=TIMEOUT)
     assert response.body == b""
     assert (await post(pool, server, b"next")).body == b"next"
     assert server.opened == 2
@@ -157,12 +157,16 @@ async def test_body_over_the_limit(serve: Serve, pool: ConnectionPool) -> None:
     ],
 )
 async def test_injection(
-    pool: ConnectionPool, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]
+    pool: ConnectionPool, serve: Serve, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]
 ) -> None:
-    """What would break out of its line of the head is refused before a connection is even opened."""
+    """What would break out of its line of the head is refused before a byte is written."""
+    server = serve()
+    origin = Origin.of(httpx.URL(server.url))
     with pytest.raises(httpx.LocalProtocolError) as caught:
-        await pool.exchange(Origin("http", "localhost", 1), method, target, headers, b"", timeout=TIMEOUT)
+        await pool.exchange(origin, method, target, lambda: headers, b"", timeout=TIMEOUT)
     assert request_sent(caught.value) is False
+    assert repr(pool) == "<ConnectionPool [0 active, 1 idle, 0 waiting]>"
+    assert (await post(pool, server)).status == 200
 
 
 @pytest.mark.parametrize("url", ["ftp://localhost", "/path", "localhost", "https:///x"])

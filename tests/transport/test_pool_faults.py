@@ -200,7 +200,7 @@ async def test_nobody_listens(pool: ConnectionPool, secured: bool) -> None:
         port = listening.getsockname()[1]
     with pytest.raises(httpx.ConnectError) as caught:
         await pool.exchange(
-            Origin("https" if secured else "http", "127.0.0.1", port), b"GET", b"/", [], b"", timeout=TIMEOUT
+            Origin("https" if secured else "http", "127.0.0.1", port), b"GET", b"/", list, b"", timeout=TIMEOUT
         )
     assert request_sent(caught.value) is False
     assert isinstance(caught.value.__cause__, OSError)
@@ -210,7 +210,7 @@ async def test_nobody_listens(pool: ConnectionPool, secured: bool) -> None:
 async def test_no_such_host(pool: ConnectionPool, host: str) -> None:
     """A name that cannot be resolved, or could not be one, is a ConnectError, and nothing was sent."""
     with pytest.raises(httpx.ConnectError) as caught:
-        await pool.exchange(Origin("http", host, 80), b"GET", b"/", [], b"", timeout=TIMEOUT)
+        await pool.exchange(Origin("http", host, 80), b"GET", b"/", list, b"", timeout=TIMEOUT)
     assert request_sent(caught.value) is False
 
 
@@ -220,7 +220,7 @@ async def test_connect_timeout(pool: ConnectionPool) -> None:
         address = full.getsockname()
         with socket.create_connection(address), pytest.raises(httpx.ConnectTimeout) as caught:
             timeout = httpx.Timeout(5, connect=0.1)
-            await pool.exchange(Origin("http", *address), b"GET", b"/", [], b"", timeout=timeout)
+            await pool.exchange(Origin("http", *address), b"GET", b"/", list, b"", timeout=timeout)
     assert request_sent(caught.value) is False
 
 
@@ -259,7 +259,7 @@ def _handshake_fault(raw: bytes, then: str) -> Step:
 async def test_handshake_fails(pool: ConnectionPool, fault: Step) -> None:
     """A TLS handshake that fails is a ConnectError: nothing was sent."""
     with FaultServer(greeting=fault) as server, pytest.raises(httpx.ConnectError) as caught:
-        await pool.exchange(Origin("https", "localhost", server.port), b"GET", b"/", [], b"", timeout=TIMEOUT)
+        await pool.exchange(Origin("https", "localhost", server.port), b"GET", b"/", list, b"", timeout=TIMEOUT)
     assert request_sent(caught.value) is False
 
 
@@ -267,7 +267,7 @@ async def test_handshake_never_ends(pool: ConnectionPool) -> None:
     """A TLS handshake that stalls runs into the connect limit."""
     with FaultServer(greeting=servers.deaf) as server, pytest.raises(httpx.ConnectTimeout) as caught:
         timeout = httpx.Timeout(5, connect=0.1)
-        await pool.exchange(Origin("https", "localhost", server.port), b"GET", b"/", [], b"", timeout=timeout)
+        await pool.exchange(Origin("https", "localhost", server.port), b"GET", b"/", list, b"", timeout=timeout)
     assert request_sent(caught.value) is False
 
 

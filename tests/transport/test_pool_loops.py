@@ -108,7 +108,7 @@ from tests.transport.servers import FaultServer
 pool = ConnectionPool()
 
 async def use(url):
-    await pool.exchange(Origin.of(httpx.URL(url)), b"GET", b"/", [], b"", timeout=httpx.Timeout(5))
+    await pool.exchange(Origin.of(httpx.URL(url)), b"GET", b"/", list, b"", timeout=httpx.Timeout(5))
 
 with FaultServer() as server:
     asyncio.run(use(server.url))

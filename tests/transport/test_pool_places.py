@@ -95,6 +95,30 @@ async def test_first_come_first_served(serve: Serve, client_tls: ssl.SSLContext)
     assert order == list(range(10))
 
 
+async def test_who_stands_in_line_has_not_signed_yet(serve: Serve, client_tls: ssl.SSLContext) -> None:
+    """Header fields are made when a connection is there, not before the wait for it: a timestamp does not grow old."""
+    server = serve(brief(0.05), brief(0.001))
+    origin = Origin.of(httpx.URL(server.url))
+    made: list[str] = []
+    async with pool_of(client_tls, 1) as pool:
+
+        async def one() -> None:
+            def fields() -> list[tuple[bytes, bytes]]:
+                made.append(repr(pool))
+                return []
+
+            await pool.exchange(origin, b"POST", b"/", fields, b"", timeout=TIMEOUT)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(one)
+            await become(pool, "1 active, 0 idle, 0 waiting")
+            tasks.start_soon(one)
+            await become(pool, "1 active, 0 idle, 1 waiting")
+            waiting = len(made)
+    assert waiting <= 1
+    assert made[-1] == "<ConnectionPool [1 active, 0 idle, 0 waiting]>"
+
+
 async def test_no_limits(serve: Serve, client_tls: ssl.SSLContext) -> None:
     """Limits of None are none."""
     server = serve(*[brief(0.05)] * 30)
@@ -125,7 +149,9 @@ async def test_failed_connect_frees_its_place(serve: Serve, client_tls: ssl.SSLC
 
         async def fail() -> None:
             with pytest.raises(httpx.ConnectError):
-                await pool.exchange(Origin("http", "no-such-host.invalid", 80), b"GET", b"/", [], b"", timeout=TIMEOUT)
+                await pool.exchange(
+                    Origin("http", "no-such-host.invalid", 80), b"GET", b"/", list, b"", timeout=TIMEOUT
+                )
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(fail)
@@ -188,9 +214,9 @@ async def test_max_idle(serve: Serve, client_tls: ssl.SSLContext) -> None:
     async with pool_of(client_tls, 2) as pool:
         await post(pool, server)
         await anyio.sleep(0.03)
-        await pool.exchange(origin, b"POST", b"/", [], b"", timeout=TIMEOUT, max_idle=0.02)
+        await pool.exchange(origin, b"POST", b"/", list, b"", timeout=TIMEOUT, max_idle=0.02)
         assert server.opened == 2
-        await pool.exchange(origin, b"POST", b"/", [], b"", timeout=TIMEOUT, max_idle=5.0)
+        await pool.exchange(origin, b"POST", b"/", list, b"", timeout=TIMEOUT, max_idle=5.0)
         await post(pool, server)
         assert server.opened == 2
 
@@ -202,7 +228,7 @@ async def test_max_idle_at_the_limit(serve: Serve, client_tls: ssl.SSLContext) -
     async with pool_of(client_tls, 1) as pool:
         await post(pool, server)
         await anyio.sleep(0.03)
-        await pool.exchange(origin, b"POST", b"/", [], b"", timeout=TIMEOUT, max_idle=0.02)
+        await pool.exchange(origin, b"POST", b"/", list, b"", timeout=TIMEOUT, max_idle=0.02)
         assert repr(pool) == "<ConnectionPool [0 active, 1 idle, 0 waiting]>"
     assert server.opened == 2
 
@@ -256,7 +282,7 @@ async def test_cancelled_while_connecting(client_tls: ssl.SSLContext) -> None:
             for _ in range(3):
                 with anyio.move_on_after(0.02):
                     await pool.exchange(
-                        Origin("https", "localhost", server.port), b"GET", b"/", [], b"", timeout=TIMEOUT
+                        Origin("https", "localhost", server.port), b"GET", b"/", list, b"", timeout=TIMEOUT
                     )
             assert repr(pool) == "<ConnectionPool [0 active, 0 idle, 0 waiting]>"
 

@@ -15,7 +15,9 @@ OK = b"HTTP/1.1 200 OK\r\n"
 
 async def get(pool: ConnectionPool, server: FaultServer, timeout: httpx.Timeout = TIMEOUT) -> ResponseStream:
     """Open one GET."""
-    return await pool.open(Origin.of(httpx.URL(server.url)), b"GET", b"/", [(b"Host", b"x")], b"", timeout=timeout)
+    return await pool.open(
+        Origin.of(httpx.URL(server.url)), b"GET", b"/", lambda: [(b"Host", b"x")], b"", timeout=timeout
+    )
 
 
 async def test_stream(serve: Serve, pool: ConnectionPool) -> None:
@@ -131,6 +133,6 @@ async def test_pool_closed_meanwhile(serve: Serve, pool: ConnectionPool) -> None
 async def test_head(serve: Serve, pool: ConnectionPool) -> None:
     """The stream of a HEAD is empty."""
     server = serve(say(OK + b"Content-Length: 5\r\n\r\n"))
-    stream = await pool.open(Origin.of(httpx.URL(server.url)), b"HEAD", b"/", [], b"", timeout=TIMEOUT)
+    stream = await pool.open(Origin.of(httpx.URL(server.url)), b"HEAD", b"/", list, b"", timeout=TIMEOUT)
     assert [piece async for piece in stream] == []
     assert repr(pool) == "<ConnectionPool [0 active, 1 idle, 0 waiting]>"
