@@ -1,8 +1,8 @@
 """The calls of a sandbox: what was asked for, and what became of it.
 
-A call's life is told by :mod:`.control`, in exchange time. No task runs between two looks at it: whoever reads an
-attribute first lets happen what is due by the exchange's clock, so a call lives under any event loop, and on a clock
-that stands still. Every attribute and method may be used from any thread.
+A call's life is told by :mod:`.control`, in exchange time. No task runs between two looks at it: whoever reads a
+property first lets happen what is due by the exchange's clock, so a call lives under any event loop, and on a clock
+that stands still. Plain fields are as of the last such look. Everything may be used from any thread.
 
 Documents: Calling API, "Get Call Result" (states, results and reasons).
 """
@@ -25,7 +25,7 @@ RATE = 0.0368
 LOOKS_EVERY = 0.005
 
 
-@dataclass(slots=True, eq=False, kw_only=True)
+@dataclass(slots=True, eq=False, repr=False, kw_only=True)
 class Call:
     """One call. ``callout`` is what placed it, None where somebody dialled in; ``updates`` the SVAML sent to it since.
 
@@ -41,18 +41,21 @@ class Call:
     domain: str
     custom: str
     placed_at: float
-    clock: Clock = field(repr=False)
+    clock: Clock
     seat: Seat | None = None
-    updates: list[Mapping[str, object]] = field(default_factory=list, repr=False)
-    cookies: dict[str, str] = field(default_factory=dict, repr=False)
-    call_headers: list[Mapping[str, object]] = field(default_factory=list, repr=False)
+    updates: list[Mapping[str, object]] = field(default_factory=list)
+    cookies: dict[str, str] = field(default_factory=dict)
+    call_headers: list[Mapping[str, object]] = field(default_factory=list)
     connected_to: Party | None = None
     """Whom the platform connected the first party with."""
-    log: list[Entry] = field(default_factory=list, repr=False)
-    heard: list[Heard] = field(default_factory=list, repr=False)
+    log: list[Entry] = field(default_factory=list)
+    heard: list[Heard] = field(default_factory=list)
     answered: float | None = None
     ended: Ending | None = None
-    handle: Handle = field(init=False, repr=False)
+    handle: Handle = field(init=False)
+
+    def __repr__(self) -> str:
+        return f"<Call {self.call_id} to ***{self.to.endpoint[-2:]} {'ongoing' if self.ended is None else 'final'}>"
 
     @property
     def request(self) -> Mapping[str, object]:

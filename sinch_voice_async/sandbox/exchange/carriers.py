@@ -1,7 +1,7 @@
 """Connections to the application, of which each callback has one for itself."""
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Self
@@ -34,7 +34,7 @@ class Carriers:
                 await carrier.aclose()
 
     @asynccontextmanager
-    async def one(self) -> AsyncIterator[httpx.AsyncHTTPTransport]:
+    async def one(self) -> AsyncGenerator[httpx.AsyncHTTPTransport, None]:
         """Lend one, once fewer than :data:`AT_ONCE` are lent."""
         async with self._slots:
             carrier = self._free.pop() if self._free else httpx.AsyncHTTPTransport(verify=_trust(), retries=1)

@@ -43,6 +43,7 @@ class Handle(Protocol):
     @property
     def is_settled(self) -> bool:
         """Whether every callback has been delivered or given up."""
+        ...
 
     def catch_up(self) -> None:
         """Let happen what is due."""

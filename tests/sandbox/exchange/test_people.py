@@ -163,7 +163,9 @@ async def test_waiting_ends(sandbox: Sandbox) -> None:
         await call.until_final(0.02)
     with pytest.raises(TimeoutError):
         call.until_final_sync(0.02)
+    assert repr(call) == f"<Call {call.call_id} to ***01 ongoing>"
     call.put_down()
+    assert repr(call).endswith("final>")
     assert await call.until_final() is call.until_final_sync()
 
 
