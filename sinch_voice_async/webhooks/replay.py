@@ -13,6 +13,7 @@ or ``async``; Redis needs three lines::
 
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol
 
@@ -53,7 +54,8 @@ class MemoryReplayCache:
     def __init__(self, max_entries: int = 100_000, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._max_entries = max_entries
         self._clock = clock
-        self._expiries: dict[str, float] = {}
+        # Not a dict, which walks over all that was taken from its front in order to find its first entry.
+        self._expiries = OrderedDict[str, float]()
         self._lock = threading.Lock()
 
     def add(self, signature: str, seconds: float) -> bool:

@@ -9,7 +9,7 @@ Rules:
 """
 
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -59,8 +59,8 @@ class _Memory:
         self._max_events = max_events
         self._clock = clock
         self._followed: dict[str, _Record] = {}
-        # Ordered by the last event, so that what is old or too much is found at the front.
-        self._others: dict[str, _Record] = {}
+        # Ordered by the last event, so that what is old or too much is found at the front; a dict finds that slowly.
+        self._others = OrderedDict[str, _Record]()
 
     def __len__(self) -> int:
         return len(self._followed) + len(self._others)
