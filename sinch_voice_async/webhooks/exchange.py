@@ -71,7 +71,8 @@ async def read_body(receive: Receive, max_body: int) -> bytes:
         message = await receive()
         if message["type"] != "http.request":
             raise Disconnected
-        body += message.get("body", b"")
+        piece: bytes = message.get("body", b"")
+        body += piece
         if len(body) > max_body:
             raise Refused(413, f"the body has more than {max_body} bytes")
         if not message.get("more_body", False):

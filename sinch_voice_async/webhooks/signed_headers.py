@@ -52,7 +52,8 @@ _PLACES: Final[dict[str | bytes, int]] = {
 
 
 def _pairs(headers: HeaderSource) -> Iterable[tuple[Any, Any]]:
-    return headers.items() if isinstance(headers, Mapping) else headers
+    # The quick question first: ASGI has a list.
+    return headers.items() if headers.__class__ is not list and isinstance(headers, Mapping) else headers
 
 
 def _text(value: str | bytes) -> str:

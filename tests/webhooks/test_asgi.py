@@ -197,6 +197,19 @@ async def test_handler_that_hangs_is_answered_for() -> None:
     assert (response.status_code, response.content) == (200, b'{"action":{"name":"park"}}')
 
 
+async def test_document_that_is_answered_again_is_the_same() -> None:
+    """And another one after it is not taken for it, nor None."""
+    app, documents = WebhookApp(credentials=CREDENTIALS), [svaml.Svaml(action=svaml.Hangup()), svaml.Svaml(), None]
+
+    @app.ice
+    async def incoming(event: IncomingCall) -> Any:
+        return documents[int(event.cli or "")]
+
+    asked = [0, 0, 1, 2, 2, 1, 0]
+    answers = [await call_back(app, EVENTS["ice"] | {"cli": str(which)}) for which in asked]
+    assert [answer.content for answer in answers] == [[HANGUP, b"{}", b""][which] for which in asked]
+
+
 async def test_body_that_never_comes_is_408() -> None:
     """The time-out counts from the first byte; the connection is of no more use."""
     app = WebhookApp(credentials=CREDENTIALS, handler_timeout=0.01)
