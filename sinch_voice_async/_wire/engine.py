@@ -52,14 +52,16 @@ def register_model(
     *,
     irregular: Spellings | None = None,
     envelope: str | None = None,
+    needs: str | None = None,
     rewrite: Callable[[Writer], Writer] | None = None,
 ) -> None:
     """Teach the engine one attrs class.
 
     ``irregular`` names the fields that camelCase does not spell; ``envelope`` is for callouts, which travel as
-    ``{"method": envelope, envelope: {...}}``; ``rewrite`` wraps the writer of a class that these rules do not describe.
+    ``{"method": envelope, envelope: {...}}``; an object without the field ``needs``, spelled as on the wire, is read as
+    None where None may stand; ``rewrite`` wraps the writer of a class that these rules do not describe.
     """
-    models[cls] = Registered(irregular or {}, envelope, rewrite)
+    models[cls] = Registered(irregular or {}, envelope, needs, rewrite)
 
 
 def register_tagged(union: Any, *, tag: str, table: Mapping[str, type], unknown: type | None = None) -> None:

@@ -20,9 +20,10 @@ from sinch_voice_async.models.svaml.actions import CallHeader
 
 for _model in (
     *(AnsweredCall, DisconnectedCall, IncomingCall, PromptInput),
-    *(AmdResult, CallHeader, Cookie, Destination, MenuResult, Price),
+    *(AmdResult, CallHeader, Cookie, Destination, MenuResult),
 ):
     register_model(_model)
+register_model(Price, needs="amount")
 register_model(Notification, irregular={"error_message": ("errorMsg", "errorMessage")})
 register_tagged(
     Event,

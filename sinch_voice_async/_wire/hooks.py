@@ -14,8 +14,9 @@ from cattrs import Converter
 from cattrs.fns import identity
 
 from sinch_voice_async._wire import scalars
-from sinch_voice_async._wire.registry import is_optional, item_of, known_values, required, unions
+from sinch_voice_async._wire.registry import is_optional, item_of, known_values, models, plan_of, required, unions
 from sinch_voice_async._wire.timestamps import format_timestamp
+from sinch_voice_async.models.inline import TextOrJson
 
 Reader: TypeAlias = Callable[[Any, Any], Any]
 Writer: TypeAlias = Callable[[Any], Any]
@@ -33,6 +34,7 @@ _SCALARS: Final[Mapping[Any, Reader]] = {
 _OBJECTS: Final[Mapping[Any, Reader]] = {
     Mapping[str, Any]: scalars.read_object,
     str | Mapping[str, Any]: scalars.read_text_or_object,
+    TextOrJson: scalars.read_text_or_json,
 }
 
 
@@ -104,7 +106,17 @@ def _needs_resolving(type_: Any) -> bool:
 
 
 def _resolved_reader(type_: Any, converter: Converter) -> Reader:
-    return converter.get_structure_hook(required(type_))
+    needs = models[required(type_)].needs if required(type_) in models else None
+    read = converter.get_structure_hook(required(type_))
+    if needs is None or not is_optional(type_):
+        return read
+    plan = plan_of(required(type_))
+
+    def read_unless_blank(value: Any, _: Any) -> Any:
+        blank = value.__class__ is dict and value.get(needs) is None and needs not in plan.tidy(value)
+        return None if blank else read(value, _)
+
+    return read_unless_blank
 
 
 def _resolved_writer(type_: Any, converter: Converter) -> Writer:

@@ -25,6 +25,7 @@ class Registered:
 
     irregular: Spellings
     envelope: str | None
+    needs: str | None
     rewrite: Callable[[Callable[[Any], Any]], Callable[[Any], Any]] | None
 
 

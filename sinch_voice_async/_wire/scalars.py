@@ -9,6 +9,7 @@ Rules:
 - datetime: see :mod:`~sinch_voice_async._wire.timestamps`.
 - An open enumeration (``Literal[...] | str``): a known value is recognised in any casing; an unknown one is kept as
   it is.
+- ``TextOrJson``: a string; anything else is read as its compact JSON.
 - What this library does not know (``extra``, ``headers``) is kept as plain JSON: a number that a float holds exactly
   is a float, any other stays a Decimal.
 
@@ -21,6 +22,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from sinch_voice_async._wire.json_text import TO_TEXT, numbers_restored
 from sinch_voice_async._wire.timestamps import parse_timestamp
 
 # A Decimal may say 1E+999999999: as an int it would fill the memory. No field of the platform counts this far.
@@ -84,6 +86,11 @@ def read_object(value: Any, _: Any = None) -> Mapping[str, Any]:
 def read_text_or_object(value: Any, _: Any = None) -> str | Mapping[str, Any]:
     """Return what came: the documents disagree on whether ``custom`` is a string or an object."""
     return read_object(value) if value.__class__ is dict else read_text(value)
+
+
+def read_text_or_json(value: Any, _: Any = None) -> str:
+    """Return a string, and of anything else its JSON."""
+    return value if value.__class__ is str else numbers_restored(TO_TEXT(value))
 
 
 def enumeration_reader(known: tuple[str, ...]) -> Callable[[Any, Any], str]:

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias
 from attrs import field, frozen
 
 from sinch_voice_async.models.destinations import Destination
+from sinch_voice_async.models.inline import TextOrJson
 from sinch_voice_async.models.money import Price
 from sinch_voice_async.models.shown import length, masked, unknown_fields
 from sinch_voice_async.models.svaml.actions import CallHeader
@@ -114,14 +115,14 @@ class MenuResult:
 class CallEvent:
     """What every event has.
 
-    ``call_id`` names the call, or the participant's leg in a conference; ``custom`` is what the callout was given;
-    ``cookies`` are what ``SetCookie`` has left (see ``cookie``).
+    ``call_id`` names the call, or the participant's leg in a conference; ``custom`` is what the callout was given, as
+    JSON where that is no text; ``cookies`` are what ``SetCookie`` has left (see ``cookie``).
     """
 
     call_id: str
     version: int | None = None
     timestamp: datetime | None = None
-    custom: str | None = field(default=None, repr=length)
+    custom: TextOrJson | None = field(default=None, repr=length)
     application_key: str | None = None
     conference_id: str | None = None
     cookies: tuple[Cookie, ...] = field(default=(), repr=lambda cookies: f"<{len(cookies)} cookies>")

@@ -4,9 +4,12 @@ SVAML has more classes than all other models together, and making them is most o
 cost. Who never speaks of SVAML never loads it: whatever takes a document knows it by this mark.
 """
 
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
-__all__ = ["Inline"]
+__all__ = ["Inline", "TextOrJson"]
+
+TextOrJson: TypeAlias = Annotated[str, "read as JSON where it is no text"]
+"""A text of the customer's that comes back; some of the platform's documents have an object there."""
 
 
 class Inline:

@@ -158,6 +158,28 @@ def test_the_kind_of_event_is_read_in_any_casing() -> None:
     assert event(Event="Notify") == Notification(call_id="1")
 
 
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ('"text"', "text"),
+        ('{"a": [1, 0.1850, true], "b": "å"}', '{"a":[1,0.1850,true],"b":"å"}'),
+        ("[]", "[]"),
+        ("7", "7"),
+        ("null", None),
+    ],
+)
+def test_custom_that_is_no_text_is_read_as_its_json(sent: str, read: str | None) -> None:
+    """What the customer once gave does not cost the call."""
+    assert decode_event(f'{{"event":"ice","callid":"1","custom":{sent}}}'.encode()).custom == read
+
+
+@pytest.mark.parametrize("price", [{}, {"amount": None}, {"currencyId": "USD", "Amount": None}, None])
+def test_price_without_an_amount_is_none(price: object) -> None:
+    """A call that was not charged for has a price without one."""
+    assert event(event="dice", debit=price, userRate=price) == DisconnectedCall(call_id="1")
+    assert event(event="dice", debit={"AMOUNT": 1}) == DisconnectedCall(call_id="1", debit=Price(amount=Decimal(1)))
+
+
 def test_what_older_documents_add_is_read() -> None:
     """Cookies, the user, capitalised types, call headers, and fields that have no place of their own."""
     ice = event(
