@@ -52,8 +52,12 @@ _PLACES: Final[dict[str | bytes, int]] = {
 
 
 def _pairs(headers: HeaderSource) -> Iterable[tuple[Any, Any]]:
+    given: Any = headers
     # The quick question first: ASGI has a list.
-    return headers.items() if headers.__class__ is not list and isinstance(headers, Mapping) else headers
+    pairs: Iterable[tuple[Any, Any]] = (
+        given if given.__class__ is list or not isinstance(given, Mapping) else given.items()
+    )
+    return pairs
 
 
 def _text(value: str | bytes) -> str:

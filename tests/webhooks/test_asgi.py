@@ -199,7 +199,8 @@ async def test_handler_that_hangs_is_answered_for() -> None:
 
 async def test_document_that_is_answered_again_is_the_same() -> None:
     """And another one after it is not taken for it, nor None."""
-    app, documents = WebhookApp(credentials=CREDENTIALS), [svaml.Svaml(action=svaml.Hangup()), svaml.Svaml(), None]
+    app = WebhookApp(credentials=CREDENTIALS, allow_repeats=True)
+    documents = [svaml.Svaml(action=svaml.Hangup()), svaml.Svaml(), None]
 
     @app.ice
     async def incoming(event: IncomingCall) -> Any:
