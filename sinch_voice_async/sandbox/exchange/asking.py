@@ -15,7 +15,7 @@ from sinch_voice_async.sandbox.exchange.svaml import check_svaml
 from sinch_voice_async.sandbox.fields import Fields, read_object
 from sinch_voice_async.sandbox.refusals import RefusalError
 
-__all__ = ["ask", "failure", "hidden", "tell"]
+__all__ = ["ask", "failure", "hidden", "illegal", "tell"]
 
 ILLEGAL_SVAML = 40001
 
@@ -48,6 +48,12 @@ def failure(line: Line, reason: str) -> DisconnectError:
     return DisconnectError("FAILED" if line.call.answered is None else "ANSWERED", reason)
 
 
+def illegal(line: Line, refusal: RefusalError) -> DisconnectError:
+    """Tell the application that its SVAML is illegal, and return what ends the call."""
+    tell(line, "notify", type="callingerror", errorCode=ILLEGAL_SVAML, errorMsg=refusal.message)
+    return failure(line, "INVALIDSVAMLACTION")
+
+
 def _post(line: Line, event: str, urls: tuple[str, ...], members: dict[str, object], *, is_question: bool) -> None:
     content = sample(line.call, event, line.now, line.services.account, **members)
     line.log("callback", event, {"url": urls[0], "event": content})
@@ -67,8 +73,7 @@ def _document(line: Line, event: str, reply: Reply) -> Fields | None:
     try:
         return check_svaml(read_object(reply.body), event)
     except RefusalError as refusal:
-        tell(line, "notify", type="callingerror", errorCode=ILLEGAL_SVAML, errorMsg=refusal.message)
-        raise failure(line, "INVALIDSVAMLACTION") from None
+        raise illegal(line, refusal) from None
 
 
 def _described(reply: Reply) -> dict[str, object]:

@@ -12,7 +12,7 @@ here it leaves that to whoever was called.
 import logging
 
 from sinch_voice_async.sandbox.exchange.actions import connect, perform, send_dtmf_if_any
-from sinch_voice_async.sandbox.exchange.asking import ask, failure, tell
+from sinch_voice_async.sandbox.exchange.asking import ask, failure, illegal, tell
 from sinch_voice_async.sandbox.exchange.callouts import Callout
 from sinch_voice_async.sandbox.exchange.dialling import dial, join
 from sinch_voice_async.sandbox.exchange.line import DisconnectError, Line, RedirectError
@@ -20,6 +20,7 @@ from sinch_voice_async.sandbox.exchange.parties import Ending
 from sinch_voice_async.sandbox.exchange.prompts import play, spoken
 from sinch_voice_async.sandbox.exchange.recorder import announce, stop_recording
 from sinch_voice_async.sandbox.fields import Fields
+from sinch_voice_async.sandbox.refusals import RefusalError
 
 __all__ = ["live"]
 
@@ -34,6 +35,9 @@ async def live(line: Line) -> None:
         await _conduct(line)
     except DisconnectError as end:
         _finish(line, end)
+    except RefusalError as refusal:
+        # Some of what is illegal in SVAML shows only when its turn comes.
+        _finish(line, illegal(line, refusal))
     except Exception:
         # One call's fault must not stop the exchange.
         logger.exception("call %s failed in the sandbox", line.call.call_id)

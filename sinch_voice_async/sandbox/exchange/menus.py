@@ -12,6 +12,7 @@ from sinch_voice_async.sandbox.exchange.asking import tell
 from sinch_voice_async.sandbox.exchange.line import DisconnectError, Line
 from sinch_voice_async.sandbox.exchange.prompts import parts_of, play
 from sinch_voice_async.sandbox.fields import Fields
+from sinch_voice_async.sandbox.refusals import RefusalError
 
 __all__ = ["Choice", "run_menu"]
 
@@ -38,6 +39,8 @@ async def run_menu(line: Line, action: Fields) -> Choice:
     menus = {menu.required_text("id"): menu for menu in action.children("menus")}
     menu_id = action.text("mainMenu") or "main"
     while True:
+        if menu_id not in menus:
+            action.illegal("menus", "there is no such menu")
         line.enter("menu", id=menu_id)
         try:
             choice = await _Menu(line, action, menus[menu_id]).run()
@@ -97,6 +100,8 @@ class _Menu:
         if target is None:
             return Choice(self._id, "invalidinput" if self._most is None else "sequence", keys)
         kind, _, argument = target.rstrip(")").partition("(")
+        if kind.strip().lower() not in {"menu", "return"}:
+            raise RefusalError(40001, "Illegal parameter 'menus': an option's action is menu(...) or return(...)")
         return Choice(self._id, kind.strip().lower(), argument)
 
 

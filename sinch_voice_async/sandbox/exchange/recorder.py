@@ -19,8 +19,11 @@ def start_recording(line: Line, options: Fields | None) -> None:
     if any(party is not None and party.kind == "username" for party in parties) or line.recording_since is not None:
         line.log("note", "startRecording is ignored")
         return
-    line.recording_since = line.now
     line.recording_options = options or Fields({})
+    # What is wrong with them is to be known now, not when the call ends.
+    _is_transcribed(line)
+    _place(line)
+    line.recording_since = line.now
 
 
 def stop_recording(line: Line) -> list[dict[str, object]]:
@@ -32,8 +35,7 @@ def stop_recording(line: Line) -> list[dict[str, object]]:
     name = f"{began_on:%Y%m%d%H%M%S}_{line.services.account.application_key}_{line.call.call_id}"
     line.services.recordings.add(f"{name}.wav", seconds=line.now - since, created_on=began_on)
     notifications = [_available(line, "recording", f"{name}.wav")]
-    transcription = line.recording_options.child("transcriptionOptions")
-    if transcription is not None and transcription.flag("enabled"):
+    if _is_transcribed(line):
         line.services.recordings.add(f"{name}-transcript.json", data=_transcript(line, since), created_on=began_on)
         notifications.append(_available(line, "transcription", f"{name}-transcript.json"))
     if line.recording_options.value("notificationEvents") is False:
@@ -49,14 +51,23 @@ def announce(line: Line, notifications: list[dict[str, object]]) -> None:
 
 
 def _available(line: Line, what: str, name: str) -> dict[str, object]:
-    options = line.recording_options
-    place = options.text("destinationUrl") or options.text("destination") or ""
+    place = _place(line)
     if not place or place.startswith("sdrive:"):
         destination = f"{line.services.base_url()}/calling/v1/recording/{name}"
     else:
         names_a_file = "." in place.rpartition("/")[2]
         destination = place if names_a_file and what == "recording" else f"{place.rstrip('/')}/{name}"
     return {"type": f"{what}_available", "destination": destination}
+
+
+def _is_transcribed(line: Line) -> bool:
+    options = line.recording_options.child("transcriptionOptions")
+    return options is not None and options.flag("enabled")
+
+
+def _place(line: Line) -> str:
+    options = line.recording_options
+    return options.text("destinationUrl") or options.text("destination") or ""
 
 
 def _transcript(line: Line, since: float) -> bytes:

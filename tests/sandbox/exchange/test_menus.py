@@ -7,7 +7,7 @@ import pytest
 from sinch_voice_async.sandbox import Sandbox
 from tests.sandbox.applications import Application, always, served
 
-from .scripts import HANG_UP, custom, lines, place
+from .scripts import HANG_UP, custom, ending, lines, place
 
 OPTIONS = [
     {"dtmf": 1, "action": "return(support)"},
@@ -85,3 +85,19 @@ def test_an_end_from_the_platform_is_no_result(sandbox: Sandbox) -> None:
     call = custom(sandbox, MENUS)
     call.hang_up()
     assert "callback pie" not in lines(call)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        {"mainMenu": "nowhere", "menus": [MAIN, PIN]},
+        {"menus": [{"id": "main", "options": [{"dtmf": "1", "action": "explode(now)"}]}]},
+        {"menus": [{"id": "main", "repeats": "often"}]},
+    ],
+)
+def test_what_is_illegal_may_show_late(sandbox: Sandbox, action: dict[str, Any]) -> None:
+    """A menu that is not there, a target that is none, a member of another type: the call ends there."""
+    sandbox.phone("+46700000001").presses("1")
+    call = place(sandbox, ace={"action": {"name": "runMenu", **action}})
+    sandbox.clock.step(20)
+    assert ending(call)[:2] == ("ANSWERED", "INVALIDSVAMLACTION")
