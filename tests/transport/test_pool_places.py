@@ -119,6 +119,22 @@ async def test_who_stands_in_line_has_not_signed_yet(serve: Serve, client_tls: s
     assert made[-1] == "<ConnectionPool [1 active, 0 idle, 0 waiting]>"
 
 
+@pytest.mark.parametrize("turn", range(8))
+async def test_closed_just_after_writing(serve: Serve, client_tls: ssl.SSLContext, turn: int) -> None:
+    """A pool that is closed in the turn of the loop after a request was written fails it in whichever order."""
+    server = serve(silence)
+    origin = Origin.of(httpx.URL(server.url))
+    async with pool_of(client_tls, 1) as pool, anyio.create_task_group() as tasks:
+
+        def fields() -> list[tuple[bytes, bytes]]:
+            tasks.start_soon(pool.aclose)
+            return [(b"X-Turn", b"%d" % turn)]
+
+        with anyio.fail_after(5), pytest.raises(httpx.ReadError) as caught:
+            await pool.exchange(origin, b"POST", b"/", fields, b"", timeout=TIMEOUT)
+        assert request_sent(caught.value) is True
+
+
 async def test_no_limits(serve: Serve, client_tls: ssl.SSLContext) -> None:
     """Limits of None are none."""
     server = serve(*[brief(0.05)] * 30)

@@ -13,7 +13,7 @@ from typing import Self
 
 import anyio
 import httpx
-from anyio.lowlevel import checkpoint_if_cancelled
+from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
 
 from sinch_voice_async._transport.connections.connection import Connection, RawResponse, because
 from sinch_voice_async._transport.connections.readable import watch
@@ -53,12 +53,14 @@ class PullConnection(Connection):
         reader = self.reader
         with self:
             await self._write(request, timeout.write)
-            with anyio.CancelScope(deadline=_deadline(timeout.read)):
-                while not reader.complete:
-                    await anyio.wait_readable(self._socket)
-                    self._receive(_ANSWER_SIZE)
+            # Where much is in flight, a turn of the loop is as long as an answer takes, and costs a fifth of a deadline
+            # and a wait.
+            await checkpoint()
+            self._check_open()
+            if self._readable():
+                self._receive(_ANSWER_SIZE)
             if not reader.complete:
-                raise _late()
+                await self._wait_for_answer(timeout.read)
         return self.answer()
 
     async def write(self, data: bytes, seconds: float | None) -> None:
@@ -131,6 +133,15 @@ class PullConnection(Connection):
         elif error is not None:
             self.close()
 
+    async def _wait_for_answer(self, seconds: float | None) -> None:
+        reader = self.reader
+        with anyio.CancelScope(deadline=_deadline(seconds)):
+            while not reader.complete:
+                await anyio.wait_readable(self._socket)
+                self._receive(_ANSWER_SIZE)
+        if not reader.complete:
+            raise _late()
+
     async def _write(self, data: bytes, seconds: float | None) -> None:
         rest = memoryview(data if self.tls is None else self.tls.encrypt(data))
         self.request_sent = True
@@ -171,10 +182,13 @@ class PullConnection(Connection):
             with contextlib.suppress(anyio.ClosedResourceError):
                 await anyio.wait_writable(self._socket)
             tasks.cancel_scope.cancel()
-        if self.closed:
-            raise httpx.ReadError("the connection was closed")
+        self._check_open()
         if self._readable():
             self._receive(_ANSWER_SIZE)
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise httpx.ReadError("the connection was closed")
 
     def _receive(self, size: int) -> None:
         """Read what the socket has now, and hand it to the reader."""

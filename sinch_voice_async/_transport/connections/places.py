@@ -100,7 +100,10 @@ class Places:
             self._grant(connection)
         else:
             now = connection.idle_since = monotonic()
-            self._idle.setdefault(connection.origin, deque()).append(connection)
+            stack = self._idle.get(connection.origin)
+            if stack is None:
+                stack = self._idle[connection.origin] = deque()
+            stack.append(connection)
             self._by_age[connection] = None
             self._trim(now - self._expiry)
 

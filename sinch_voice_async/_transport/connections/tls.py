@@ -10,7 +10,7 @@ import httpx
 
 from sinch_voice_async._transport.origins import Origin
 
-_READ_SIZE = 262_144
+_RECORD_SIZE = 16_384  # a record holds no more (RFC 8446, section 5.1), so nothing of it stays behind after a read
 _MOST_SESSIONS = 100
 
 
@@ -46,13 +46,16 @@ class Tls:
 
     def decrypt(self, records: bytes) -> list[bytes]:
         """Return the plain pieces that ``records`` complete; ``ended`` is set once the peer has said goodbye."""
-        self._incoming.write(records)
+        incoming = self._incoming
+        incoming.write(records)
         pieces = []
         try:
-            while piece := self.ssl_object.read(_READ_SIZE):
-                pieces.append(piece)
-            self.ended = True
-        except ssl.SSLWantReadError:
+            while incoming.pending and not self.ended:
+                if piece := self.ssl_object.read(_RECORD_SIZE):
+                    pieces.append(piece)
+                else:
+                    self.ended = True
+        except ssl.SSLWantReadError:  # half a record, or one without data
             pass
         return pieces
 
