@@ -41,12 +41,11 @@ _FIXED: Pairs = [
     # A compressed answer could unfold into anything; the answers are short, and recordings are compressed already.
     (b"accept-encoding", b"identity"),
 ]
+_JSON: Pairs = [(b"content-type", b"application/json")]
 
 
 def _longest_phase(transport: "Transport") -> float:
-    timeout = transport.timeout
-    phases = (timeout.connect, timeout.read, timeout.write, timeout.pool)
-    return max(math.inf if phase is None else phase for phase in phases)
+    return max(math.inf if phase is None else phase for phase in transport.timeout.as_dict().values())
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -182,9 +181,7 @@ class Transport:
 
     def _pairs(self, request: Request, base: BaseUrl, now: float) -> Pairs:
         session, body = self.session, request.body
-        pairs = [(b"host", base.host_header), *_FIXED, *request.headers]
-        if body:
-            pairs.append((b"content-type", b"application/json"))
+        pairs = [(b"host", base.host_header), *_FIXED, *request.headers, *(_JSON if body else ())]
         if session.auth == "basic":
             pairs.append((b"authorization", basic_authorization(session.credentials).encode("ascii")))
         else:
@@ -218,9 +215,8 @@ class Transport:
         left = max(deadline - (self.session.monotonic() - started), 0.001)
         if self._longest_phase <= left:
             return timeout
-        phases = (timeout.connect, timeout.read, timeout.write, timeout.pool)
-        connect, read, write, pool = (left if phase is None else min(phase, left) for phase in phases)
-        return httpx.Timeout(connect=connect, read=read, write=write, pool=pool)
+        phases = timeout.as_dict().items()
+        return httpx.Timeout(**{name: left if phase is None else min(phase, left) for name, phase in phases})
 
 
 def _is_replaced(transport: Any, home: str) -> bool:
