@@ -65,14 +65,11 @@ def _is_token(value: object) -> bool:
 def _decoded(secret: str) -> bytes:
     # `from None`: binascii's error would put the secret's surroundings into a traceback.
     try:
-        key = base64.b64decode(secret, validate=True)
+        return base64.b64decode(secret, validate=True)
     except binascii.Error:
         raise ConfigurationError(
             _explain("application_secret", SECRET_VARIABLE, "the dashboard's base64 text")
         ) from None
-    if not key:
-        raise ConfigurationError(_explain("application_secret", SECRET_VARIABLE, "not empty once decoded"))
-    return key
 
 
 def _explain(argument: str, variable: str, rule: str) -> str:

@@ -336,9 +336,8 @@ def test_a_proxied_client_survives_event_loops() -> None:
         with pytest.raises(ConnectError):
             await client.callouts.tts(CALLEE, "Hi")
 
-    for _ in range(2):
-        asyncio.run(place())
-    anyio.run(client.aclose, backend="trio")
+    for backend, main in (("asyncio", place), ("asyncio", place), ("trio", client.aclose)):
+        anyio.run(main, backend=backend)
 
 
 async def test_signing_anybody_s_httpx_client() -> None:

@@ -27,6 +27,7 @@ from sinch_voice_async import (
     TransportError,
     VoiceClient,
 )
+from sinch_voice_async._transport.session import Request
 from tests.transport.servers import FaultServer, Peer, Step, answer, close, reset, say, silence
 
 OK = b'{"callId":"id"}'
@@ -403,3 +404,43 @@ async def test_an_answer_too_long_is_refused(serve: Serve, rig: Rig) -> None:
     with pytest.raises(DecodeError) as caught:
         await client.callouts.tts("+46700000001", "Hi")
     assert (caught.value.outcome, caught.value.status) == ("accepted", 200)
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (answer(b'{"message":"gone"}', status=404), "gone"),
+        (answer(b'{"message":"' + b"x" * 100_000 + b'"}', status=404), ""),
+        (say(b"HTTP/1.1 404 X\r\nContent-Length: 99\r\n\r\n{", then="close"), ""),
+    ],
+    ids=["whole", "endless", "cut"],
+)
+async def test_a_download_that_is_refused(serve: Serve, rig: Rig, step: Step, message: str) -> None:
+    """The refusal of a stream is read as far as it explains itself, and its connection is let go."""
+    client = await rig.client(serve(step))
+    with pytest.raises(APIError) as caught:
+        async with client.recordings.download("key"):
+            pass  # pragma: no cover - it is refused before
+    assert (caught.value.status, caught.value.message) == (404, message)
+
+
+async def test_a_time_out_of_no_known_phase() -> None:
+    """Somebody's transport may raise the bare class: it counts as waiting for the answer."""
+
+    def late(request: httpx.Request) -> httpx.Response:
+        raise httpx.TimeoutException("late", request=request)
+
+    async with VoiceClient("key", "c2VjcmV0", transport=httpx.MockTransport(late)) as client:
+        with pytest.raises(RequestTimeoutError) as caught:
+            await client.callouts.tts("+46700000001", "Hi")
+    assert (caught.value.phase, caught.value.outcome) == ("read", "unknown")
+
+
+async def test_an_open_stream_says_so(serve: Serve, rig: Rig) -> None:
+    """A response whose body is on its way shows its status, and may be closed twice."""
+    client = await rig.client(serve(answer(b"RIFF")))
+    request = Request(method="GET", path="/x", route="/x", repeatable=True)
+    stream = await client._transport.stream(request)
+    assert repr(stream) == "<StreamedResponse 200>"
+    await stream.aclose()
+    await stream.aclose()

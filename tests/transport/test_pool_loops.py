@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import trio
 
+from sinch_voice_async._transport.connections.loops import running_loop
 from sinch_voice_async._transport.pool import ConnectionPool
 from tests.transport.servers import FaultServer, silence
 from tests.transport.test_pool_exchange import post
@@ -123,3 +125,10 @@ with FaultServer() as server:
     )
     assert done.returncode == 0
     assert "Warning" not in done.stderr
+
+
+def test_no_loop_without_asyncio(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where asyncio was never loaded, none of its loops runs, and nobody loads it to find out."""
+    monkeypatch.delitem(sys.modules, "asyncio")
+    assert running_loop() is None
+    assert "asyncio" not in sys.modules
