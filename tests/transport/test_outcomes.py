@@ -410,7 +410,7 @@ async def test_an_answer_too_long_is_refused(serve: Serve, rig: Rig) -> None:
     ("step", "message"),
     [
         (answer(b'{"message":"gone"}', status=404), "gone"),
-        (answer(b'{"message":"' + b"x" * 100_000 + b'"}', status=404), ""),
+        (answer(b'{"message":"' + b"x" * 2_000_000 + b'"}', status=404), ""),
         (say(b"HTTP/1.1 404 X\r\nContent-Length: 99\r\n\r\n{", then="close"), ""),
     ],
     ids=["whole", "endless", "cut"],

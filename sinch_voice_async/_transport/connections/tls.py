@@ -74,7 +74,7 @@ class TlsClient:
     ``verify`` and ``trust_env`` mean what they mean to ``httpx.create_ssl_context``.
     """
 
-    def __init__(self, verify: ssl.SSLContext | bool, *, trust_env: bool) -> None:
+    def __init__(self, verify: ssl.SSLContext | bool, *, trust_env: bool) -> None:  # noqa: FBT001 - as httpx has it
         self._verify = verify
         self._trust_env = trust_env
         self._context: ssl.SSLContext | None = None

@@ -87,7 +87,14 @@ def _described(reply: Reply) -> dict[str, object]:
 
 
 def hidden(value: object) -> object:
-    """Return JSON without the credentials of recordings."""
+    """Return JSON without the credentials of recordings; what is nested too deeply to look through is not shown."""
+    try:
+        return _hidden(value)
+    except RecursionError:
+        return "(nested too deeply)"
+
+
+def _hidden(value: object) -> object:
     if isinstance(value, dict):
-        return {name: "***" if name.lower() == "credentials" else hidden(member) for name, member in value.items()}
-    return [hidden(member) for member in value] if isinstance(value, list) else value
+        return {name: "***" if name.lower() == "credentials" else _hidden(member) for name, member in value.items()}
+    return [_hidden(member) for member in value] if isinstance(value, list) else value

@@ -7,8 +7,7 @@ import pytest
 from sinch_voice_async.sandbox import Call, Heard, Sandbox
 from sinch_voice_async.sandbox.exchange.parties import Party
 from sinch_voice_async.sandbox.fields import Fields
-
-from .scripts import HANG_UP, custom, ending, lines, perform, place, states
+from tests.sandbox.exchange.scripts import HANG_UP, custom, ending, lines, perform, place, states
 
 
 def manage(call: Call, **document: object) -> None:

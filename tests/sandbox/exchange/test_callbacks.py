@@ -13,8 +13,7 @@ from sinch_voice_async.sandbox.exchange.callouts import read_callout
 from sinch_voice_async.sandbox.fields import Fields
 from tests.sandbox.applications import Answer, Application, always, served
 from tests.sandbox.caller import over_sockets
-
-from .scripts import HANG_UP, ending, lines, place
+from tests.sandbox.exchange.scripts import HANG_UP, ending, lines, place
 
 TTS = {"text": "Hello", "locale": "sv-SE"}
 
@@ -242,3 +241,14 @@ def test_applications_are_asked_even_without_a_server(fast: Sandbox) -> None:
     assert call.is_final
     fast.close()
     fast.close()
+
+
+@pytest.mark.parametrize("depth", [600, 50_000])
+def test_an_answer_nested_without_end_stops_nobody(fast: Sandbox, depth: int) -> None:
+    """However deep the answer of an application is nested, its call ends, and so does the next one's."""
+    body = b'{"action":{"name":"continue"},"x":' + b"[" * depth + b"]" * depth + b"}"
+    for _ in range(2):
+        call, _application = run(
+            fast, "ttsCallout", TTS | {"enableAce": True}, ace=lambda _: Response(body, media_type="application/json")
+        )
+        assert call.is_final

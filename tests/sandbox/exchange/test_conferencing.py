@@ -7,8 +7,7 @@ import pytest
 from sinch_voice_async.sandbox import Call, Sandbox
 from sinch_voice_async.sandbox.fields import Fields
 from tests.sandbox.applications import Application, served
-
-from .scripts import custom, lines, place
+from tests.sandbox.exchange.scripts import custom, lines, place
 
 
 def joined(sandbox: Sandbox, **options: Any) -> Call:

@@ -18,8 +18,7 @@ from sinch_voice_async.webhooks import (
 )
 from tests.sandbox.applications import Application, served
 from tests.sandbox.caller import over_sockets
-
-from .scripts import states
+from tests.sandbox.exchange.scripts import states
 
 MENU: dict[str, Any] = {
     "instructions": [

@@ -10,8 +10,7 @@ from sinch_voice_async.sandbox import Sandbox
 from sinch_voice_async.sandbox.exchange.svaml import check_svaml
 from sinch_voice_async.sandbox.fields import Fields
 from sinch_voice_async.sandbox.refusals import RefusalError
-
-from .scripts import place
+from tests.sandbox.exchange.scripts import place
 
 SMALL = (
     st.none() | st.booleans() | st.integers(-1, 70) | st.sampled_from(["", "x", "1", "menu(main)", "return(a)", "#"])

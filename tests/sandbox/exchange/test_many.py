@@ -5,8 +5,7 @@ from typing import Any
 
 from sinch_voice_async.sandbox import Sandbox
 from tests.sandbox.applications import Application, always, served
-
-from .scripts import HANG_UP, ending, place
+from tests.sandbox.exchange.scripts import HANG_UP, ending, place
 
 CALLS = 2_000
 MENU: dict[str, Any] = {

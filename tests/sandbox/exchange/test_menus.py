@@ -6,8 +6,7 @@ import pytest
 
 from sinch_voice_async.sandbox import Sandbox
 from tests.sandbox.applications import Application, always, served
-
-from .scripts import HANG_UP, custom, ending, lines, place
+from tests.sandbox.exchange.scripts import HANG_UP, custom, ending, lines, place
 
 OPTIONS = [
     {"dtmf": 1, "action": "return(support)"},

@@ -6,8 +6,7 @@ import pytest
 
 from sinch_voice_async.sandbox import Sandbox
 from tests.sandbox.applications import Application, always, served
-
-from .scripts import HANG_UP, custom, ending, lines, place, states
+from tests.sandbox.exchange.scripts import HANG_UP, custom, ending, lines, place, states
 
 MENU: dict[str, Any] = {"action": {"name": "runMenu", "menus": [{"id": "main", "maxDigits": 2}]}}
 

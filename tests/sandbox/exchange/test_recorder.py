@@ -8,8 +8,7 @@ import pytest
 from sinch_voice_async.sandbox import Call, Sandbox
 from sinch_voice_async.sandbox.fields import Fields
 from tests.sandbox.applications import Application, served
-
-from .scripts import custom, lines
+from tests.sandbox.exchange.scripts import custom, lines
 
 SAY = {"name": "say", "text": "x" * 30}
 
