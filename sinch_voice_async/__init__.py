@@ -13,7 +13,7 @@ HTTP client, and a test run that has this package installed loads nothing of it.
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sinch_voice_async._version import __version__
 
@@ -166,14 +166,15 @@ _HOMES = {
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names} | {"svaml": "svaml"}
 
+if not TYPE_CHECKING:  # else a misspelt name would pass as anything
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(f"{__name__}.{_MODULE_OF[name]}")
-    # Kept, so that this function is asked once for each name.
-    value = globals()[name] = module if name == "svaml" else getattr(module, name)
-    return value
+    def __getattr__(name: str) -> object:
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = importlib.import_module(f"{__name__}.{_MODULE_OF[name]}")
+        # Kept, so that this function is asked once for each name.
+        value = globals()[name] = module if name == "svaml" else getattr(module, name)
+        return value
 
 
 def __dir__() -> list[str]:

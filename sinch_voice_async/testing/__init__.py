@@ -4,17 +4,18 @@ The plugin, ``sinch_voice_async.testing.pytest_plugin``, is loaded in every run 
 installed, and loads this module with it: nothing here is imported before it is asked for.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sinch_voice_async.testing.callbacks import signed_callback
 
 __all__ = ["signed_callback"]
 
+if not TYPE_CHECKING:  # else a misspelt name would pass as anything
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from sinch_voice_async.testing import callbacks  # noqa: PLC0415 - see above
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from sinch_voice_async.testing import callbacks  # noqa: PLC0415 - see above
 
-    return getattr(callbacks, name)
+        return getattr(callbacks, name)
