@@ -5,6 +5,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -336,8 +337,10 @@ def test_a_proxied_client_survives_event_loops() -> None:
         with pytest.raises(ConnectError):
             await client.callouts.tts(CALLEE, "Hi")
 
-    for backend, main in (("asyncio", place), ("asyncio", place), ("trio", client.aclose)):
-        anyio.run(main, backend=backend)
+    # In a thread, since coverage loses its way on 3.11 after a loop that ends like this.
+    with ThreadPoolExecutor(1) as thread:
+        for backend, main in (("asyncio", place), ("asyncio", place), ("trio", client.aclose)):
+            thread.submit(anyio.run, main, backend=backend).result()
 
 
 async def test_signing_anybody_s_httpx_client() -> None:

@@ -45,6 +45,13 @@ async def test_exchange(serve: Serve, pool: ConnectionPool) -> None:
     assert server.bodies == [b"hello"]
 
 
+async def test_a_long_request(serve: Serve, pool: ConnectionPool) -> None:
+    """A body longer than what the system buffers is written whole, and only then does the time for reading begin."""
+    server = serve(answer(b"ok"))
+    assert (await post(pool, server, b"x" * (16 << 20))).body == b"ok"
+    assert [len(body) for body in server.bodies] == [16 << 20]
+
+
 async def test_reuse(serve: Serve, pool: ConnectionPool) -> None:
     """One request after another goes over one connection."""
     server = serve()

@@ -38,8 +38,14 @@ function tick(state) {
   at("speed").value = speed;
 }
 
-at("speed").addEventListener("change", async () => tick(await exchange.setSpeed(Number(at("speed").value))));
-at("step").addEventListener("click", async () => tick(await exchange.step(10)));
+// An answer may be overtaken by newer events: the speed is shown by those alone, and a step changes but the time.
+async function step() {
+  const { now } = await exchange.step(10);
+  clock = { ...clock, now, heardAt: Date.now() };
+}
+
+at("speed").addEventListener("change", () => exchange.setSpeed(Number(at("speed").value)));
+at("step").addEventListener("click", step);
 setInterval(() => {
   at("time").textContent = minutes(clock.now + ((Date.now() - clock.heardAt) / 1000) * clock.speed);
 }, 250);
