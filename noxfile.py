@@ -22,12 +22,13 @@ os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
 
 def _offer_pyenv_pythons() -> None:
     """Let pyenv's shims answer for every installed version, not only for the one that is switched on."""
-    if shutil.which("pyenv") is None or "PYENV_VERSION" in os.environ:
+    if shutil.which("pyenv") is None:
         return
     listed = subprocess.run(["pyenv", "versions", "--bare"], capture_output=True, text=True, check=False)
     found = [version for version in listed.stdout.split() if ".".join(version.split(".")[:2]) in PYTHONS]
-    active = subprocess.run(["pyenv", "version-name"], capture_output=True, text=True, check=False).stdout.strip()
-    os.environ["PYENV_VERSION"] = ":".join([*active.split(":"), *(v for v in found if v not in active.split(":"))])
+    # Set by the shim that nox itself was started with, to the one version that it chose.
+    active = os.environ.get("PYENV_VERSION", "")
+    os.environ["PYENV_VERSION"] = ":".join(dict.fromkeys([*filter(None, active.split(":")), *found]))
 
 
 _offer_pyenv_pythons()
