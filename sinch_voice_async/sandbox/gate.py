@@ -18,7 +18,7 @@ from sinch_voice_async.sandbox.refusals import RefusalError
 
 __all__ = ["Gate"]
 
-logger = logging.getLogger("sinch_voice_async.sandbox")
+logger: logging.Logger = logging.getLogger("sinch_voice_async.sandbox")
 
 LARGEST_BODY = 1_048_576
 MOST_OF_A_NUMBER = re.compile(r"(?<=/number/)[^/]*(?=..)")

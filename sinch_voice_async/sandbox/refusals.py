@@ -26,9 +26,9 @@ class RefusalError(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
-        self.status = code // 100 if status is None else status
-        self.headers = dict(headers or {})
-        self.details = dict(details or {})
+        self.status: int = code // 100 if status is None else status
+        self.headers: dict[str, str] = dict(headers or {})
+        self.details: dict[str, str] = dict(details or {})
 
     def response(self) -> JSONResponse:
         """Return the error object as an HTTP answer, with a reference of its own."""

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from sinch_voice_async.sandbox.account import Account, CallbackUrls
 from sinch_voice_async.sandbox.app import build_app
 from sinch_voice_async.sandbox.clock import Clock
-from sinch_voice_async.sandbox.exchange.calls import Call
+from sinch_voice_async.sandbox.exchange.calls import Call, Calls
 from sinch_voice_async.sandbox.exchange.conferences import Conferences
 from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.exchange.parties import Party
@@ -79,18 +79,18 @@ class Sandbox:
         callback_timeout: float = 5.0,
         seed: int = 0,
     ) -> None:
-        self.clock = Clock(speed)
-        self.account = Account(
+        self.clock: Clock = Clock(speed)
+        self.account: Account = Account(
             application_key=application_key or str(uuid.uuid4()),
             application_secret=_checked(application_secret or base64.b64encode(secrets.token_bytes(16)).decode()),
             max_text_length=max_text_length,
             callback_urls=CallbackUrls(callback_url),
         )
-        self.people = People(person or Person())
-        self.numbers = OwnNumbers(numbers)
-        self.recordings = Recordings(self.clock, max_page_size=max_page_size)
-        self.faults = Faults(seed)
-        self.exchange = Exchange(
+        self.people: People = People(person or Person())
+        self.numbers: OwnNumbers = OwnNumbers(numbers)
+        self.recordings: Recordings = Recordings(self.clock, max_page_size=max_page_size)
+        self.faults: Faults = Faults(seed)
+        self.exchange: Exchange = Exchange(
             self.account,
             self.clock,
             self.people,
@@ -98,7 +98,7 @@ class Sandbox:
             lambda: self.url,
             callback_timeout=callback_timeout,
         )
-        self.calls = self.exchange.calls
+        self.calls: Calls = self.exchange.calls
         self._endpoints = [
             *CalloutRoutes(self.account, self.exchange, self.faults).endpoints(),
             *CallRoutes(self.calls, show_caller=show_caller).endpoints(),

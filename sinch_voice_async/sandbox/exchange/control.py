@@ -24,7 +24,7 @@ from sinch_voice_async.sandbox.refusals import RefusalError
 
 __all__ = ["live"]
 
-logger = logging.getLogger("sinch_voice_async.sandbox")
+logger: logging.Logger = logging.getLogger("sinch_voice_async.sandbox")
 
 SORRY = "We are sorry, an error has occurred."
 

@@ -42,8 +42,8 @@ class Exchange:
         *,
         callback_timeout: float,
     ) -> None:
-        self.calls = Calls()
-        self.version = 0
+        self.calls: Calls = Calls()
+        self.version: int = 0
         self._clock = clock
         self._turns = Turns()
         self._timers = Timers()

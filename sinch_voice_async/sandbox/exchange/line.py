@@ -20,7 +20,7 @@ from sinch_voice_async.sandbox.fields import Fields
 
 __all__ = ["DisconnectError", "Line", "RedirectError"]
 
-logger = logging.getLogger("sinch_voice_async.sandbox")
+logger: logging.Logger = logging.getLogger("sinch_voice_async.sandbox")
 
 
 class DisconnectError(Exception):
@@ -59,16 +59,16 @@ class Line:
     def __init__(self, call: Call, services: Services) -> None:
         self.call = call
         self.services = services
-        self.mailbox = Mailbox()
-        self.now = call.placed_at
-        self.is_over = False
-        self.is_asking = False
-        self.is_suppressed = False
+        self.mailbox: Mailbox = Mailbox()
+        self.now: float = call.placed_at
+        self.is_over: bool = False
+        self.is_asking: bool = False
+        self.is_suppressed: bool = False
         """Whether ACE and DiCE are not to be sent."""
         self.person: Person | None = None
         self.keys_left: list[str] = []
         self.recording_since: float | None = None
-        self.recording_options = Fields({})
+        self.recording_options: Fields = Fields({})
         self._timers = services.timers
         self._wait: _Wait | None = None
         self._turn = 0

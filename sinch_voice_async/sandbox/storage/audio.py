@@ -35,7 +35,7 @@ class Stored:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self.size = len(data)
+        self.size: int = len(data)
 
     def read(self, start: int, stop: int) -> bytes:
         """Return a part of them."""
@@ -47,7 +47,7 @@ class Tone:
 
     def __init__(self, samples: int, frequency: int) -> None:
         length = 2 * samples
-        self.size = HEADER_SIZE + length
+        self.size: int = HEADER_SIZE + length
         self._header = HEADER.pack(
             *(b"RIFF", HEADER_SIZE - 8 + length, b"WAVE"),
             *(b"fmt ", 16, 1, 1, SAMPLE_RATE, BYTES_PER_SECOND, 2, 16),
@@ -74,7 +74,7 @@ class Corrupted:
     def __init__(self, content: Content, at: int) -> None:
         self._content = content
         self._at = at
-        self.size = content.size
+        self.size: int = content.size
 
     def read(self, start: int, stop: int) -> bytes:
         """Return a part of the file."""
