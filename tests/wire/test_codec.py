@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sinch_voice_async._wire import locate
 from sinch_voice_async._wire.codec import decode, encode, encode_json
 from sinch_voice_async.errors import DecodeError, InvalidRequestError
 from sinch_voice_async.models.callouts import CalloutReceipt, CustomCallout, TtsCallout
@@ -368,3 +369,15 @@ def test_what_is_no_model_is_not_encoded() -> None:
     with pytest.raises(InvalidRequestError) as refusal:
         encode(object())
     assert refusal.value.field is None
+
+
+def test_a_path_too_deep_to_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Python cannot follow a document down to its fault, the way so far is told."""
+
+    def too_deep(*_: object) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(locate, "_first_failing", too_deep)
+    with pytest.raises(DecodeError, match="nested too deeply") as caught:
+        decode(b'{"callId": []}', CalloutReceipt)
+    assert caught.value.path == "$"

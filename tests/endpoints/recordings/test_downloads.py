@@ -104,8 +104,7 @@ async def test_left_early(sandbox: Sandbox, client: VoiceClient, recordings: Rec
     stored = sandbox.add_recording(seconds=100)
     for _ in range(3):
         async with recordings.download(stored.key) as download:
-            async for _chunk in download:
-                break
+            assert await anext(aiter(download))
     assert repr(client._transport.session.sender) == "<ConnectionPool [0 active, 0 idle, 0 waiting]>"
 
 
