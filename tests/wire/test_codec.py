@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sinch_voice_async._wire import locate
+from sinch_voice_async._wire import event_codec, locate, svaml_codec
 from sinch_voice_async._wire.codec import decode, encode, encode_json
 from sinch_voice_async.errors import DecodeError, InvalidRequestError
 from sinch_voice_async.models.callouts import CalloutReceipt, CustomCallout, TtsCallout
@@ -22,6 +22,9 @@ from sinch_voice_async.models.numbers import ApplicationNumber, ApplicationNumbe
 from sinch_voice_async.models.recordings import Recording
 from sinch_voice_async.models.svaml.actions import Hangup
 from sinch_voice_async.models.svaml.document import Svaml
+
+# Loaded with what needs them, which here are the tests.
+REGISTERED = (event_codec, svaml_codec)
 
 CALL = {
     "from": {"type": "number", "endpoint": "+46700000000"},
