@@ -11,7 +11,7 @@ import pytest
 from sinch_voice_async._wire.codec import decode, encode
 from sinch_voice_async.models import callbacks, callouts, conferences, numbers
 from sinch_voice_async.models.destinations import Destination
-from sinch_voice_async.models.svaml.document import Svaml
+from sinch_voice_async.svaml import Svaml
 
 SAMPLES = json.loads((Path(__file__).parents[1] / "vectors" / "rest.json").read_text(), parse_float=Decimal)
 TYPES: dict[str, type] = {"Svaml": Svaml} | {
