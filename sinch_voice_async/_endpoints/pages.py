@@ -40,8 +40,8 @@ class Pages(Generic[T]):
     particular order, although others are added and deleted meanwhile.
 
     That is what the second look is for: when the last page has been read, all are read once more, from the last to the
-    first, and once more again whenever that brought something new. P pages cost 2P + 1 requests, and P more for each
-    time; the key of each item is remembered. Not guaranteed: an item that is deleted and stored again meanwhile, or
+    first, and once more again whenever that brought something new. P pages cost 2P + 1 requests, and P + 1 for each
+    further look; the key of each item is remembered. Not guaranteed: an item that is deleted and stored again meanwhile, or
     moved by one that is added and deleted again between two requests; and nothing at all if the platform should not
     keep one order from one request to the next.
 
