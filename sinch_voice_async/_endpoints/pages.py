@@ -41,9 +41,9 @@ class Pages(Generic[T]):
 
     That is what the second look is for: when the last page has been read, all are read once more, from the last to the
     first, and once more again whenever that brought something new. P pages cost 2P + 1 requests, and P + 1 for each
-    further look; the key of each item is remembered. Not guaranteed: an item that is deleted and stored again meanwhile, or
-    moved by one that is added and deleted again between two requests; and nothing at all if the platform should not
-    keep one order from one request to the next.
+    further look; the key of each item is remembered. Not guaranteed: an item that is deleted and stored again
+    meanwhile, or moved by one that is added and deleted again between two requests; and nothing at all if the platform
+    should not keep one order from one request to the next.
 
     Iterating raises :class:`DecodeError` where a page repeats the one before it, or there is no end to the pages or to
     the changes; and what any request raises.
