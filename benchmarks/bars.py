@@ -8,10 +8,7 @@ from benchmarks.results import Results
 
 __all__ = ["Bar", "judge"]
 
-_FLOOR = (
-    "the floor sends fixed bytes; model, JSON, signature, bounds and the proof of what was sent take six times its "
-    "instructions"
-)
+_FLOOR = "the floor sends fixed bytes: no model, JSON, signature, bounds or proof of what was sent"
 _REASONS: dict[str, str] = {
     f"processor per callout at 100 in flight, asyncio, {scheme}, against the bare floor": _FLOOR
     for scheme in ("plain", "TLS")
