@@ -15,6 +15,8 @@
     │   └── ServerError          any 5xx
     ├── DecodeError              a 2xx whose body is not what the model says: .path .status
     ├── DownloadError            a stream ended early and could not be resumed: .bytes_written .part_path
+    ├── CampaignError            a campaign of the dialer cannot go on; what it knew is in its journal
+    │   └── JournalError         the journal is locked, full, damaged, or that of another campaign
     └── WebhookError
         ├── InvalidSignatureError    answer 401
         ├── StaleTimestampError      answer 401
@@ -32,6 +34,7 @@ __all__ = [
     "APIError",
     "AuthenticationError",
     "BadRequestError",
+    "CampaignError",
     "ConfigurationError",
     "ConflictError",
     "ConnectError",
@@ -41,6 +44,7 @@ __all__ = [
     "InvalidEventError",
     "InvalidRequestError",
     "InvalidSignatureError",
+    "JournalError",
     "NotFoundError",
     "Outcome",
     "PaymentRequiredError",
@@ -247,6 +251,14 @@ class DownloadError(SinchVoiceError):
         super().__init__(message, outcome=outcome, attempts=attempts)
         self.bytes_written = bytes_written
         self.part_path = part_path
+
+
+class CampaignError(SinchVoiceError):
+    """A campaign of the dialer cannot go on; nothing was dialled twice, and running it again continues it."""
+
+
+class JournalError(CampaignError):
+    """A campaign's journal cannot be used: locked, on a full disk, damaged, or of another campaign or version."""
 
 
 class WebhookError(SinchVoiceError):
