@@ -8,7 +8,9 @@ from sinch_voice_async.sandbox.account import Account, CallbackUrls
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.exchange.calls import Call, Calls
 from sinch_voice_async.sandbox.exchange.exchange import Exchange
-from sinch_voice_async.sandbox.exchange.people import People, Person, Phone
+from sinch_voice_async.sandbox.exchange.people import People, Phone
+from sinch_voice_async.sandbox.exchange.person import Person
+from sinch_voice_async.sandbox.exchange.population import Population
 from sinch_voice_async.sandbox.exchange.timeline import Entry, Heard
 from sinch_voice_async.sandbox.faults import Fault, Faults
 from sinch_voice_async.sandbox.sandbox import ClientOptions, Sandbox
@@ -30,6 +32,7 @@ __all__ = [
     "People",
     "Person",
     "Phone",
+    "Population",
     "Recording",
     "Recordings",
     "Sandbox",

@@ -11,6 +11,8 @@ from sinch_voice_async.sandbox.sandbox import Sandbox
 
 __all__ = ["main"]
 
+KINDS = ("answer", "busy", "no_answer", "machine")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve a sandbox until Ctrl-C or SIGTERM; returns the exit code. For the main thread, which signals reach."""
@@ -19,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(stream=sys.stdout, format="%(asctime)s  %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("sinch_voice_async.sandbox").setLevel(logging.INFO)
     try:
-        sandbox = Sandbox(options.key, options.secret, speed=options.speed, callback_url=options.callback_url)
+        sandbox = _sandbox(options)
         with sandbox.serve(host=options.host, port=options.port, allow_remote=options.allow_remote):
             _say(_greeting(sandbox))
             _wait_for_signal()
@@ -27,6 +29,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.exit(2, f"{parser.prog}: {error}\n")
     _say(f"Stopped. {sandbox.executed} callouts were placed.")
     return 0
+
+
+def _sandbox(options: argparse.Namespace) -> Sandbox:
+    sandbox = Sandbox(
+        options.key,
+        options.secret,
+        speed=options.speed,
+        callback_url=options.callback_url,
+        seed=options.seed,
+        history=options.history,
+        calls_per_second=options.calls_per_second,
+    )
+    if options.population:
+        sandbox.population(**options.population, seed=options.seed)
+    return sandbox
 
 
 def _say(text: str) -> None:
@@ -71,7 +88,31 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--key", help="the application key (default: made up)")
     parser.add_argument("--secret", help="the application secret, base64 (default: made up)")
     parser.add_argument("--speed", type=float, default=1.0, help="seconds of a call that pass in one (default: 1)")
+    parser.add_argument(
+        "--population",
+        type=_shares,
+        metavar="SHARES",
+        help="who is at all numbers: answer=0.6,busy=0.2,no_answer=0.15,machine=0.05 (default: somebody who answers)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="settles another population (default: 0)")
+    parser.add_argument(
+        "--calls-per-second", type=float, help="callouts accepted in a second, 429 above (default: all)"
+    )
+    parser.add_argument("--history", type=int, default=10_000, help="calls remembered once over (default: 10000)")
     return parser
+
+
+def _shares(text: str) -> dict[str, float]:
+    shares = {}
+    for each in text.split(","):
+        name, _, share = each.partition("=")
+        if name.strip() not in KINDS:
+            raise argparse.ArgumentTypeError(f"{name.strip()!r} is none of {', '.join(KINDS)}")
+        try:
+            shares[name.strip()] = float(share)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{name.strip()} needs a share from 0 to 1") from None
+    return shares
 
 
 if __name__ == "__main__":

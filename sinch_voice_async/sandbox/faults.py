@@ -55,7 +55,8 @@ class Fault:
         """Return the answer that stands in for the real one."""
         if self.status is None:
             return None
-        headers = {} if self.retry_after is None else {"retry-after": f"{self.retry_after}"}
+        after = f"{self.retry_after:g}" if isinstance(self.retry_after, float) else self.retry_after
+        headers = {} if after is None else {"retry-after": f"{after}"}
         code = self.status * 100 if self.code is None else self.code
         return RefusalError(code, "This is a fault of the sandbox, on purpose", status=self.status, headers=headers)
 

@@ -47,11 +47,12 @@ def read_object(body: bytes, codes: Codes = PARAMETERS) -> "Fields":
 class Fields:
     """The members of one JSON object; ``path`` says in messages where it stands."""
 
+    __slots__ = ("codes", "members", "path")
+
     def __init__(self, members: Mapping[str, object], path: str = "", codes: Codes = PARAMETERS) -> None:
         self.members = members
         self.path = path
         self.codes = codes
-        self._by_name = {name.lower(): value for name, value in members.items()}
 
     def name(self, member: str) -> str:
         """Return the path of a member, as in ``ttsCallout.destination.endpoint``."""
@@ -67,7 +68,9 @@ class Fields:
 
     def value(self, member: str) -> object:
         """Return the member as it came, None where it is absent."""
-        return self._by_name.get(member.lower())
+        if member in self.members:
+            return self.members[member]
+        return next((value for name, value in self.members.items() if name.lower() == member.lower()), None)
 
     def text(self, member: str, *, most: int | None = None) -> str | None:
         """Return a string of at most ``most`` characters, None where it is absent."""

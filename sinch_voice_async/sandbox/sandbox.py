@@ -25,7 +25,9 @@ from sinch_voice_async.sandbox.exchange.calls import Call, Calls
 from sinch_voice_async.sandbox.exchange.conferences import Conferences
 from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.exchange.parties import Party
-from sinch_voice_async.sandbox.exchange.people import People, Person, Phone
+from sinch_voice_async.sandbox.exchange.people import People, Phone
+from sinch_voice_async.sandbox.exchange.person import Person
+from sinch_voice_async.sandbox.exchange.population import Population
 from sinch_voice_async.sandbox.faults import Faults
 from sinch_voice_async.sandbox.numbers import OwnNumbers
 from sinch_voice_async.sandbox.routes.callouts import CalloutRoutes
@@ -59,9 +61,10 @@ class Sandbox:
     many characters may be spoken at once, ``max_page_size`` how many recordings a page holds at most. ``show_caller``
     adds ``from`` to calls. ``callback_timeout`` is in seconds of the wall clock: after it, the application has not
     answered a callback; while it is asked, a call's own time stands still. ``seed`` fixes which requests a fault with a
-    share meets.
+    share meets. ``history`` is how many calls that are over are remembered, ``calls_per_second`` how many callouts are
+    accepted in any second: more are answered 429, with ``Retry-After``.
 
-    Raises ValueError where the secret is not base64.
+    Raises ValueError where the secret is not base64, or ``history`` is less than 0.
     """
 
     def __init__(
@@ -78,7 +81,11 @@ class Sandbox:
         show_caller: bool = False,
         callback_timeout: float = 5.0,
         seed: int = 0,
+        history: int = 10_000,
+        calls_per_second: float | None = None,
     ) -> None:
+        if history < 0:
+            raise ValueError("history must be 0 or more")
         self.clock: Clock = Clock(speed)
         self.account: Account = Account(
             application_key=application_key or str(uuid.uuid4()),
@@ -89,7 +96,7 @@ class Sandbox:
         self.people: People = People(person or Person())
         self.numbers: OwnNumbers = OwnNumbers(numbers)
         self.recordings: Recordings = Recordings(self.clock, max_page_size=max_page_size)
-        self.faults: Faults = Faults(seed)
+        self.faults: Faults = Faults(seed, calls_per_second)
         self.exchange: Exchange = Exchange(
             self.account,
             self.clock,
@@ -97,6 +104,7 @@ class Sandbox:
             self.recordings,
             lambda: self.url,
             callback_timeout=callback_timeout,
+            history=history,
         )
         self.calls: Calls = self.exchange.calls
         self._endpoints = [
@@ -121,8 +129,8 @@ class Sandbox:
 
     @property
     def executed(self) -> int:
-        """How many callouts were accepted: how many telephones rang."""
-        return sum(not call.is_inbound for call in self.calls)
+        """How many callouts were accepted: how many telephones rang, those of forgotten calls included."""
+        return self.calls.placed
 
     def serve(self, *, host: str = "127.0.0.1", port: int = 0, allow_remote: bool = False) -> "Serving[Sandbox]":
         """Return a context manager, for ``async with`` or ``with``, that serves the sandbox over HTTP and gives it.
@@ -167,6 +175,20 @@ class Sandbox:
     def phone(self, number: str) -> Phone:
         """Return the telephone of a number, user name or SIP address, to say what happens when it rings."""
         return Phone(self.people, number)
+
+    def population(
+        self, *, answer: float = 0.0, busy: float = 0.0, no_answer: float = 0.0, machine: float = 0.0, seed: int = 0
+    ) -> Population:
+        """Put people at every number that :meth:`phone` said nothing of, and return how they are drawn.
+
+        Each argument but ``seed`` is the share of all numbers, 0.0 to 1.0, at which somebody answers, the line is busy,
+        nobody comes, or an answering machine picks up; they add up to 1. Who is at a number depends on it and on
+        ``seed`` alone. Assign a :class:`Population` to ``sandbox.people.population`` to say how long they ring and
+        talk, or None to have the default person back. Raises ValueError for other shares.
+        """
+        shares = Population(answer=answer, busy=busy, no_answer=no_answer, machine=machine, seed=seed)
+        self.people.population = shares
+        return shares
 
     async def dial_in(
         self,

@@ -41,7 +41,8 @@ def test_options_reach_the_sandbox(capsys: pytest.CaptureFixture[str]) -> None:
     # The command only ever ends by a signal, which reaches the main thread: this one.
     threading.Thread(target=_interrupt_soon).start()
     options = ["--port", "0", "--host", "localhost", "--key", "my-key", "--secret", "c2VjcmV0", "--speed", "10"]
-    assert main([*options, "--callback-url", "http://localhost:9"]) == 0
+    town = ["--population", "answer=0.5, busy=0.5", "--seed", "3", "--calls-per-second", "50", "--history", "100"]
+    assert main([*options, *town, "--callback-url", "http://localhost:9"]) == 0
     output = capsys.readouterr().out
     assert "export SINCH_APPLICATION_KEY=my-key\nexport SINCH_APPLICATION_SECRET=c2VjcmV0\n" in output
 
@@ -57,7 +58,14 @@ def test_help_is_a_page(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 @pytest.mark.parametrize(
     ("options", "problem"),
-    [(["--secret", "no base64"], "not base64"), (["--host", "0.0.0.0"], "not loopback")],  # refused
+    [
+        (["--secret", "no base64"], "not base64"),
+        (["--host", "0.0.0.0"], "not loopback"),  # refused
+        (["--history", "-1"], "history must be 0 or more"),
+        (["--population", "answer=0.5"], "add up to 0.5 and not to 1"),
+        (["--population", "asleep=1"], "'asleep' is none of answer, busy, no_answer, machine"),
+        (["--population", "answer=all"], "answer needs a share from 0 to 1"),
+    ],
 )
 def test_wrong_options_end_with_one_clear_line(
     capsys: pytest.CaptureFixture[str], options: list[str], problem: str

@@ -27,7 +27,7 @@ MOST_CALLBACK_HEADERS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callout:
-    """One accepted request for a call; ``request`` is its whole JSON as it came.
+    """One accepted request for a call; ``request`` is its whole JSON as it came, ``fields`` what its method says.
 
     ``kind`` and ``endpoint`` say who is called (``"number"``, ``"username"`` or ``"sip"``); both are empty where the
     answer to a callback was to say so.
@@ -35,6 +35,7 @@ class Callout:
 
     method: str
     request: Mapping[str, object]
+    fields: Fields
     kind: str
     endpoint: str
     cli: str | None
@@ -42,11 +43,6 @@ class Callout:
     custom: str
     max_duration: int | None
     conference_id: str | None
-
-    @property
-    def fields(self) -> Fields:
-        """What the request says under its method's name."""
-        return Fields(self.request).required_child(self.method)
 
 
 def read_callout(envelope: Fields, *, max_text_length: int) -> Callout:
@@ -61,6 +57,7 @@ def read_callout(envelope: Fields, *, max_text_length: int) -> Callout:
     return Callout(
         method=method,
         request=envelope.members,
+        fields=fields,
         kind=kind,
         endpoint=endpoint,
         cli=fields.text("cli"),

@@ -8,6 +8,7 @@ Documents: Calling API, "Get Call Result" (states, results and reasons).
 """
 
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -196,10 +197,19 @@ class Call:
 
 
 class Calls:
-    """Every call of a sandbox, oldest first: iterable, counted by ``len``, found by call id with ``calls[call_id]``."""
+    """The calls of a sandbox, oldest first: iterable, counted by ``len``, found by call id with ``calls[call_id]``.
 
-    def __init__(self) -> None:
+    Of those that are over, the newest ``history`` are kept: the rest is forgotten, as if there had been no such call.
+    """
+
+    def __init__(self, history: int) -> None:
+        self.history = history
+        self.placed: int = 0
+        """How many callouts were accepted, forgotten ones included."""
+        self.cleared: int = 0
+        """How often every call was forgotten at once."""
         self._by_id: dict[str, Call] = {}
+        self._over: deque[str] = deque()
 
     def __iter__(self) -> Iterator[Call]:
         # A copy, which one thread may walk while another places a call.
@@ -218,7 +228,17 @@ class Calls:
     def add(self, call: Call) -> None:
         """Keep a call."""
         self._by_id[call.call_id] = call
+        self.placed += not call.is_inbound
+
+    def end(self, call: Call) -> None:
+        """Take note that a call is over, and forget the one that has been for longest where there are too many."""
+        self._over.append(call.call_id)
+        while len(self._over) > self.history:
+            self._by_id.pop(self._over.popleft(), None)
 
     def clear(self) -> None:
-        """Forget every call."""
+        """Forget every call, and that there were any."""
         self._by_id.clear()
+        self._over.clear()
+        self.placed = 0
+        self.cleared += 1

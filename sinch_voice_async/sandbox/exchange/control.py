@@ -119,4 +119,5 @@ def _finish(line: Line, end: DisconnectError) -> None:
     call.ended = Ending(line.now, end.result, end.reason)
     line.enter("final", result=end.result, reason=end.reason, duration=call.duration)
     tell(line, "dice")
+    line.services.calls.end(call)
     announce(line, notifications)

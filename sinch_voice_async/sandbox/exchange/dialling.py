@@ -7,7 +7,7 @@ the documents name no default. Documents: SVAML, connectPstn; and "Answering Mac
 from sinch_voice_async.sandbox.exchange.asking import tell
 from sinch_voice_async.sandbox.exchange.line import DisconnectError, Line
 from sinch_voice_async.sandbox.exchange.parties import Party
-from sinch_voice_async.sandbox.exchange.people import Person
+from sinch_voice_async.sandbox.exchange.person import Person
 from sinch_voice_async.sandbox.fields import Fields
 
 __all__ = ["answer", "detect", "dial", "join", "leave", "result_of"]

@@ -41,8 +41,9 @@ class Exchange:
         base_url: Callable[[], str],
         *,
         callback_timeout: float,
+        history: int,
     ) -> None:
-        self.calls: Calls = Calls()
+        self.calls: Calls = Calls(history)
         self.version: int = 0
         self._clock = clock
         self._turns = Turns()
@@ -126,6 +127,8 @@ class Exchange:
     def _begin(self, call: Call) -> Call:
         line = Line(call, self._services)
         call.handle = _Handle(self, line)
+        # Whoever only places calls and never looks at one must not have to remember them all.
+        self.catch_up()
         with self._turns:
             self.calls.add(call)
             line.run(live(line))

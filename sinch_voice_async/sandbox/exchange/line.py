@@ -13,7 +13,7 @@ from typing import Any
 
 from sinch_voice_async.sandbox.exchange.calls import Call
 from sinch_voice_async.sandbox.exchange.parcels import Mailbox
-from sinch_voice_async.sandbox.exchange.people import Person
+from sinch_voice_async.sandbox.exchange.person import Person
 from sinch_voice_async.sandbox.exchange.services import Services
 from sinch_voice_async.sandbox.exchange.timeline import Entry
 from sinch_voice_async.sandbox.fields import Fields
@@ -55,6 +55,25 @@ def _suspend(wait: _Wait) -> Generator[_Wait, Any, Any]:
 
 class Line:
     """Runs one call. ``person`` is who hears its prompts, ``now`` its own time, in exchange seconds."""
+
+    __slots__ = (
+        "_control",
+        "_redirection",
+        "_timers",
+        "_turn",
+        "_wait",
+        "call",
+        "is_asking",
+        "is_over",
+        "is_suppressed",
+        "keys_left",
+        "mailbox",
+        "now",
+        "person",
+        "recording_options",
+        "recording_since",
+        "services",
+    )
 
     def __init__(self, call: Call, services: Services) -> None:
         self.call = call
@@ -157,6 +176,8 @@ class Line:
             self._wait = step()
         except StopIteration:
             self.is_over = True
+            # Calls that are over are many, and remembered for long.
+            del self._control
             return
         if self._wait.seconds is not None:
             self._timers.add(self.now + self._wait.seconds, self, self._time_is_up(self._turn))

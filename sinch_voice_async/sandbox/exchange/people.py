@@ -1,30 +1,12 @@
 """Who is at the other end of a number, and what they do when it rings."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
-__all__ = ["People", "Person", "Phone"]
+from sinch_voice_async.sandbox.exchange.person import Person
+from sinch_voice_async.sandbox.exchange.population import Population
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """What somebody does with a telephone; seconds are those of the exchange."""
-
-    answers_after: float | None = 0.0
-    """Seconds of ringing; None: never answers."""
-    hangs_up_after: float | None = 3.0
-    """Seconds after answering, or after dialling in; None: stays until the call is ended from the other side."""
-    refuses: Literal["busy", "declined"] | None = None
-    """The line is busy, or the call is declined."""
-    keys: tuple[str, ...] = ()
-    """What they press, one text for each time that a menu asks; then they press nothing."""
-    is_machine: bool = False
-    """Whether it is an answering machine that picks up."""
-    beeps_after: float = 8.0
-    """Seconds after answering at which an answering machine beeps."""
-    is_manual: bool = False
-    """Whether the telephone rings until the test, or somebody at the sandbox's page, picks it up."""
+__all__ = ["People", "Phone"]
 
 
 class Phone:
@@ -82,10 +64,13 @@ class Phone:
 
 
 class People:
-    """Everybody who can be called: those who were scripted, and a default person at every other number."""
+    """Everybody who can be called: those who were scripted, and at every other number a ``population``'s people, or
+    one and the same ``default`` person where there is none.
+    """
 
     def __init__(self, default: Person) -> None:
         self.default = default
+        self.population: Population | None = None
         self._by_number: dict[str, Person] = {}
 
     def meet(self, number: str, person: Person) -> None:
@@ -94,19 +79,23 @@ class People:
 
     def at(self, number: str) -> Person:
         """Return who is there."""
-        return self._by_number.get(_normal(number), self.default)
+        scripted = self._by_number.get(_normal(number))
+        if scripted is not None:
+            return scripted
+        return self.default if self.population is None else self.population.at(_normal(number))
 
     def __iter__(self) -> Iterator[tuple[str, Person]]:
         """Give everybody who was scripted, with their number; it has no plus sign."""
         return iter(list(self._by_number.items()))
 
     def forget(self, number: str) -> None:
-        """Leave a number to the default person."""
+        """Leave a number to whoever is everywhere else."""
         self._by_number.pop(_normal(number), None)
 
     def clear(self) -> None:
         """Send everybody home but the default person."""
         self._by_number.clear()
+        self.population = None
 
 
 def _normal(number: str) -> str:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 __all__ = ["Owner", "Timers"]
 
+FEWEST_TO_SWEEP = 1_024
 Timer = tuple[float, int, "Owner", Callable[[], None]]
 
 
@@ -29,10 +30,13 @@ class Timers:
         self._heap: list[Timer] = []
         self._held: dict[Owner, list[Timer]] = {}
         self._count = itertools.count()
+        self._sweeps_at = FEWEST_TO_SWEEP
 
     def add(self, at: float, owner: Owner, action: Callable[[], None]) -> None:
         """Have ``action`` called at a time, unless its owner is over by then."""
         heapq.heappush(self._heap, (at, next(self._count), owner, action))
+        if len(self._heap) > self._sweeps_at:
+            self._sweep()
 
     def fire(self, now: float) -> None:
         """Call everything that is due, each at its own time."""
@@ -51,6 +55,12 @@ class Timers:
         """Let an owner's timers go on, once it has its answer."""
         for timer in self._held.pop(owner, ()):
             heapq.heappush(self._heap, timer)
+
+    def _sweep(self) -> None:
+        """Forget the timers of owners that are over, each of which may be hours away; seldom enough to cost nothing."""
+        self._heap = [timer for timer in self._heap if not timer[2].is_over]
+        heapq.heapify(self._heap)
+        self._sweeps_at = max(FEWEST_TO_SWEEP, 2 * len(self._heap))
 
     def next_at(self) -> float | None:
         """Return when the next timer is due, None where there is none."""

@@ -15,6 +15,7 @@ POST                   ``/calls/{callId}/put-down``   hangs up
 GET                    ``/events``                    calls as they change: server-sent events
 GET PUT                ``/phones``                    lists who was scripted; says who is everywhere else
 GET PUT DELETE         ``/phones/{number}``           who is there, and what they do when it rings
+GET PUT DELETE         ``/population``                people at every number at once, by shares
 GET PATCH              ``/clock``                     tells the time; sets ``speed`` and ``offset``
 POST                   ``/clock/step``                lets ``seconds`` pass at once
 GET POST PATCH DELETE  ``/faults``                    lists, adds, limits calls per second, clears
@@ -49,6 +50,7 @@ from sinch_voice_async.sandbox.routes.control_faults import FaultControls
 from sinch_voice_async.sandbox.routes.control_live import LiveControls
 from sinch_voice_async.sandbox.routes.control_page import PAGE, SAFETY, page_routes
 from sinch_voice_async.sandbox.routes.control_phones import PhoneControls
+from sinch_voice_async.sandbox.routes.control_population import PopulationControls
 from sinch_voice_async.sandbox.routes.control_recordings import RecordingControls
 from sinch_voice_async.sandbox.routes.control_state import StateControls
 from sinch_voice_async.sandbox.routes.control_table import Control
@@ -94,6 +96,7 @@ def _controls(sandbox: Controlled) -> list[Control]:
         *CallControls(exchange.calls, sandbox.dial_in).controls(),
         *LiveControls(exchange, state.described).controls(),
         *PhoneControls(sandbox.people).controls(),
+        *PopulationControls(sandbox.people).controls(),
         *ClockControls(sandbox.clock).controls(),
         *FaultControls(sandbox.faults).controls(),
         *AccountControls(sandbox.account).controls(),

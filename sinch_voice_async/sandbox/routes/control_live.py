@@ -53,6 +53,7 @@ class _Changes:
         self._exchange = exchange
         self._state = state
         self._told: dict[str, Mark] = {}
+        self._told_of_clear = exchange.calls.cleared
         self._told_version = -1
         self._told_state = ""
 
@@ -62,12 +63,10 @@ class _Changes:
         return self._next_state(fresh=fresh) + self._next_calls(fresh=fresh)
 
     def _forgot(self) -> bool:
-        """Whether calls are gone that the reader knows."""
-        first = next(iter(self._told), None)
-        if first is None or self._exchange.calls.get(first) is not None:
-            return False
-        self._told.clear()
-        return True
+        """Whether every call that the reader knows is gone; that old ones are is no news."""
+        cleared = self._exchange.calls.cleared
+        forgot, self._told_of_clear = cleared != self._told_of_clear, cleared
+        return forgot
 
     def _next_state(self, *, fresh: bool) -> bytes:
         state = self._state()
@@ -88,11 +87,11 @@ class _Changes:
         return _event("calls", {"clock": self._state()["clock"], "count": len(self._exchange.calls), "calls": calls})
 
     def _changed(self, calls: Iterable[Call]) -> list[Call]:
+        known, self._told = self._told, {}
         changed = []
         for call in calls:
-            mark = _mark(call)
-            if self._told.get(call.call_id) != mark:
-                self._told[call.call_id] = mark
+            mark = self._told[call.call_id] = _mark(call)
+            if known.get(call.call_id) != mark:
                 changed.append(call)
         return changed
 

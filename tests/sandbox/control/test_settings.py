@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from sinch_voice_async.sandbox import Sandbox
+from sinch_voice_async.sandbox import Population, Sandbox
 from sinch_voice_async.sandbox.routes import control
 from tests.sandbox.caller import Caller
 
@@ -66,13 +66,27 @@ async def test_the_account_is_set(sandbox: Sandbox, panel: Panel) -> None:
     assert await panel.get("/account") == again
 
 
+async def test_a_population_is_settled_and_leaves(sandbox: Sandbox, panel: Panel) -> None:
+    """By shares that add up to 1; it is told of, and whoever was there before comes back."""
+    assert await panel.get("/population") == {"population": None}
+    shares = {"answer": 0.5, "busy": 0.25, "noAnswer": 0.25, "machine": 0.0, "seed": 7}
+    assert await panel.done("PUT", "/population", shares) == {"population": shares}
+    assert sandbox.people.population == Population(answer=0.5, busy=0.25, no_answer=0.25, seed=7)
+    status, code, message = await panel.refused("PUT", "/population", {"answer": 0.5})
+    assert (status, code) == (400, 40001)
+    assert "add up to 0.5 and not to 1" in message
+    assert (await panel.get("/population"))["population"] == shares
+    await panel.do("DELETE", "/population")
+    assert sandbox.people.population is None
+
+
 async def test_faults_are_armed_met_and_cleared(sandbox: Sandbox, panel: Panel) -> None:
     """The platform's side meets them; this side lists what is left."""
     fault = {"method": "post", "status": 503, "code": 50300, "retryAfter": 2, "times": 2, "latency": 0.01}
     told = await panel.done("POST", "/faults", fault)
     assert (told["method"], told["status"], told["retryAfter"], told["share"]) == ("POST", 503, 2, 1)
     answer = await Caller(sandbox, panel.http).tts()
-    assert (answer.status_code, answer.json()["errorCode"], answer.headers["retry-after"]) == (503, 50300, "2.0")
+    assert (answer.status_code, answer.json()["errorCode"], answer.headers["retry-after"]) == (503, 50300, "2")
     assert [each["left"] for each in (await panel.get("/faults"))["faults"]] == [1]
     limited = await panel.done("PATCH", "/faults", {"callsPerSecond": 3})
     assert limited["callsPerSecond"] == 3
