@@ -1,7 +1,37 @@
 """Campaigns: many callouts, paced and bounded, and nobody rung twice."""
 
+from sinch_voice_async.dialer.campaign import Campaign
+from sinch_voice_async.dialer.clock import Clock, SystemClock
 from sinch_voice_async.dialer.contacts import BrokenRow, Contact
+from sinch_voice_async.dialer.counts import Counts
+from sinch_voice_async.dialer.intent import intent_of, own_custom
 from sinch_voice_async.dialer.journal import Claim, Journal, News, Outcome, Total
+from sinch_voice_async.dialer.pacer import Pacer
+from sinch_voice_async.dialer.rules import RedialRules
+from sinch_voice_async.dialer.run import CampaignRun
+from sinch_voice_async.dialer.sqlite.journal import SqliteJournal
 from sinch_voice_async.dialer.states import Change, ContactState
+from sinch_voice_async.dialer.window import CallingWindow
 
-__all__ = ["BrokenRow", "Change", "Claim", "Contact", "ContactState", "Journal", "News", "Outcome", "Total"]
+__all__ = [
+    "BrokenRow",
+    "CallingWindow",
+    "Campaign",
+    "CampaignRun",
+    "Change",
+    "Claim",
+    "Clock",
+    "Contact",
+    "ContactState",
+    "Counts",
+    "Journal",
+    "News",
+    "Outcome",
+    "Pacer",
+    "RedialRules",
+    "SqliteJournal",
+    "SystemClock",
+    "Total",
+    "intent_of",
+    "own_custom",
+]

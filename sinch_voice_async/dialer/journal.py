@@ -11,7 +11,7 @@ Rules of every journal:
 - Whatever the storage raises comes out as ``JournalError``.
 """
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -141,8 +141,8 @@ class Journal(Protocol):
         """Remember rows that could not be read; one of the same line replaces the last."""
         ...
 
-    async def due(self, at: float, *, after: int = 0, limit: int = 200) -> Sequence[Outcome]:
-        """Return contacts that are ``todo`` and due, in the order of their positions, from behind ``after``."""
+    async def due(self, at: float, *, limit: int = 200) -> Sequence[Outcome]:
+        """Return contacts that are ``todo`` and due, the longest due first, and those as they came."""
         ...
 
     async def next_due(self) -> float | None:
@@ -187,10 +187,12 @@ class Journal(Protocol):
         """Return how many contacts stand where, grouped by state, result, note of what was skipped, and currency."""
         ...
 
-    def outcomes(self, states: Collection[ContactState] | None = None) -> AsyncIterator[Outcome]:
-        """Iterate over the contacts in these states, or all, in the order in which they came; a page at a time."""
+    async def page(
+        self, states: Collection[ContactState] | None, *, after: int = 0, limit: int = 1000
+    ) -> Sequence[Outcome]:
+        """Return contacts in these states, or in any, by ``position``, from behind ``after``."""
         ...
 
-    def broken(self) -> AsyncIterator[BrokenRow]:
-        """Iterate over the rows that could not be read."""
+    async def broken_page(self, *, after: int = -1, limit: int = 1000) -> Sequence[BrokenRow]:
+        """Return rows that could not be read, by ``line``, from behind ``after``."""
         ...

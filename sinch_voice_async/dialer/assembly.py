@@ -1,0 +1,97 @@
+"""Puts the parts of a run together, and connects them."""
+
+from typing import Any
+
+from sinch_voice_async.dialer.budget import Budget
+from sinch_voice_async.dialer.counts import Counts
+from sinch_voice_async.dialer.course import Course
+from sinch_voice_async.dialer.dispatch import Dispatcher
+from sinch_voice_async.dialer.feeding import Contacts
+from sinch_voice_async.dialer.following import Follower
+from sinch_voice_async.dialer.gate import Gate
+from sinch_voice_async.dialer.journal import Journal
+from sinch_voice_async.dialer.pacer import Pacer
+from sinch_voice_async.dialer.placing import CalloutOf, Place, Placer
+from sinch_voice_async.dialer.screening import Screen
+from sinch_voice_async.dialer.settings import Settings
+from sinch_voice_async.errors import ConfigurationError
+
+__all__ = ["assemble", "place_of", "screen_of"]
+
+
+def place_of(client: Any) -> Place:
+    """Return what places callouts: ``client.callouts.place``, or the coroutine function itself.
+
+    :raises ConfigurationError: ``client`` is neither.
+    """
+    callouts = getattr(client, "callouts", None)
+    place = client if callouts is None else callouts.place
+    if not callable(place):
+        raise ConfigurationError("client must be a VoiceClient, have callouts.place, or be a coroutine function")
+    return place  # type: ignore[no-any-return]
+
+
+def screen_of(settings: Settings, budget: Budget) -> Screen:
+    """Return the rules under which contacts are called."""
+    return Screen(
+        window=settings.window,
+        is_listed=settings.is_listed,
+        attempts_per_day=settings.redial.attempts_per_day,
+        until=settings.until,
+        room=budget.room,
+    )
+
+
+def assemble(
+    settings: Settings, journal: Journal, *, client: Any, contacts: Contacts | None, callout_of: CalloutOf
+) -> Course:
+    """Return a run that has not begun.
+
+    :raises ConfigurationError: ``client`` cannot place callouts, or is to be polled and cannot tell about calls.
+    """
+    counts, gate, clock = Counts(), Gate(), settings.clock
+    course = Course(
+        journal=journal,
+        clock=clock,
+        counts=counts,
+        redial=settings.redial,
+        follows=settings.follow is not None,
+        contacts=contacts,
+    )
+    course.follower = Follower(
+        journal=journal,
+        clock=clock,
+        longest_call=settings.longest_call,
+        poll_interval=settings.poll_interval,
+        get_call=_get_call_of(client) if settings.follow == "poll" else None,
+        ended=course.ended,
+        lost=course.lost,
+    )
+    placer = Placer(
+        journal=journal,
+        place=place_of(client),
+        callout_of=callout_of,
+        screen=screen_of(settings, Budget(settings.spend_limit, counts, lambda: len(course.follower))),
+        clock=clock,
+        may_go=lambda: gate.is_open,
+    )
+    course.dispatcher = Dispatcher(
+        journal=journal,
+        placer=placer,
+        pacer=Pacer(settings.calls_per_second, clock=clock),
+        gate=gate,
+        counts=counts,
+        clock=clock,
+        in_flight=settings.in_flight,
+        patience=settings.patience,
+        dialed=course.dialed,
+        is_waiting=course.is_waiting,
+    )
+    return course
+
+
+def _get_call_of(client: Any) -> Any:
+    calls = getattr(client, "calls", None)
+    if calls is None:
+        raise ConfigurationError("follow='poll' asks client.calls.get, which this client does not have")
+    return calls.get

@@ -1,0 +1,76 @@
+"""A contact <-> a row of the table.
+
+Amounts are kept as whole billionths, which SQL can add up without an error in the last digit.
+"""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+import attrs
+
+from sinch_voice_async.dialer.contacts import Contact
+from sinch_voice_async.dialer.journal import News, Outcome, Total
+from sinch_voice_async.dialer.states import ContactState
+from sinch_voice_async.errors import InvalidRequestError
+from sinch_voice_async.models.money import Price
+
+__all__ = ["news_parameters", "outcome", "row_of", "total"]
+
+_DIGITS: Final = 9
+# What fits into 64 bits as billionths; no call costs more.
+_MOST: Final = Decimal(9_000_000_000)
+_SAME = ("attempt", "returned", "token", "day", "today", "call_id", "result", "reason", "duration", "note", "due")
+_TIMES = ("placed_at", "changed_at")
+
+
+def row_of(contact: Contact) -> dict[str, Any]:
+    """Return the parameters that add a contact.
+
+    :raises InvalidRequestError: a field holds what JSON cannot.
+    """
+    try:
+        fields = json.dumps(dict(contact.fields), ensure_ascii=False)
+    except (TypeError, ValueError) as problem:
+        raise InvalidRequestError(f"fields must hold what JSON can: {problem}", field="fields") from None
+    return {"number": contact.number, "fields": fields, "zone": contact.zone}
+
+
+def news_parameters(news: News) -> dict[str, Any]:
+    """Return what is learnt, as parameters."""
+    parameters = attrs.asdict(news, recurse=False)
+    price: Price | None = parameters.pop("price")
+    amount = None if price is None else _billionths(price.amount)
+    return parameters | {"amount": amount, "currency": price.currency_id if price and amount is not None else None}
+
+
+def outcome(row: sqlite3.Row) -> Outcome:
+    """Return what a row says."""
+    contact = Contact(row["number"], fields=json.loads(row["fields"]), zone=row["zone"])
+    amount = row["amount"]
+    return Outcome(
+        contact=contact,
+        state=ContactState(row["state"]),
+        price=None if amount is None else Price(amount=_units(amount), currency_id=row["currency"]),
+        spent=_units(row["spent"]),
+        position=row["position"],
+        **{name: row[name] for name in (*_SAME, *_TIMES)},
+    )
+
+
+def total(row: sqlite3.Row) -> Total:
+    """Return one line of the totals."""
+    parameters: Mapping[str, Any] = dict(row)
+    return Total(**{**parameters, "state": ContactState(row["state"]), "spent": _units(row["spent"])})
+
+
+def _billionths(amount: Decimal) -> int | None:
+    if not amount.is_finite() or abs(amount) > _MOST:
+        return None
+    return int(amount.scaleb(_DIGITS).to_integral_value())
+
+
+def _units(billionths: int) -> Decimal:
+    return Decimal(billionths).scaleb(-_DIGITS).normalize()

@@ -1,0 +1,1 @@
+"""The dialer: nobody is rung twice, whatever happens."""
