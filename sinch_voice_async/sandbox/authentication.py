@@ -9,8 +9,9 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import unquote
 
 from sinch_voice_async.sandbox.refusals import RefusalError
 
@@ -71,11 +72,18 @@ def _check_signed(arrival: Arrival, credentials: str, key: str, secret: str, now
         raise RefusalError(40107, "Invalid application key")
     timestamp = _timestamp(arrival.header("x-timestamp"))
     text = string_to_sign(arrival)
-    if not _same(claimed_signature, signature(secret, text)):
+    if not any(_same(claimed_signature, signature(secret, each)) for each in (text, _string_of_the_decoded(arrival))):
         message = f"Invalid signature. Expected the signature of this string: {text!r}"
         raise RefusalError(40102, message, details={"stringToSign": text})
     if abs(now - timestamp) > TOLERANCE:
         raise RefusalError(40105, f"Request expired: x-timestamp is more than {TOLERANCE} from now")
+
+
+def _string_of_the_decoded(arrival: Arrival) -> str:
+    """Return what the vendor's own client libraries sign where a path needs percent-encoding, as that of a conference
+    called ``My Conference``: the path before it was encoded.
+    """
+    return string_to_sign(replace(arrival, path=unquote(arrival.path)))
 
 
 def _check_basic(credentials: str, key: str, secret: str) -> None:

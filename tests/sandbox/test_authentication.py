@@ -75,6 +75,14 @@ def test_published_signatures_are_reproduced(secret: str, request_: Arrival, exp
     assert signature(secret, string_to_sign(request_)) == expected
 
 
+def test_a_path_may_be_signed_before_it_was_encoded() -> None:
+    """As the vendor's own libraries do; a signature of any other path is refused."""
+    plain = signed(path="/calling/v1/conferences/id/My Conference").header("authorization")
+    authenticate(arrival(plain, path="/calling/v1/conferences/id/My%20Conference"), key=KEY, secret=SECRET, now=NOW)
+    other = refused(arrival(plain, path="/calling/v1/conferences/id/My%2520Conference"))
+    assert other.code == 40102
+
+
 @pytest.mark.parametrize("scheme", ["Application", "application", "APPLICATION"])
 @pytest.mark.parametrize("key", [KEY, KEY.lower()])
 def test_scheme_and_key_are_read_in_any_case(scheme: str, key: str) -> None:

@@ -8,6 +8,7 @@ from sinch_voice_async.sandbox.exchange.dialling import answer
 from sinch_voice_async.sandbox.exchange.line import Line
 from sinch_voice_async.sandbox.exchange.prompts import parts_of, play, spoken
 from sinch_voice_async.sandbox.exchange.recorder import announce, start_recording, stop_recording
+from sinch_voice_async.sandbox.exchange.svaml import prompts_in
 from sinch_voice_async.sandbox.fields import Fields
 
 __all__ = ["at_once", "carry_out", "send_dtmf"]
@@ -42,7 +43,7 @@ async def send_dtmf(line: Line, keys: str) -> None:
 
 
 async def _play_files(line: Line, instruction: Fields) -> None:
-    for prompt in instruction.texts("ids"):
+    for prompt in prompts_in(instruction):
         await play(line, parts_of(prompt), instruction.text("locale") or "")
 
 

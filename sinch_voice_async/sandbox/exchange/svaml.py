@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from sinch_voice_async.sandbox.fields import Fields
 
-__all__ = ["check_svaml"]
+__all__ = ["check_svaml", "prompts_in"]
 
 INSTRUCTIONS = {
     "playfiles": "ice ace pie call",
@@ -62,8 +62,16 @@ def _nothing(step: Fields) -> None:
     """Accept an instruction or action that needs nothing more."""
 
 
+def prompts_in(step: Fields) -> list[str]:
+    """Return what playFiles is to play; the vendor's old Python library types it as a list of lists."""
+    flat: list[object] = []
+    for each in step.array("ids"):
+        flat += each if isinstance(each, list) else [each]
+    return Fields({"ids": flat}, step.path, step.codes).texts("ids")
+
+
 def _check_play_files(step: Fields) -> None:
-    if not step.texts("ids"):
+    if not prompts_in(step):
         step.missing("ids")
 
 
