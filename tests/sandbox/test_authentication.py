@@ -123,7 +123,7 @@ def test_a_missing_or_garbled_timestamp_is_40101(timestamp: str) -> None:
     "wrong",
     [
         {"method": "PUT"},
-        {"path": "/v1/sms/%2B46700000000"},
+        {"path": "/v1/sms/46700000000"},
         {"body": b'{"message": "Hello world"}'},
         {"content_type": "application/json; charset=utf-8"},
         {"content_type": ""},
