@@ -28,7 +28,7 @@ that is not ours is ``APIError.message``, which is the platform's.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypedDict, Unpack
 
 __all__ = [
     "APIError",
@@ -66,6 +66,13 @@ TimeoutPhase: TypeAlias = Literal["connect", "pool", "write", "read"]
 """Where the time ran out."""
 
 
+class Fate(TypedDict, total=False):
+    """What every error takes beside its own fields."""
+
+    outcome: Outcome
+    attempts: int
+
+
 # Every parameter but the message has a default, and every field lives in ``__dict__``: that is what lets the
 # default ``__reduce__`` of BaseException pickle and copy each class whole, subclasses of users included.
 class SinchVoiceError(Exception):
@@ -97,10 +104,8 @@ class InvalidRequestError(SinchVoiceError, ValueError):
     ``field`` is the name of the parameter or field, as in the signature of what you called.
     """
 
-    def __init__(
-        self, message: str = "", *, field: str | None = None, outcome: Outcome = "unsent", attempts: int = 0
-    ) -> None:
-        super().__init__(message, outcome=outcome, attempts=attempts)
+    def __init__(self, message: str = "", *, field: str | None = None, **fate: Unpack[Fate]) -> None:
+        super().__init__(message, **fate)
         self.field = field
 
 
@@ -110,35 +115,27 @@ class TransportError(SinchVoiceError):
     ``request_sent`` is False only where it is proven that not one byte of the request was written.
     """
 
-    def __init__(
-        self, message: str = "", *, request_sent: bool = True, outcome: Outcome = "unknown", attempts: int = 0
-    ) -> None:
-        super().__init__(message, outcome=outcome, attempts=attempts)
+    def __init__(self, message: str = "", *, request_sent: bool = True, **fate: Unpack[Fate]) -> None:
+        fate.setdefault("outcome", "unknown")
+        super().__init__(message, **fate)
         self.request_sent = request_sent
 
 
 class ConnectError(TransportError):
     """No connection could be made and nothing was sent: safe to repeat, even a callout."""
 
-    def __init__(
-        self, message: str = "", *, request_sent: bool = False, outcome: Outcome = "unsent", attempts: int = 0
-    ) -> None:
-        super().__init__(message, request_sent=request_sent, outcome=outcome, attempts=attempts)
+    def __init__(self, message: str = "", *, request_sent: bool = False, **fate: Unpack[Fate]) -> None:
+        fate.setdefault("outcome", "unsent")
+        super().__init__(message, request_sent=request_sent, **fate)
 
 
 class RequestTimeoutError(TransportError):
     """The time allowed for one phase of the request ran out; ``phase`` says which: connect, pool, write or read."""
 
     def __init__(
-        self,
-        message: str = "",
-        *,
-        phase: TimeoutPhase = "read",
-        request_sent: bool = True,
-        outcome: Outcome = "unknown",
-        attempts: int = 0,
+        self, message: str = "", *, phase: TimeoutPhase = "read", request_sent: bool = True, **fate: Unpack[Fate]
     ) -> None:
-        super().__init__(message, request_sent=request_sent, outcome=outcome, attempts=attempts)
+        super().__init__(message, request_sent=request_sent, **fate)
         self.phase: TimeoutPhase = phase
 
 
@@ -219,16 +216,9 @@ class DecodeError(SinchVoiceError):
     document was not an answer.
     """
 
-    def __init__(
-        self,
-        message: str = "",
-        *,
-        path: str = "$",
-        status: int | None = None,
-        outcome: Outcome = "accepted",
-        attempts: int = 0,
-    ) -> None:
-        super().__init__(message, outcome=outcome, attempts=attempts)
+    def __init__(self, message: str = "", *, path: str = "$", status: int | None = None, **fate: Unpack[Fate]) -> None:
+        fate.setdefault("outcome", "accepted")
+        super().__init__(message, **fate)
         self.path = path
         self.status = status
 
@@ -240,15 +230,10 @@ class DownloadError(SinchVoiceError):
     """
 
     def __init__(
-        self,
-        message: str = "",
-        *,
-        bytes_written: int = 0,
-        part_path: Path | None = None,
-        outcome: Outcome = "accepted",
-        attempts: int = 0,
+        self, message: str = "", *, bytes_written: int = 0, part_path: Path | None = None, **fate: Unpack[Fate]
     ) -> None:
-        super().__init__(message, outcome=outcome, attempts=attempts)
+        fate.setdefault("outcome", "accepted")
+        super().__init__(message, **fate)
         self.bytes_written = bytes_written
         self.part_path = part_path
 
