@@ -13,6 +13,9 @@ __all__ = ["SMALLEST_CORRECTION", "clock_offset", "complains_about_clock"]
 SMALLEST_CORRECTION = 60.0
 """Seconds: a smaller difference is not why a timestamp was refused."""
 
+_CREDIBLE_YEARS = range(2020, 2200)
+"""A ``Date`` from outside of them is garbled: nothing could be signed for the year 10000."""
+
 _TIMESTAMP_CODES = frozenset({40101, 40105})
 _logger = logging.getLogger("sinch_voice_async")
 
@@ -31,6 +34,8 @@ def clock_offset(headers: Mapping[str, str], sent: float, received: float, curre
     try:
         date = parsedate_to_datetime(headers.get("date", ""))
     except ValueError:
+        return None
+    if date.year not in _CREDIBLE_YEARS:
         return None
     date = date if date.tzinfo else date.replace(tzinfo=UTC)
     offset = date.timestamp() + 0.5 - (sent + received) / 2

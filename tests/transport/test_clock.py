@@ -38,6 +38,20 @@ def test_a_date_without_a_zone_is_utc() -> None:
     assert clock_offset(Headers([(b"date", b"Tue, 24 Nov 2026 12:00:00 -0000")]), NOON - 600, NOON - 599, 0.0) == 600.0
 
 
+@pytest.mark.parametrize(
+    "date",
+    [
+        b"Fri, 31 Dec 9999 23:59:59 -2359",
+        b"Fri, 31 Dec 9999 23:59:59 GMT",
+        b"Mon, 01 Jan 0001 00:00:00 GMT",
+        b"Thu, 01 Jan 1970 00:00:00 GMT",
+    ],
+)
+def test_a_date_that_nobody_can_mean_corrects_nothing(date: bytes) -> None:
+    """A server that has lost its time takes nobody's with it: no request could be signed for the year 10000."""
+    assert clock_offset(Headers([(b"date", date)]), NOON, NOON, 0.0) is None
+
+
 @pytest.mark.parametrize("headers", [Headers(), Headers([(b"date", b"noon")]), Headers([(b"date", b"")])])
 def test_no_date_no_correction(headers: Headers) -> None:
     """A missing or garbled Date corrects nothing."""
