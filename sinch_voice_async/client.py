@@ -25,7 +25,7 @@ from sinch_voice_async._transport.transport import Transport
 from sinch_voice_async.credentials import Credentials
 from sinch_voice_async.errors import ConfigurationError
 from sinch_voice_async.instrumentation import Observer
-from sinch_voice_async.regions import CONFIGURATION_HOST, Region
+from sinch_voice_async.regions import CONFIGURATION_HOST, UNNAMED, Region
 
 __all__ = ["BASE_URL_VARIABLE", "CONFIGURATION_URL_VARIABLE", "VoiceClient"]
 
@@ -84,7 +84,7 @@ class VoiceClient:
         application_key: str | None = None,
         application_secret: str | None = None,
         *,
-        region: Region | str | None = None,
+        region: Region | str = UNNAMED,
         auth: Literal["signed", "basic"] = "signed",
         base_url: str | None = None,
         configuration_url: str | None = None,
@@ -206,7 +206,7 @@ class VoiceClient:
 
 
 def _bases(
-    region: Region | str | None, base_url: str | None, configuration_url: str | None, *, allow_insecure: bool
+    region: Region | str, base_url: str | None, configuration_url: str | None, *, allow_insecure: bool
 ) -> tuple[BaseUrl, BaseUrl]:
     base_url = base_url or os.environ.get(BASE_URL_VARIABLE) or None
     configuration_url = configuration_url or os.environ.get(CONFIGURATION_URL_VARIABLE) or base_url

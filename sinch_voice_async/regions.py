@@ -2,14 +2,17 @@
 
 import enum
 import os
+import re
+from typing import Final
 
 from sinch_voice_async.errors import ConfigurationError
 
-__all__ = ["CONFIGURATION_HOST", "REGION_VARIABLE", "Region", "is_platform_host"]
+__all__ = ["CONFIGURATION_HOST", "REGION_VARIABLE", "UNNAMED", "Region", "is_platform_host"]
 
 CONFIGURATION_HOST = "callingapi.sinch.com"
 REGION_VARIABLE = "SINCH_VOICE_REGION"
 _PLATFORM_SUFFIX = ".api.sinch.com"
+_PLATFORM_HOST: Final = re.compile(r"([a-z0-9-]+\.)+api\.sinch\.com")
 
 
 class Region(enum.StrEnum):
@@ -36,11 +39,11 @@ class Region(enum.StrEnum):
     def parse(cls, value: "Region | str | None") -> "Region":
         """Read a region from its short name (``"euc1"``) or its long one (``"europe"``, ``"SOUTH_EAST_ASIA_1"``).
 
-        None means ``SINCH_VOICE_REGION`` where that is set, else ``GLOBAL``.
+        None and ``UNNAMED`` mean ``SINCH_VOICE_REGION`` where that is set, else ``GLOBAL``.
 
         :raises ConfigurationError: there is no such region.
         """
-        given = os.environ.get(REGION_VARIABLE) or cls.GLOBAL if value is None else value
+        given = os.environ.get(REGION_VARIABLE) or cls.GLOBAL if value is None or value is UNNAMED else value
         wanted = str(given).strip().lower().replace("-", "_").replace(" ", "_").removeprefix("calling_")
         for region in cls:
             if wanted in (region.value, region.name.lower(), region.name.lower().replace("asia_", "asia")):
@@ -49,6 +52,16 @@ class Region(enum.StrEnum):
         raise ConfigurationError(f"region (or {REGION_VARIABLE}) {given!r} is not one of: {known}")
 
 
+class _Unnamed(str):
+    """A region's name that can be told from the same name given by hand."""
+
+    __slots__ = ()
+
+
+UNNAMED: Final = _Unnamed(Region.GLOBAL)
+"""``GLOBAL`` as a default: who writes ``Region.GLOBAL`` means it, and who writes nothing may mean the variable."""
+
+
 def is_platform_host(host: str) -> bool:
     """Whether a host name, already parsed out of its URL, is one of the platform's own."""
-    return host == CONFIGURATION_HOST or host.endswith(_PLATFORM_SUFFIX)
+    return host == CONFIGURATION_HOST or _PLATFORM_HOST.fullmatch(host) is not None

@@ -1,6 +1,7 @@
 """The client as users make it: from arguments and the environment, inside loops and outside, open and closed."""
 
 import asyncio
+import inspect
 import logging
 import subprocess
 import sys
@@ -47,6 +48,15 @@ async def test_the_environment_is_enough(monkeypatch: pytest.MonkeyPatch) -> Non
             receipt = await client.callouts.tts(CALLEE, "Hello!", cli="+46700000000")
             assert (await client.calls.get(receipt.call_id)).call_id == receipt.call_id
             assert await client.numbers.list() == []
+
+
+def test_a_region_that_is_named_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GLOBAL is the default, which SINCH_VOICE_REGION replaces; written out it stands, as any other region does."""
+    assert inspect.signature(VoiceClient).parameters["region"].default == Region.GLOBAL
+    monkeypatch.setenv("SINCH_VOICE_REGION", "euc1")
+    assert "calling-euc1.api.sinch.com" in repr(VoiceClient(KEY, SECRET))
+    assert "calling.api.sinch.com" in repr(VoiceClient(KEY, SECRET, region=Region.GLOBAL))
+    assert "calling-use1.api.sinch.com" in repr(VoiceClient(KEY, SECRET, region=Region.NORTH_AMERICA))
 
 
 @pytest.mark.parametrize(

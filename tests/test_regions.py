@@ -3,7 +3,7 @@
 import pytest
 
 from sinch_voice_async.errors import ConfigurationError
-from sinch_voice_async.regions import Region, is_platform_host
+from sinch_voice_async.regions import UNNAMED, Region, is_platform_host
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,7 @@ def test_the_host_of_a_region(region: Region, host: str) -> None:
         (" global ", Region.GLOBAL),
         (Region.SOUTH_AMERICA, Region.SOUTH_AMERICA),
         (None, Region.GLOBAL),
+        (UNNAMED, Region.GLOBAL),
     ],
 )
 def test_a_region_is_read_from_any_of_its_names(text: str | None, region: Region) -> None:
@@ -45,7 +46,10 @@ def test_the_environment_names_a_region(monkeypatch: pytest.MonkeyPatch) -> None
     """SINCH_VOICE_REGION is used where nothing is passed."""
     monkeypatch.setenv("SINCH_VOICE_REGION", "use1")
     assert Region.parse(None) is Region.NORTH_AMERICA
+    assert Region.parse(UNNAMED) is Region.NORTH_AMERICA
     assert Region.parse("euc1") is Region.EUROPE
+    assert Region.parse(Region.GLOBAL) is Region.GLOBAL
+    assert Region.parse("global") is Region.GLOBAL
 
 
 @pytest.mark.parametrize("text", ["moon", "", 7])
@@ -64,6 +68,10 @@ def test_no_such_region(text: object) -> None:
         ("sinch.com", False),
         ("evilapi.sinch.com", False),
         ("calling.api.sinch.com.evil.example", False),
+        (".api.sinch.com", False),
+        ("api.sinch.com", False),
+        ("evil.example\\.api.sinch.com", False),
+        ("evil.example%00.api.sinch.com", False),
         ("", False),
     ],
 )

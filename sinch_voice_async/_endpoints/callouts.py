@@ -56,7 +56,8 @@ class Callouts:
         """Ring a destination and speak a text, or play prompts.
 
         The parameters are the fields of :class:`TtsCallout`; ``destination`` as a ``str`` is a telephone number.
-        ``text`` and each ``#tts[...]`` of ``prompts`` hold at most the client's ``max_text_length`` characters.
+        ``text`` and each ``#tts[...]`` of ``prompts`` hold at most the client's ``max_text_length`` characters; one of
+        the two must be there, unless ``enable_ace`` is True and your answer to ACE speaks.
         Without ``cli`` the platform takes the callout, and the call may never be connected. For
         ``callback_headers`` see :meth:`place`.
 
@@ -177,7 +178,8 @@ class Callouts:
         ``callback_headers`` are forwarded to your callback URL: at most five, names of at most 32 characters that begin
         with ``X-CB-``, values of at most 128 printable ASCII characters.
 
-        :raises InvalidRequestError: it is no callout, or a header or the length of a text cannot be sent; nothing was.
+        :raises InvalidRequestError: it is no callout, it has nothing to speak, or a header or the length of a text
+            cannot be sent; nothing was.
         :raises APIError: the platform refused it; 402 not enough credit, 403 destination forbidden, 429 too many.
         :raises TransportError: no answer came; ``outcome`` says whether the telephone may ring all the same.
 
@@ -185,8 +187,8 @@ class Callouts:
         """
         if not isinstance(callout, _KINDS):
             raise InvalidRequestError(f"callout must be a callout, not {type(callout).__name__}", field="callout")
-        if isinstance(callout, TtsCallout) and self._is_long(callout):
-            limits.check_text_length(callout.text, callout.prompts, self._max_text_length)
+        if isinstance(callout, TtsCallout):
+            self._check_spoken(callout)
         request = Request(
             method="POST",
             path=_PATH,
@@ -198,6 +200,9 @@ class Callouts:
         response = await self._transport.send(request)
         return decode(response.body, CalloutReceipt, status=response.status, attempts=response.attempts)
 
-    def _is_long(self, callout: TtsCallout) -> bool:
-        limit = self._max_text_length
-        return limit is not None and len(callout.text or "") + len(callout.prompts or "") > limit
+    def _check_spoken(self, callout: TtsCallout) -> None:
+        text, prompts, limit = callout.text, callout.prompts, self._max_text_length
+        if text is None and prompts is None and not callout.enable_ace:
+            limits.refuse("text", "given where prompts and enable_ace are not: else nothing would be heard")
+        if limit is not None and len(text or "") + len(prompts or "") > limit:  # The quick question first.
+            limits.check_text_length(text, prompts, limit)

@@ -29,6 +29,8 @@ class TtsCallout:
     ``prompts``, which is the alternative to it. ``locale`` is a language such as ``en-US`` or a voice. ``dtmf`` is
     sent on answer: ``0-9 # w``, where w is a pause of 500 ms. ``custom`` comes back in events, at most 1,024 bytes.
     ``enable_ace``, ``enable_dice`` and ``enable_pie`` ask for the events, which the platform leaves out by default.
+    One of ``text`` and ``prompts`` must be there when it is placed, unless ``enable_ace`` lets your answer to ACE speak
+    in their place; where both are, both are sent, and the documents do not say which is heard.
 
     Raises ``InvalidRequestError`` naming the field. Calling API, Text-to-speech Callout.
     """

@@ -142,13 +142,16 @@ def callback_headers(headers: Mapping[str, str]) -> tuple[tuple[bytes, bytes], .
     """Return headers that the platform forwards to your callback URL, as bytes, in the order given.
 
     At most five; names are ``X-CB-`` and more, of at most 32 characters; values are of at most 128 characters, 0x20 to
-    0x7e. The platform drops those past the fifth without a word, so more are refused here. Calling API, HTTP headers
-    in callout requests.
+    0x7e. The platform drops those past the fifth without a word, so more are refused here; and so is a name that comes
+    twice, in two casings, since it is one header to HTTP. Calling API, HTTP headers in callout requests.
     """
     given: object = headers
     if not isinstance(given, Mapping) or len(given) > MOST_CALLBACK_HEADERS:
         refuse("callback_headers", f"a mapping of at most {MOST_CALLBACK_HEADERS} headers")
-    return tuple(_callback_header(name, value) for name, value in given.items())
+    pairs = tuple(_callback_header(name, value) for name, value in given.items())
+    if len({name.lower() for name, _ in pairs}) < len(pairs):
+        refuse("callback_headers", "headers of different names, whatever their casing")
+    return pairs
 
 
 def check_text_length(spoken: str | None, prompts: str | None, limit: int | None) -> None:

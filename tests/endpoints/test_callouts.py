@@ -203,6 +203,9 @@ REFUSED: list[tuple[str, Place]] = [
     ("destination", lambda client: client.callouts.tts(None, "Hi")),  # type: ignore[arg-type]  # a user's slip
     ("text", lambda client: client.callouts.tts(CALLEE, "x" * 601)),
     ("prompts", lambda client: client.callouts.tts(CALLEE, prompts=f"#tts[{'x' * 601}]")),
+    ("text", lambda client: client.callouts.tts(CALLEE)),
+    ("text", lambda client: client.callouts.tts(CALLEE, enable_ace=False, enable_dice=True)),
+    ("text", lambda client: client.callouts.place(TtsCallout(destination=CALLEE))),
     ("dtmf", lambda client: client.callouts.tts(CALLEE, "Hi", dtmf="1*")),
     ("custom", lambda client: client.callouts.tts(CALLEE, "Hi", custom="ö" * 513)),
     ("conference_id", lambda client: client.callouts.conference(CALLEE, "x" * 65)),
@@ -227,6 +230,10 @@ REFUSED: list[tuple[str, Place]] = [
     ),
     (
         "callback_headers",
+        lambda client: client.callouts.custom(CALLEE, callback_headers={"X-CB-a": "", "x-cb-A": ""}),
+    ),
+    (
+        "callback_headers",
         lambda client: client.callouts.tts(CALLEE, "Hi", callback_headers={f"X-CB-{n}": "" for n in range(6)}),
     ),
 ]
@@ -243,6 +250,20 @@ async def test_what_cannot_be_sent_is_not(client: VoiceClient, sandbox: Sandbox,
     assert (caught.value.outcome, caught.value.attempts) == ("unsent", 0)
     assert CALLEE not in str(caught.value)
     assert sandbox.executed == executed
+
+
+async def test_who_answers_ace_may_leave_the_text_to_that() -> None:
+    """With enable_ace the words may come from the answer to ACE, so none are asked for; both forms of them may go."""
+    bodies: list[dict[str, Any]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        bodies.append(json.loads(request.content)["ttsCallout"])
+        return httpx.Response(200, json={"callId": "id"})
+
+    async with VoiceClient("key", "c2VjcmV0", transport=httpx.MockTransport(answer)) as client:
+        await client.callouts.tts(CALLEE, enable_ace=True)
+        await client.callouts.tts(CALLEE, "Hi", prompts="#tts[Hi]")
+    assert [body.keys() - {"destination"} for body in bodies] == [{"enableAce"}, {"text", "prompts"}]
 
 
 async def test_the_longest_text_is_up_to_the_account() -> None:

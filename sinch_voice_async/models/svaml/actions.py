@@ -18,7 +18,7 @@ from sinch_voice_async.models.svaml.kinds import Action, Open
 from sinch_voice_async.models.svaml.menus import Menu, broken_menus
 from sinch_voice_async.models.svaml.prompts import unplayable
 from sinch_voice_async.models.svaml.recording import RecordingOptions
-from sinch_voice_async.models.svaml.rules import at_most_bytes, at_most_characters, phone_number, seconds, tones
+from sinch_voice_async.models.svaml.rules import at_most_bytes, at_most_characters, count, phone_number, seconds, tones
 
 __all__ = [
     "Amd",
@@ -65,8 +65,8 @@ class Amd(Open):
 class StreamingOptions(Open):
     """The protocol's ``version`` and the ``sample_rate`` in hertz of a streamed call. Voice API, connectStream."""
 
-    version: int | None = None
-    sample_rate: int | None = None
+    version: int | None = field(default=None, validator=limit(count))
+    sample_rate: int | None = field(default=None, validator=limit(count))
 
 
 def _headers(headers: Mapping[str, str] | Iterable[CallHeader] | None) -> tuple[CallHeader, ...] | None:
@@ -125,7 +125,7 @@ class ConnectPstn(Action):
     number: str | None = field(default=None, repr=masked, validator=limit(phone_number))
     locale: str | None = field(default=None, kw_only=True)
     max_duration: int | None = field(default=None, kw_only=True, validator=limit(seconds(LONGEST_CALL)))
-    dial_timeout: int | None = field(default=None, kw_only=True)
+    dial_timeout: int | None = field(default=None, kw_only=True, validator=limit(count))
     cli: str | None = field(default=None, kw_only=True, repr=masked)
     suppress_callbacks: bool | None = field(default=None, kw_only=True)
     dtmf: str | None = field(default=None, kw_only=True, repr=length, validator=limit(tones))

@@ -15,7 +15,7 @@ from sinch_voice_async.models.shown import length
 from sinch_voice_async.models.svaml.fields import limit, listed, typed
 from sinch_voice_async.models.svaml.kinds import Open
 from sinch_voice_async.models.svaml.prompts import unplayable
-from sinch_voice_async.models.svaml.rules import menu_key
+from sinch_voice_async.models.svaml.rules import count, menu_key
 
 __all__ = ["Menu", "MenuOption", "go_to", "return_"]
 
@@ -72,17 +72,17 @@ class Menu(Open):
 
     ``repeat_prompt`` is played on each of ``repeats`` repetitions. With ``max_digits`` the menu collects digits,
     until there are that many, ``#`` is pressed or nothing for ``timeout_mills`` milliseconds (5,000 where left out).
-    ``max_timeout_mills`` (20,000) bounds the wait for spoken input. A prompt that would be cut short is an
-    ``InvalidRequestError``.
+    ``max_timeout_mills`` (20,000) bounds the wait for spoken input. A prompt that would be cut short, or a negative
+    number, is an ``InvalidRequestError``.
     """
 
     id: str
     main_prompt: str | None = field(default=None, kw_only=True, repr=length, validator=limit(unplayable))
     repeat_prompt: str | None = field(default=None, kw_only=True, repr=length, validator=limit(unplayable))
-    repeats: int | None = field(default=None, kw_only=True)
-    max_digits: int | None = field(default=None, kw_only=True)
-    timeout_mills: int | None = field(default=None, kw_only=True)
-    max_timeout_mills: int | None = field(default=None, kw_only=True)
+    repeats: int | None = field(default=None, kw_only=True, validator=limit(count))
+    max_digits: int | None = field(default=None, kw_only=True, validator=limit(count))
+    timeout_mills: int | None = field(default=None, kw_only=True, validator=limit(count))
+    max_timeout_mills: int | None = field(default=None, kw_only=True, validator=limit(count))
     options: tuple[MenuOption, ...] | None = field(default=None, kw_only=True, converter=_options)
 
     def targets(self) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Final
 
 from sinch_voice_async.models.destinations import PHONE_NUMBER
 
-__all__ = ["at_most_bytes", "at_most_characters", "menu_key", "phone_number", "seconds", "size", "tones"]
+__all__ = ["at_most_bytes", "at_most_characters", "count", "menu_key", "phone_number", "seconds", "size", "tones"]
 
 _TONES: Final = re.compile(r"[0-9#w]+")
 _MENU_KEY: Final = re.compile(r"[0-9*#]+")
@@ -28,6 +28,11 @@ def menu_key(value: str) -> str | None:
 def phone_number(value: str) -> str | None:
     """E.164, with or without the plus, as the platform's own samples have it."""
     return None if PHONE_NUMBER.fullmatch(value) else "must be an E.164 number: an optional + and 5 to 15 digits"
+
+
+def count(value: int) -> str | None:
+    """A number of things, of milliseconds or of seconds without a documented end."""
+    return None if value >= 0 else "must be 0 or more"
 
 
 def seconds(most: int) -> Callable[[int], str | None]:

@@ -23,6 +23,9 @@ ALLOWED: list[Callable[[], object]] = [
     lambda: svaml.Park(intro_prompt="#tts[Hello];file;https://example.com/a.mp3", hold_prompt="", max_duration=600),
     lambda: svaml.MenuOption("0123456789*#", svaml.return_("")),
     lambda: svaml.Menu("main", main_prompt="#ssml[<speak>Hello</speak>];", repeats=0, timeout_mills=1),
+    lambda: svaml.Menu("main", max_digits=0, max_timeout_mills=0),
+    lambda: svaml.ConnectPstn(dial_timeout=0),
+    lambda: svaml.StreamingOptions(version=0, sample_rate=0),
 ]
 
 REFUSED: list[tuple[str, Callable[[], object]]] = [
@@ -52,6 +55,13 @@ REFUSED: list[tuple[str, Callable[[], object]]] = [
     ("hold_prompt", lambda: svaml.Park(hold_prompt="#tts[One] two]")),
     ("main_prompt", lambda: svaml.Menu("main", main_prompt="#tts[Press 1]for sales]")),
     ("repeat_prompt", lambda: svaml.Menu("main", repeat_prompt="#tts[Press 1")),
+    ("repeats", lambda: svaml.Menu("main", repeats=-1)),
+    ("max_digits", lambda: svaml.Menu("main", max_digits=-1)),
+    ("timeout_mills", lambda: svaml.Menu("main", timeout_mills=-1)),
+    ("max_timeout_mills", lambda: svaml.Menu("main", max_timeout_mills=-1)),
+    ("dial_timeout", lambda: svaml.ConnectPstn(dial_timeout=-1)),
+    ("version", lambda: svaml.StreamingOptions(version=-1)),
+    ("sample_rate", lambda: svaml.StreamingOptions(sample_rate=-1)),
     ("dtmf", lambda: svaml.MenuOption("", svaml.return_("sales"))),
     ("dtmf", lambda: svaml.MenuOption("w", svaml.return_("sales"))),
     ("action", lambda: svaml.MenuOption("1", "sales")),
