@@ -12,11 +12,12 @@ from sinch_voice_async.dialer.gate import Gate
 from sinch_voice_async.dialer.journal import Journal
 from sinch_voice_async.dialer.pacer import Pacer
 from sinch_voice_async.dialer.placing import CalloutOf, Place, Placer
+from sinch_voice_async.dialer.preview import Previewing
 from sinch_voice_async.dialer.screening import Screen
 from sinch_voice_async.dialer.settings import Settings
 from sinch_voice_async.errors import ConfigurationError
 
-__all__ = ["assemble", "place_of", "screen_of"]
+__all__ = ["assemble", "place_of", "previewing", "screen_of"]
 
 
 def place_of(client: Any) -> Place:
@@ -40,6 +41,12 @@ def screen_of(settings: Settings, budget: Budget) -> Screen:
         until=settings.until,
         room=budget.room,
     )
+
+
+def previewing(settings: Settings, callout_of: CalloutOf, max_text_length: int | None) -> Previewing:
+    """Return what looks at contacts under the rules of a campaign that has not spent anything."""
+    screen = screen_of(settings, Budget(None, Counts(), lambda: 0))
+    return Previewing(screen=screen, callout_of=callout_of, clock=settings.clock, max_text_length=max_text_length)
 
 
 def assemble(

@@ -1,8 +1,7 @@
 """A campaign: contacts, a callout for each, and the rules under which they are called."""
 
 import os
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from types import TracebackType
@@ -10,14 +9,17 @@ from typing import Any, Self
 
 import anyio
 
-from sinch_voice_async.dialer.assembly import assemble
+from sinch_voice_async.dialer.assembly import assemble, previewing
 from sinch_voice_async.dialer.clock import Clock, SystemClock
 from sinch_voice_async.dialer.course import Course
-from sinch_voice_async.dialer.feeding import Contacts
+from sinch_voice_async.dialer.feeding import Contacts, feed
 from sinch_voice_async.dialer.following import Follow
+from sinch_voice_async.dialer.held import HeldJournal
 from sinch_voice_async.dialer.journal import Journal, Outcome
 from sinch_voice_async.dialer.paging import Listing
 from sinch_voice_async.dialer.placing import CalloutOf
+from sinch_voice_async.dialer.preview import Preview
+from sinch_voice_async.dialer.report import Report, report_of
 from sinch_voice_async.dialer.rules import RedialRules
 from sinch_voice_async.dialer.run import CampaignRun
 from sinch_voice_async.dialer.screening import DoNotCall
@@ -104,7 +106,7 @@ class Campaign:
             patience=patience,
             clock=clock or SystemClock(),
         )
-        self._held = 0
+        self._held = HeldJournal(name, self.journal)
         self._course: Course | None = None
 
     def __repr__(self) -> str:
@@ -126,6 +128,39 @@ class Campaign:
 
         return CampaignRun(make, self._enter, self._leave)
 
+    async def preview(
+        self, contacts: Contacts | None, callout: CalloutOf, *, max_text_length: int | None = 600
+    ) -> Preview:
+        """Return what a run would do now, without dialling anybody and without writing anything.
+
+        It takes what :meth:`run` takes; a file of contacts may be used again, an iterator is used up.
+        ``max_text_length`` is that of the client.
+
+        :raises JournalError: there is a journal, and it cannot be used.
+        :raises CampaignError: the do-not-call list could not be asked.
+        """
+        looking = previewing(self.settings, callout, max_text_length)
+        try:
+            known = self.outcomes()
+            while self._has_journal() and (page := await known.page()):
+                await looking.add_known(page)
+            if contacts is not None:
+                await feed(contacts, looking.add_rows)
+        finally:
+            preview = await looking.result(self.settings.calls_per_second)
+        return preview
+
+    async def report(self) -> Report:
+        """Return what became of the campaign so far; also while it runs, and from another process.
+
+        :raises JournalError: the journal cannot be used.
+        """
+        async with self._held.use() as journal:
+            unknown = await journal.page({ContactState.UNKNOWN})
+            broken = await journal.broken_page()
+            totals = await journal.totals()
+        return report_of(self.name, totals, unknown=unknown, broken=broken, listing=self.outcomes)
+
     async def settle(self, event: CallEvent, *, headers: Mapping[str, str] | None = None) -> Outcome | None:
         """Write down what an event tells about a contact of this campaign; return it as it stands, None if nothing new.
 
@@ -135,7 +170,7 @@ class Campaign:
 
         :raises JournalError: the journal cannot be used.
         """
-        async with self._open() as journal:
+        async with self._held.use() as journal:
             before = await attempt_of(journal, event, headers)
             if before is None:
                 return None
@@ -158,7 +193,7 @@ class Campaign:
         """
 
         async def fetch(last: Outcome | None) -> Sequence[Outcome]:
-            async with self._open() as journal:
+            async with self._held.use() as journal:
                 return await journal.page(states, after=last.position if last else 0)
 
         return Listing(fetch)
@@ -170,41 +205,23 @@ class Campaign:
 
         :raises JournalError: the journal cannot be used.
         """
-        async with self._open() as journal:
+        async with self._held.use() as journal:
             return await journal.change_all(Change.RELEASE, "released by hand", self.settings.clock.now(), numbers)
 
+    def _has_journal(self) -> bool:
+        return not isinstance(self.journal, SqliteJournal) or self.journal.path.exists()
+
     async def __aenter__(self) -> Self:
-        await self._hold()
+        await self._held.hold()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._let_go()
-
-    @asynccontextmanager
-    async def _open(self) -> AsyncIterator[Journal]:
-        await self._hold()
-        try:
-            yield self.journal
-        finally:
-            await self._let_go()
-
-    async def _hold(self) -> None:
-        self._held += 1
-        try:
-            await self.journal.open(self.name)
-        except BaseException:
-            self._held -= 1
-            raise
-
-    async def _let_go(self) -> None:
-        self._held -= 1
-        if not self._held:
-            await self.journal.close()
+        await self._held.let_go()
 
     async def _enter(self, course: Course) -> None:
-        await self._hold()
+        await self._held.hold()
         try:
             await course.begin()
         except BaseException:
@@ -216,4 +233,4 @@ class Campaign:
     async def _leave(self) -> None:
         self._course = None
         await self.journal.end()
-        await self._let_go()
+        await self._held.let_go()

@@ -2,7 +2,8 @@
 
 Rules:
 
-- A number is written in one way, ``+`` and 5 to 15 digits, so that two spellings of it are one contact.
+- A number is written in one way, ``+`` and 5 to 15 digits, so that two spellings of it are one contact. An apostrophe
+  is dropped too: our reports put one before a number, lest a spreadsheet take it for a formula.
 - A number that only one country can read (it begins with 0) is refused: guessing rings a stranger.
 - Neither numbers nor fields are shown in reprs and messages.
 """
@@ -19,7 +20,7 @@ from sinch_voice_async.models.shown import masked
 
 __all__ = ["BrokenRow", "Contact", "canonical_number"]
 
-_SEPARATORS: Final = re.compile(r"[\s().\-\u2010-\u2015\u00a0/]+")
+_SEPARATORS: Final = re.compile(r"[\s'().\-\u2010-\u2015\u00a0/]+")
 _NUMBER: Final = re.compile(r"\+?([1-9][0-9]{4,14})")
 
 

@@ -13,6 +13,7 @@ class Listing(Generic[T]):
 
     def __init__(self, fetch: Callable[[T | None], Awaitable[Sequence[T]]]) -> None:
         self._fetch = fetch
+        self._last: T | None = None
         self._page: Sequence[T] = ()
         self._place = 0
 
@@ -22,9 +23,14 @@ class Listing(Generic[T]):
     async def __anext__(self) -> T:
         """Return the next item."""
         if self._place == len(self._page):
-            last = self._page[-1] if self._page else None
-            self._page, self._place = await self._fetch(last), 0
+            self._page, self._place = await self.page(), 0
             if not self._page:
                 raise StopAsyncIteration
         self._place += 1
         return self._page[self._place - 1]
+
+    async def page(self) -> Sequence[T]:
+        """Return the next page; empty at the end."""
+        page = await self._fetch(self._last)
+        self._last = page[-1] if page else self._last
+        return page

@@ -28,7 +28,7 @@ from sinch_voice_async.dialer.screening import Screen, Verdict
 from sinch_voice_async.dialer.states import Change, ContactState
 from sinch_voice_async.errors import InvalidRequestError
 
-__all__ = ["CalloutOf", "Dialed", "Place", "Placer", "Ready"]
+__all__ = ["CalloutOf", "Dialed", "Place", "Placer", "Ready", "made"]
 
 _OLDEST_CLAIM: Final = 5.0
 _LATE: Final = "paused, or asleep, between claim and sending"
@@ -85,11 +85,9 @@ class Placer:
 
         :raises CampaignError: the do-not-call list could not be asked.
         """
-        try:
-            callout = self.callout_of(outcome.contact)
-        except (InvalidRequestError, LookupError, ValueError) as problem:
-            reason = str(problem) if isinstance(problem, InvalidRequestError) else type(problem).__name__
-            return await self._put_off(outcome, f"no callout could be made: {reason}", None)
+        callout, problem = made(self.callout_of, outcome.contact)
+        if problem is not None:
+            return await self._put_off(outcome, problem, None)
         verdict = await self.screen.verdict(outcome, self.clock.now())
         if verdict.may_dial:
             return Ready(outcome=outcome, callout=callout)
@@ -164,6 +162,16 @@ class Placer:
         if not await self.journal.put_off(outcome.number, change, note, due or 0.0, now) or change is None:
             return None
         return _skipped(outcome, note, now)
+
+
+def made(callout_of: CalloutOf, contact: Contact) -> tuple[Any, str | None]:
+    """Return the callout for a contact; or None, and why there is none."""
+    try:
+        return callout_of(contact), None
+    except (InvalidRequestError, LookupError, ValueError) as problem:
+        # What others raise may quote the row.
+        reason = str(problem) if isinstance(problem, InvalidRequestError) else type(problem).__name__
+        return None, f"no callout could be made: {reason}"
 
 
 def _skipped(outcome: Outcome, note: str, at: float) -> Outcome:

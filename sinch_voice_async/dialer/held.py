@@ -1,0 +1,42 @@
+"""A journal that is open for as long as somebody needs it, however many that are."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from attrs import define
+
+from sinch_voice_async.dialer.journal import Journal
+
+__all__ = ["HeldJournal"]
+
+
+@define(eq=False)
+class HeldJournal:
+    """Opens the journal of a campaign for the first who needs it, and closes it after the last."""
+
+    campaign: str
+    journal: Journal
+    _holders: int = 0
+
+    @asynccontextmanager
+    async def use(self) -> AsyncIterator[Journal]:
+        """Give the journal, open, for as long as the block lasts.
+
+        :raises JournalError: it cannot be opened, or is of another campaign or version.
+        """
+        await self.hold()
+        try:
+            yield self.journal
+        finally:
+            await self.let_go()
+
+    async def hold(self) -> None:
+        """Open it, if nobody has; as often as it is held it must be let go."""
+        await self.journal.open(self.campaign)
+        self._holders += 1
+
+    async def let_go(self) -> None:
+        """Close it, if nobody else holds it."""
+        self._holders -= 1
+        if not self._holders:
+            await self.journal.close()
