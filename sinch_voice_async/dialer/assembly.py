@@ -10,7 +10,6 @@ from sinch_voice_async.dialer.feeding import Contacts
 from sinch_voice_async.dialer.following import Follower
 from sinch_voice_async.dialer.gate import Gate
 from sinch_voice_async.dialer.journal import Journal
-from sinch_voice_async.dialer.pacer import Pacer
 from sinch_voice_async.dialer.placing import CalloutOf, Place, Placer
 from sinch_voice_async.dialer.preview import Previewing
 from sinch_voice_async.dialer.screening import Screen
@@ -85,7 +84,7 @@ def assemble(
     course.dispatcher = Dispatcher(
         journal=journal,
         placer=placer,
-        pacer=Pacer(settings.calls_per_second, clock=clock),
+        pacer=journal.pacer(settings.calls_per_second, clock),
         gate=gate,
         counts=counts,
         clock=clock,

@@ -17,7 +17,9 @@ from typing import Protocol
 
 from attrs import field, frozen
 
+from sinch_voice_async.dialer.clock import Clock
 from sinch_voice_async.dialer.contacts import BrokenRow, Contact
+from sinch_voice_async.dialer.pacer import Paces
 from sinch_voice_async.dialer.states import Change, ContactState
 from sinch_voice_async.models.calls import CallReason, CallResult
 from sinch_voice_async.models.money import Price
@@ -131,6 +133,13 @@ class Journal(Protocol):
 
     async def end(self) -> None:
         """Dial no more."""
+        ...
+
+    def pacer(self, calls_per_second: float, clock: Clock) -> Paces:
+        """Return what keeps the pace of everybody who dials from this journal, which may be opened later.
+
+        :raises ConfigurationError: ``calls_per_second`` is no positive number.
+        """
         ...
 
     async def enqueue(self, contacts: Sequence[Contact], at: float) -> int:

@@ -55,7 +55,7 @@ WHERE state IN (SELECT value FROM json_each(:sources)) AND number IN (SELECT val
 SELECT * FROM contact WHERE state = 'todo' AND due <= :at ORDER BY due, position LIMIT :limit;
 
 -- name: next_due
-SELECT min(due) FROM contact WHERE state = 'todo';
+SELECT min(due) AS due FROM contact WHERE state = 'todo';
 
 -- name: look_up
 SELECT * FROM contact WHERE token IN (SELECT value FROM json_each(:tokens));

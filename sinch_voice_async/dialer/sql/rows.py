@@ -4,10 +4,9 @@ Amounts are kept as whole billionths, which SQL can add up without an error in t
 """
 
 import json
-import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import attrs
 
@@ -17,7 +16,7 @@ from sinch_voice_async.dialer.states import ContactState
 from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.models.money import Price
 
-__all__ = ["news_parameters", "outcome", "row_of", "total"]
+__all__ = ["Row", "news_parameters", "outcome", "row_of", "total"]
 
 _DIGITS: Final = 9
 # What fits into 64 bits as billionths; no call costs more.
@@ -26,13 +25,23 @@ _SAME = ("attempt", "returned", "token", "day", "today", "call_id", "result", "r
 _TIMES = ("placed_at", "changed_at")
 
 
+class Row(Protocol):
+    """A row by the names of its columns."""
+
+    def __getitem__(self, column: str, /) -> Any: ...
+
+    def keys(self) -> Iterable[str]:
+        """Return the names of the columns."""
+        ...
+
+
 def row_of(contact: Contact) -> dict[str, Any]:
     """Return the parameters that add a contact.
 
     :raises InvalidRequestError: a field holds what JSON cannot.
     """
     try:
-        fields = json.dumps(dict(contact.fields), ensure_ascii=False)
+        fields = json.dumps(dict(contact.fields))
     except (TypeError, ValueError) as problem:
         raise InvalidRequestError(f"fields must hold what JSON can: {problem}", field="fields") from None
     return {"number": contact.number, "fields": fields, "zone": contact.zone}
@@ -46,7 +55,7 @@ def news_parameters(news: News) -> dict[str, Any]:
     return parameters | {"amount": amount, "currency": price.currency_id if price and amount is not None else None}
 
 
-def outcome(row: sqlite3.Row) -> Outcome:
+def outcome(row: Row) -> Outcome:
     """Return what a row says."""
     contact = Contact(row["number"], fields=json.loads(row["fields"]), zone=row["zone"])
     amount = row["amount"]
@@ -60,10 +69,9 @@ def outcome(row: sqlite3.Row) -> Outcome:
     )
 
 
-def total(row: sqlite3.Row) -> Total:
+def total(row: Row) -> Total:
     """Return one line of the totals."""
-    parameters: Mapping[str, Any] = dict(row)
-    return Total(**{**parameters, "state": ContactState(row["state"]), "spent": _units(row["spent"])})
+    return Total(**{**dict(row), "state": ContactState(row["state"]), "spent": _units(row["spent"])})
 
 
 def _billionths(amount: Decimal) -> int | None:

@@ -1,0 +1,1 @@
+"""What journals in SQL have in common, whatever the database."""
