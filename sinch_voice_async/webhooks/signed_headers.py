@@ -5,21 +5,35 @@ Rules:
 - Names are compared without regard to case; several values of one name are joined by ``", "``, as RFC 9110, section 5.2
   says, so that a second ``Authorization`` cannot hide behind the first.
 - Bytes are read as UTF-8 with escapes, which the signature turns back into the very same bytes.
+- The environment of WSGI and CGI (``environ``, Django's ``request.META``) holds headers under names of its own.
 - What is no header at all (another type where a name or value belongs) is a caller's mistake, not a forged request.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from sinch_voice_async.errors import InvalidRequestError
 
 __all__ = ["HeaderSource", "HeaderValue", "SignedHeaders", "read_headers"]
 
 HeaderValue: TypeAlias = str | bytes | Sequence[str] | Sequence[bytes]
+
+
+class HasItems(Protocol):
+    """What keeps pairs and is neither, as the standard library's messages."""
+
+    def items(self) -> Iterable[tuple[Any, Any]]:
+        """Return the pairs."""
+
+
 HeaderSource: TypeAlias = (
-    Mapping[str, HeaderValue] | Mapping[bytes, HeaderValue] | Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]]
+    Mapping[str, HeaderValue]
+    | Mapping[bytes, HeaderValue]
+    | Iterable[tuple[str, str]]
+    | Iterable[tuple[bytes, bytes]]
+    | HasItems
 )
-"""A mapping of names to values (each text, bytes, or a list of them), or an iterable of pairs."""
+"""A mapping of names to values (each text, bytes, or a list of them), an iterable of pairs, or a WSGI environment."""
 
 
 class SignedHeaders(NamedTuple):
@@ -48,6 +62,7 @@ _TEXTS: Final = (str, bytes)
 _PLACES: Final[dict[str | bytes, int]] = {
     **{name: place for place, name in enumerate(("authorization", "x-timestamp", "content-type"))},
     **{name: place for place, name in enumerate((b"authorization", b"x-timestamp", b"content-type"))},
+    **{name: place for place, name in enumerate(("http_authorization", "http_x_timestamp", "content_type"))},
 }
 
 
@@ -55,7 +70,7 @@ def _pairs(headers: HeaderSource) -> Iterable[tuple[Any, Any]]:
     given: Any = headers
     # The quick question first: ASGI has a list.
     pairs: Iterable[tuple[Any, Any]] = (
-        given if given.__class__ is list or not isinstance(given, Mapping) else given.items()
+        given if given.__class__ is list or not hasattr(given, "items") else given.items()
     )
     return pairs
 

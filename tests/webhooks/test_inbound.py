@@ -7,6 +7,8 @@ import pickle
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from email import message_from_string
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -97,8 +99,18 @@ def test_scheme_and_key_are_read_in_any_casing(scheme: str) -> None:
         [(name.encode(), value.encode()) for name, value in PUBLISHED_HEADERS.items()],
         iter([*PUBLISHED_HEADERS.items(), ("Accept", "*/*"), ("Accept", "text/html")]),
         PUBLISHED_HEADERS | {"x-note": "h\u00e9llo", "\u00fcber": "\ud83d"},
+        message_from_string("".join(f"{name}: {value}\n" for name, value in PUBLISHED_HEADERS.items())),
+        {
+            "HTTP_AUTHORIZATION": PUBLISHED_HEADERS["authorization"],
+            "HTTP_X_TIMESTAMP": PUBLISHED_HEADERS["x-timestamp"],
+            "CONTENT_TYPE": PUBLISHED_HEADERS["content-type"],
+            "wsgi.input": BytesIO(),
+        },
     ],
-    ids=["upper", "lists", "bytes", "lists of bytes", "all bytes", "pairs", "raw pairs", "iterator", "not ascii"],
+    ids=[
+        *("upper", "lists", "bytes", "lists of bytes", "all bytes", "pairs", "raw pairs", "iterator", "not ascii"),
+        *("standard library", "WSGI"),
+    ],
 )
 def test_headers_of_any_framework_are_read(headers: Any) -> None:
     """Mappings and pairs, text and bytes, single values and lists of them are all headers."""
