@@ -120,7 +120,7 @@ class VoiceClient:
             interceptable=interceptable_sender(sender, verify=verify, limits=limits),
         )
         self._allow_insecure = allow_insecure
-        self._max_text_length = _whole(max_text_length, "max_text_length")
+        self._max_text_length = None if max_text_length is None else _whole(max_text_length, "max_text_length")
         self._attach(
             Transport(
                 session=session,
@@ -129,8 +129,8 @@ class VoiceClient:
                 timeout=_timeout(timeout),
                 retry=_policy(retry),
                 observer=observer,
-                callout_max_idle=callout_max_idle,
-                max_answer=max_answer_bytes,
+                callout_max_idle=_idle(callout_max_idle),
+                max_answer=_whole(max_answer_bytes, "max_answer_bytes"),
             )
         )
 
@@ -226,9 +226,15 @@ def _policy(value: object) -> RetryPolicy:
     return value
 
 
-def _whole(value: int | None, name: str) -> int | None:
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-        raise ConfigurationError(f"{name} must be a whole number from 1, or None, not {value!r}")
+def _whole(value: int, name: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigurationError(f"{name} must be a whole number from 1, not {value!r}")
+    return value
+
+
+def _idle(value: float | None) -> float | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0):
+        raise ConfigurationError(f"callout_max_idle must be a number of seconds, 0 or more, or None, not {value!r}")
     return value
 
 

@@ -123,6 +123,11 @@ def test_the_environment_names_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"http_client": httpx.Client()}, "http_client"),
         ({"timeout": "soon"}, "timeout"),
         ({"proxy": "://"}, "proxy"),
+        ({"proxy": 3128}, "proxy"),
+        ({"max_answer_bytes": 0}, "max_answer_bytes"),
+        ({"max_answer_bytes": None}, "max_answer_bytes"),
+        ({"callout_max_idle": -1}, "callout_max_idle"),
+        ({"callout_max_idle": "3"}, "callout_max_idle"),
         ({"proxy": "http://localhost:1", "transport": httpx.MockTransport(lambda _: httpx.Response(200))}, "exclude"),
     ],
 )

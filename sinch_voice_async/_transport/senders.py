@@ -218,7 +218,7 @@ def sender_for(
         return ConnectionPool(verify=verify, limits=limits)
     try:
         httpx.Proxy(proxy or "http://localhost")
-    except (httpx.InvalidURL, ValueError):
+    except (httpx.InvalidURL, TypeError, ValueError):
         raise ConfigurationError("proxy must be a URL such as http://proxy.example:3128") from None
     # A whole client rather than a transport: it knows which host goes through which proxy of the environment.
     return HttpxSender(lambda: httpx.AsyncClient(proxy=proxy, verify=verify, limits=limits), owned=True)

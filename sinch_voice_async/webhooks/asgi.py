@@ -93,7 +93,7 @@ class WebhookApp(EventRouter):
         super().__init__(handler_timeout=handler_timeout, fallbacks=fallbacks)
         self._credentials = _whose(application_key, application_secret, credentials)
         self._max_age = max_age if max_age is None else seconds(max_age, "max_age")
-        self._public_path = public_path
+        self._public_path = _prefix(public_path)
         self._include_query = include_query
         self._replay_cache = replay_cache
         if allow_repeats:
@@ -101,7 +101,7 @@ class WebhookApp(EventRouter):
         elif replay_cache is None:
             self._replay_cache = MemoryReplayCache()
         self._tracker = tracker
-        self._max_body = max_body
+        self._max_body = _bytes(max_body)
         self._clock = clock
         self._last: tuple[Answer, Reply] = (None, _EMPTY)
 
@@ -202,6 +202,18 @@ def _whose(
     if key is not None or secret is not None:
         raise ConfigurationError("pass application_key and application_secret, or credentials, not both")
     return several(credentials)
+
+
+def _prefix(path: str | None) -> str | None:
+    if path is not None and not (isinstance(path, str) and path.startswith("/")):
+        raise ConfigurationError("public_path must begin with '/'")
+    return path
+
+
+def _bytes(most: int) -> int:
+    if not isinstance(most, int) or isinstance(most, bool) or most < 1:
+        raise ConfigurationError(f"max_body must be a whole number of bytes from 1, not {most!r}")
+    return most
 
 
 def _refusal(error: Refused | WebhookError) -> Reply:

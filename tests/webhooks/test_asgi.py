@@ -374,6 +374,10 @@ async def test_key_and_secret_come_as_arguments_or_from_the_environment(monkeypa
         {"credentials": CREDENTIALS, "max_age": 0},
         {"credentials": CREDENTIALS, "max_age": "300"},
         {"credentials": CREDENTIALS, "handler_timeout": -1},
+        {"credentials": CREDENTIALS, "max_body": 0},
+        {"credentials": CREDENTIALS, "max_body": "64 KiB"},
+        {"credentials": CREDENTIALS, "public_path": "edge"},
+        {"credentials": CREDENTIALS, "public_path": 7},
     ],
     ids=str,
 )
