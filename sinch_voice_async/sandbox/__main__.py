@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 
 from sinch_voice_async.sandbox.sandbox import Sandbox
 
@@ -19,10 +20,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     logging.basicConfig(stream=sys.stdout, format="%(asctime)s  %(message)s", datefmt="%H:%M:%S")
-    logging.getLogger("sinch_voice_async.sandbox").setLevel(logging.INFO)
+    logging.getLogger("sinch_voice_async.sandbox").setLevel(logging.WARNING if options.quiet else logging.INFO)
     try:
         sandbox = _sandbox(options)
-        with sandbox.serve(host=options.host, port=options.port, allow_remote=options.allow_remote):
+        address = {"host": options.host, "port": options.port, "allow_remote": options.allow_remote}
+        with closing(sandbox), sandbox.serve(**address):
             _say(_greeting(sandbox))
             _wait_for_signal()
     except (OSError, ValueError) as error:
@@ -40,6 +42,7 @@ def _sandbox(options: argparse.Namespace) -> Sandbox:
         seed=options.seed,
         history=options.history,
         calls_per_second=options.calls_per_second,
+        state=options.state,
     )
     if options.population:
         sandbox.population(**options.population, seed=options.seed)
@@ -99,6 +102,10 @@ def _parser() -> argparse.ArgumentParser:
         "--calls-per-second", type=float, help="callouts accepted in a second, 429 above (default: all)"
     )
     parser.add_argument("--history", type=int, default=10_000, help="calls remembered once over (default: 10000)")
+    parser.add_argument(
+        "--state", metavar="FILE", help="keep everything across restarts in this file, a SQLite database"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print no line for each request and step of a call")
     return parser
 
 

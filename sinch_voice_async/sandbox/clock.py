@@ -34,6 +34,11 @@ class Clock:
         self._speed = speed
         self._tell()
 
+    def resume(self, began_on: datetime, now: float) -> None:
+        """Go on where the clock of another time stopped."""
+        self._began_on = began_on
+        self._elapsed_since = (now, time.monotonic())
+
     def step(self, seconds: float) -> None:
         """Let this many exchange seconds pass at once."""
         self._elapsed_since = (self.now() + seconds, time.monotonic())

@@ -39,6 +39,12 @@ class OwnNumbers:
     def __iter__(self) -> Iterator[OwnNumber]:
         return iter(list(self._by_number.values()))
 
+    def restore(self, numbers: Iterable[OwnNumber]) -> None:
+        """Have numbers as they were, where they are still the customer's."""
+        self._by_number.update(
+            {own.number: own for own in numbers if not self._closed or own.number in self._by_number}
+        )
+
     def assign(self, numbers: Iterable[str], application_key: str, capability: str | None) -> None:
         """Assign all of these numbers, or none of them."""
         chosen = [self._find(_plus(number)) for number in numbers]

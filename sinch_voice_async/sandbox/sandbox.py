@@ -14,6 +14,7 @@ import secrets
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Literal, TypedDict
 
 from starlette.types import ASGIApp
@@ -29,6 +30,7 @@ from sinch_voice_async.sandbox.exchange.people import People, Phone
 from sinch_voice_async.sandbox.exchange.person import Person
 from sinch_voice_async.sandbox.exchange.population import Population
 from sinch_voice_async.sandbox.faults import Faults
+from sinch_voice_async.sandbox.keeping import Keeper
 from sinch_voice_async.sandbox.numbers import OwnNumbers
 from sinch_voice_async.sandbox.routes.callouts import CalloutRoutes
 from sinch_voice_async.sandbox.routes.calls import CallRoutes
@@ -62,9 +64,12 @@ class Sandbox:
     adds ``from`` to calls. ``callback_timeout`` is in seconds of the wall clock: after it, the application has not
     answered a callback; while it is asked, a call's own time stands still. ``seed`` fixes which requests a fault with a
     share meets. ``history`` is how many calls that are over are remembered, ``calls_per_second`` how many callouts are
-    accepted in any second: more are answered 429, with ``Retry-After``.
+    accepted in any second: more are answered 429, with ``Retry-After``. ``state`` is a file that keeps the application,
+    its numbers and callback URLs, people, calls and recordings across restarts; a call that was going on then is over
+    afterwards, with the reason GENERALERROR and without DiCE. What is given here goes before what was kept.
 
-    Raises ValueError where the secret is not base64, or ``history`` is less than 0.
+    Raises ValueError where the secret is not base64, ``history`` is less than 0, or ``state`` is another file; OSError
+    where that cannot be opened for writing, or another sandbox has it open.
     """
 
     def __init__(
@@ -83,13 +88,17 @@ class Sandbox:
         seed: int = 0,
         history: int = 10_000,
         calls_per_second: float | None = None,
+        state: str | Path | None = None,
     ) -> None:
         if history < 0:
             raise ValueError("history must be 0 or more")
+        _check_secret(application_secret or "")
+        self._keeper = None if state is None else Keeper(state)
+        key, secret = self._keeper.application if self._keeper else (None, None)
         self.clock: Clock = Clock(speed)
         self.account: Account = Account(
-            application_key=application_key or str(uuid.uuid4()),
-            application_secret=_checked(application_secret or base64.b64encode(secrets.token_bytes(16)).decode()),
+            application_key=application_key or key or str(uuid.uuid4()),
+            application_secret=application_secret or secret or _made_up_secret(),
             max_text_length=max_text_length,
             callback_urls=CallbackUrls(callback_url),
         )
@@ -105,6 +114,7 @@ class Sandbox:
             lambda: self.url,
             callback_timeout=callback_timeout,
             history=history,
+            diary=self._keeper,
         )
         self.calls: Calls = self.exchange.calls
         self._endpoints = [
@@ -117,6 +127,9 @@ class Sandbox:
         platform = build_app(self._endpoints, account=self.account, clock=self.clock, faults=self.faults)
         self.app: ASGIApp = with_control(platform, self)
         """The sandbox as an ASGI application, for ``httpx.ASGITransport`` on asyncio and trio."""
+        if self._keeper is not None:
+            self._keeper.restore(self)
+            self.app = self._keeper.watching(self.app)
         self._serving: Serving[Sandbox] | None = None
 
     def __repr__(self) -> str:
@@ -214,16 +227,22 @@ class Sandbox:
             self.recordings.remove(recording.key)
 
     def close(self) -> None:
-        """End the delivery of callbacks, and its thread, which otherwise ends by itself once no call needs it.
+        """End the delivery of callbacks, and its thread, which otherwise ends by itself once no call needs it; write
+        down what is left to write, and let go of the file.
 
         Leaving :meth:`serve` does this.
         """
         self.exchange.close()
+        if self._keeper is not None:
+            self._keeper.close()
 
 
-def _checked(secret: str) -> str:
+def _made_up_secret() -> str:
+    return base64.b64encode(secrets.token_bytes(16)).decode()
+
+
+def _check_secret(secret: str) -> None:
     try:
         base64.b64decode(secret, validate=True)
     except binascii.Error:
         raise ValueError("application_secret is not base64") from None
-    return secret

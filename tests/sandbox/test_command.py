@@ -42,7 +42,7 @@ def test_options_reach_the_sandbox(capsys: pytest.CaptureFixture[str]) -> None:
     threading.Thread(target=_interrupt_soon).start()
     options = ["--port", "0", "--host", "localhost", "--key", "my-key", "--secret", "c2VjcmV0", "--speed", "10"]
     town = ["--population", "answer=0.5, busy=0.5", "--seed", "3", "--calls-per-second", "50", "--history", "100"]
-    assert main([*options, *town, "--callback-url", "http://localhost:9"]) == 0
+    assert main([*options, *town, "--quiet", "--callback-url", "http://localhost:9"]) == 0
     output = capsys.readouterr().out
     assert "export SINCH_APPLICATION_KEY=my-key\nexport SINCH_APPLICATION_SECRET=c2VjcmV0\n" in output
 

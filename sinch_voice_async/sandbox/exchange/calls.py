@@ -9,7 +9,7 @@ Documents: Calling API, "Get Call Result" (states, results and reasons).
 
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import anyio
@@ -210,6 +210,7 @@ class Calls:
         """How often every call was forgotten at once."""
         self._by_id: dict[str, Call] = {}
         self._over: deque[str] = deque()
+        self._forgets: Callable[[str], None] | None = None
 
     def __iter__(self) -> Iterator[Call]:
         # A copy, which one thread may walk while another places a call.
@@ -234,11 +235,26 @@ class Calls:
         """Take note that a call is over, and forget the one that has been for longest where there are too many."""
         self._over.append(call.call_id)
         while len(self._over) > self.history:
-            self._by_id.pop(self._over.popleft(), None)
+            self._forget(self._over.popleft())
+
+    def restore(self, call: Call) -> None:
+        """Keep a call of another time, which is over."""
+        self._by_id[call.call_id] = call
+        self.end(call)
+
+    def watch(self, forgets: Callable[[str], None]) -> None:
+        """Have a function called with the id of each call that is forgotten."""
+        self._forgets = forgets
 
     def clear(self) -> None:
         """Forget every call, and that there were any."""
-        self._by_id.clear()
+        for call_id in list(self._by_id):
+            self._forget(call_id)
         self._over.clear()
         self.placed = 0
         self.cleared += 1
+
+    def _forget(self, call_id: str) -> None:
+        self._by_id.pop(call_id, None)
+        if self._forgets is not None:
+            self._forgets(call_id)

@@ -6,6 +6,7 @@ that may have to call the application back.
 
 import uuid
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.clock import Clock
@@ -29,6 +30,19 @@ from sinch_voice_async.sandbox.storage.recordings import Recordings
 __all__ = ["Exchange"]
 
 
+class Diary(Protocol):
+    """Who writes down what becomes of calls."""
+
+    def note(self, call: Call) -> None:
+        """Take note that a call has changed."""
+
+    def forget(self, call_id: str) -> None:
+        """Take note that a call is remembered no more."""
+
+    def flush(self) -> None:
+        """Write down what was noted: a turn of the exchange is over."""
+
+
 class Exchange:
     """Runs every call of a sandbox; ``version`` grows with every change that can be seen."""
 
@@ -42,25 +56,27 @@ class Exchange:
         *,
         callback_timeout: float,
         history: int,
+        diary: Diary | None = None,
     ) -> None:
         self.calls: Calls = Calls(history)
         self.version: int = 0
         self._clock = clock
-        self._turns = Turns()
+        self._diary = diary
+        self.turns = Turns(diary.flush if diary else _nothing)
         self._timers = Timers()
         self._attended: set[Line] = set()
         courier = Courier(
             account,
             clock,
-            self._turns,
+            self.turns,
             timeout=callback_timeout,
             catch_up=self._run_and_say_when,
             is_wanted=lambda: bool(self._attended),
         )
-        self._services = Services(
-            account, self.calls, people, recordings, self._timers, courier, base_url, self._count_change
-        )
+        self._services = Services(account, self.calls, people, recordings, self._timers, courier, base_url, self._note)
         clock.watch(courier.wake)
+        if diary is not None:
+            self.calls.watch(diary.forget)
 
     def place(self, callout: Callout, callback_headers: Mapping[str, str]) -> Call:
         """Ring a telephone and return the call."""
@@ -98,7 +114,7 @@ class Exchange:
 
     def catch_up(self) -> None:
         """Let happen what is due by the exchange's clock."""
-        with self._turns as is_first:
+        with self.turns as is_first:
             if is_first:
                 self._timers.fire(self._clock.now())
 
@@ -108,16 +124,16 @@ class Exchange:
 
     def clear(self) -> None:
         """Forget every call, in whatever state it is."""
-        with self._turns:
+        with self.turns:
             self.calls.clear()
             self._timers.clear()
             self._attended.clear()
-            self._count_change()
+            self.version += 1
 
     def act(self, line: Line, action: Callable[[], object]) -> None:
         """Have something done to a call now."""
         self.catch_up()
-        with self._turns:
+        with self.turns:
             if not line.is_over:
                 line.now = max(line.now, self._clock.now())
                 action()
@@ -129,7 +145,7 @@ class Exchange:
         call.handle = _Handle(self, line)
         # Whoever only places calls and never looks at one must not have to remember them all.
         self.catch_up()
-        with self._turns:
+        with self.turns:
             self.calls.add(call)
             line.run(live(line))
             if any(urls_for(call, event, self._services.account) for event in ("ice", "ace", "pie", "dice", "notify")):
@@ -140,15 +156,21 @@ class Exchange:
     def _run_and_say_when(self) -> float | None:
         """Catch up, and return real seconds until the next timer, None where none is due by itself."""
         self.catch_up()
-        with self._turns:
+        with self.turns:
             self._attended = {line for line in self._attended if not line.is_over}
             at = self._timers.next_at()
         if at is None or not self._clock.speed:
             return None
         return max(0.0, at - self._clock.now()) / self._clock.speed
 
-    def _count_change(self) -> None:
+    def _note(self, call: Call) -> None:
         self.version += 1
+        if self._diary is not None:
+            self._diary.note(call)
+
+
+def _nothing() -> None:
+    """Nobody keeps a diary."""
 
 
 class _Handle:
@@ -182,7 +204,8 @@ class _Handle:
             self._exchange.act(self._line, lambda key=key: self._line.later(0.0, lambda: self._line.press(key)))  # type: ignore[misc]  # a lambda's default has no type
 
     def note(self, text: str) -> None:
-        self._line.log("note", text)
+        with self._exchange.turns:
+            self._line.log("note", text)
 
     def manage(self, document: Fields, leg: str) -> None:
         self._exchange.act(self._line, lambda: _manage(self._line, document, leg))

@@ -158,7 +158,7 @@ class Line:
         self.call.log.append(entry)
         if logger.isEnabledFor(logging.INFO):
             logger.info("call %s  %6.1f s  %s", self.call.call_id[:8], self.now - self.call.placed_at, entry.summary())
-        self.services.changed()
+        self.services.changed(self.call)
 
     def enter(self, state: str, **data: object) -> None:
         """Remember that the call is in another state."""

@@ -1,6 +1,7 @@
 """One thread at a time in the exchange."""
 
 import threading
+from collections.abc import Callable
 
 __all__ = ["Turns"]
 
@@ -9,10 +10,11 @@ class Turns:
     """A lock that a thread may take again, and that says whether it has: ``with turns as is_first``.
 
     What happens in a call may look at calls itself. Then time must not pass, for the call is in the middle of
-    something.
+    something. ``leaving`` is called at the end of each turn, before the next one begins.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, leaving: Callable[[], None]) -> None:
+        self._leaving = leaving
         self._lock = threading.RLock()
         self._depth = 0
 
@@ -22,5 +24,9 @@ class Turns:
         return self._depth == 1
 
     def __exit__(self, *_: object) -> None:
-        self._depth -= 1
-        self._lock.release()
+        try:
+            if self._depth == 1:
+                self._leaving()
+        finally:
+            self._depth -= 1
+            self._lock.release()

@@ -78,8 +78,10 @@ function show(state, says) {
   at("number").readOnly = state !== "idle";
   document.title = state === "ringing" ? `☎ ${says}` : "Telephone exchange";
   sounds.ring(state === "ringing" && at("aloud").checked);
-  // Whoever answered by keyboard goes on by keyboard: the button that had the focus cannot be pressed any more.
-  if (state !== before && document.activeElement === document.body) at("handset").focus();
+  // Whoever answered by keyboard goes on by keyboard: the button that had the focus cannot be pressed any more, and some
+  // browsers take the focus from it only later.
+  const focused = document.activeElement;
+  if (state !== before && (focused === document.body || focused?.disabled)) at("handset").focus();
 }
 
 async function listen(callId) {

@@ -53,11 +53,12 @@ class Tone:
             *(b"fmt ", 16, 1, 1, SAMPLE_RATE, BYTES_PER_SECOND, 2, 16),
             *(b"data", length),
         )
-        self._frequency = frequency
+        self.samples: int = samples
+        self.frequency: int = frequency
 
     def read(self, start: int, stop: int) -> bytes:
         """Return a part of the file."""
-        block = _block_of(self._frequency)
+        block = _block_of(self.frequency)
         pieces = [self._header[start:stop]]
         position = max(start, HEADER_SIZE) - HEADER_SIZE
         while position < stop - HEADER_SIZE:

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.storage.audio import HEADER_SIZE, SAMPLE_RATE, Content, Corrupted, Stored, Tone
@@ -60,6 +61,18 @@ class Recording:
         """Return the whole file, as it should arrive."""
         return self.content.read(0, self.size)
 
+    def kept(self) -> tuple[dict[str, object], bytes | None]:
+        """Return what there is to know of the file as JSON, and its bytes where it is not a tone."""
+        content = self.content
+        tone = [content.samples, content.frequency] if isinstance(content, Tone) else None
+        dates = {name: getattr(self, name).isoformat() for name in ("created_on", "modified_on")}
+        return {
+            **dates,
+            "headers": dict(self.headers),
+            "version": self.version,
+            "tone": tone,
+        }, self.read() if tone is None else None
+
     def change(self, data: bytes | None = None) -> None:
         """Replace the content, by ``data`` or by a tone of another pitch, as long as it was."""
         self.version += 1
@@ -106,6 +119,8 @@ class Recordings:
         self._clock = clock
         self._by_key: dict[str, Recording] = {}
         self._count = itertools.count(1)
+        self.version: int = 0
+        """Grows with every file that is stored or deleted."""
 
     def __iter__(self) -> Iterator[Recording]:
         # A copy, which one thread may walk while another adds or deletes.
@@ -136,12 +151,23 @@ class Recordings:
         content: Content = Tone(round(seconds * SAMPLE_RATE), 200 + number % 1800) if data is None else Stored(data)
         key = f"{moment:%Y%m%d%H%M%S}_{number:06}.wav" if key is None else key
         recording = Recording(key, content, moment, moment.replace(microsecond=0), dict(headers or {}))
-        self._by_key[key] = recording
+        self._store(recording)
         return recording
+
+    def restore(self, key: str, kept: Mapping[str, Any], content: bytes | None) -> None:
+        """Store a file again, from what :meth:`Recording.kept` returned."""
+        created_on, modified_on = (datetime.fromisoformat(kept[name]) for name in ("created_on", "modified_on"))
+        data: Content = Tone(*kept["tone"]) if content is None else Stored(content)
+        self._store(Recording(key, data, created_on, modified_on, kept["headers"], kept["version"]))
+
+    def _store(self, recording: Recording) -> None:
+        self._by_key[recording.key] = recording
+        self.version += 1
 
     def remove(self, key: str) -> None:
         """Delete a recording; raises KeyError where there is none of this name."""
         del self._by_key[key]
+        self.version += 1
 
     def page(self, *, start: datetime | None, end: datetime | None, page: int, page_size: int) -> list[Recording]:
         """Return one page, counted from 1, of what was created from ``start`` until before ``end``, oldest first."""

@@ -1,0 +1,103 @@
+"""A SQLite file, as far as a sandbox needs one: things by kind and name, each a text and perhaps bytes.
+
+One sandbox at a time has the file: a second one is told so. What was written is on the disk when the process dies,
+though not necessarily when the machine does.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+__all__ = ["Database", "Thing"]
+
+APPLICATION = 0x53_56_41_53
+SCHEMA = 1
+TABLE = """CREATE TABLE kept (
+    kind TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, content BLOB, PRIMARY KEY (kind, name)
+)"""
+SAVE = """INSERT INTO kept VALUES (?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET value = excluded.value, content = excluded.content"""
+NOT_A_DATABASE, DAMAGED, IN_USE = 26, 11, 5
+
+
+class Thing(NamedTuple):
+    """Something that is kept."""
+
+    kind: str
+    name: str
+    value: str
+    content: bytes | None = None
+
+
+class Database:
+    """An open file, which is made where there is none.
+
+    Raises ValueError where the file is something else, or of another version, and OSError where it cannot be had.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._lock = threading.Lock()
+        self._connection = _open(path)
+
+    def load(self, kind: str) -> list[Thing]:
+        """Return what is kept of one kind, in the order in which it first came."""
+        rows = self._connection.execute("SELECT * FROM kept WHERE kind = ? ORDER BY rowid", (kind,))
+        return [Thing(*row) for row in rows]
+
+    def write(self, *, save: Iterable[Thing] = (), forget: Iterable[tuple[str, str]] = ()) -> None:
+        """Save things and forget others, by kind and name, all of it or nothing. Raises sqlite3.Error."""
+        with self._lock, self._connection:
+            self._connection.execute("BEGIN")
+            self._connection.executemany("DELETE FROM kept WHERE kind = ? AND name = ?", forget)
+            self._connection.executemany(SAVE, save)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._connection.close()
+
+
+def _open(path: str | Path) -> sqlite3.Connection:
+    connection = None
+    try:
+        connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        _prepare(connection, path)
+    except (sqlite3.Error, ValueError) as error:
+        if connection is not None:
+            connection.close()
+        raise _explained(error, path) from None
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: str | Path) -> None:
+    [application] = connection.execute("PRAGMA application_id").fetchone()
+    [schema] = connection.execute("PRAGMA user_version").fetchone()
+    [tables] = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application != APPLICATION and (application or tables):
+        raise ValueError(f"{path} is a database of something else than a sandbox")
+    if application == APPLICATION and schema != SCHEMA:
+        raise ValueError(f"{path} was written by another version of the sandbox: its schema is {schema}, not {SCHEMA}")
+    for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
+        connection.execute(f"PRAGMA {pragma}")
+    connection.execute("BEGIN IMMEDIATE")
+    if not tables:
+        connection.execute(TABLE)
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA}")
+    connection.execute("COMMIT")
+
+
+def _explained(error: sqlite3.Error | ValueError, path: str | Path) -> OSError | ValueError:
+    if isinstance(error, ValueError):
+        return error
+    match error.sqlite_errorcode & 0xFF:
+        case code if code == NOT_A_DATABASE:
+            return ValueError(f"{path} is not a SQLite database")
+        case code if code == DAMAGED:
+            return ValueError(f"{path} is a damaged database")
+        case code if code == IN_USE:
+            return OSError(f"{path} is in use by another sandbox")
+        case _:
+            return OSError(f"{path} cannot be opened for writing: {error}")
