@@ -10,7 +10,8 @@ Rules:
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+import math
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -60,6 +61,7 @@ class Dispatcher:
     _is_answered: bool = False
     _down_since: float | None = None
     _backoff: float = 1.0
+    _held_at: float = -math.inf
     _turn: anyio.Lock = field(factory=lambda: anyio.Lock(fast_acquire=True))
     _waits: list[anyio.CancelScope] = field(factory=list)
     _places: anyio.Semaphore = field(init=False)
@@ -182,7 +184,7 @@ class Dispatcher:
                 retry_after = dialed.error.retry_after if isinstance(dialed.error, RateLimitedError) else None
                 await self.pacer.slow_down(retry_after, dialed.sent_at)
             case "wait for the network":
-                await self._wait_for_network(dialed)
+                await self._wait_for_network(dialed.error, dialed.sent_at)
             case "go alone":
                 self._is_answered = False
             case "pause":
@@ -198,21 +200,23 @@ class Dispatcher:
         self._down_since = None
         self._backoff = 1.0
 
-    async def _wait_for_network(self, dialed: Dialed) -> None:
-        now = self.clock.monotonic()
+    async def _wait_for_network(self, error: Exception | None, sent_at: float) -> None:
+        assert error is not None
         self._is_answered = False
+        # Hundreds may fail at once: that is one piece of news.
+        if sent_at <= self._held_at:
+            return
+        now = self._held_at = self.clock.monotonic()
         if self._down_since is None:
             self._down_since = now
-            _LOG.warning("nothing can be sent (%s): trying again for %g s", type(dialed.error).__name__, self.patience)
+            _LOG.warning("nothing can be sent (%s): trying again for %g s", type(error).__name__, self.patience)
         if now - self._down_since > self.patience:
-            assert dialed.error is not None
-            self.fail(dialed.error)
-            return
+            self.fail(error)
         await self.pacer.hold(self._backoff)
         self._backoff = min(self._backoff * 2, _LONGEST_BACKOFF)
 
     @contextmanager
-    def _until_stopped(self) -> Iterator[None]:
+    def _until_stopped(self) -> Generator[None, None, None]:
         with anyio.CancelScope() as scope:
             self._waits.append(scope)
             try:
