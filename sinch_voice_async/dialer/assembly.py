@@ -55,8 +55,6 @@ def assemble(
 
     :raises ConfigurationError: ``client`` cannot place callouts, or is to be polled and cannot tell about calls.
     """
-    place = place_of(client)
-    get_call = _get_call_of(client) if settings.follow == "poll" else None
     counts, gate, clock = Counts(), Gate(), settings.clock
     course = Course(
         journal=journal,
@@ -71,13 +69,13 @@ def assemble(
         clock=clock,
         longest_call=settings.longest_call,
         poll_interval=settings.poll_interval,
-        get_call=get_call,
+        get_call=_get_call_of(client) if settings.follow == "poll" else None,
         ended=course.ended,
         lost=course.lost,
     )
     placer = Placer(
         journal=journal,
-        place=place,
+        place=place_of(client),
         callout_of=callout_of,
         screen=screen_of(settings, Budget(settings.spend_limit, counts, lambda: len(course.follower))),
         clock=clock,

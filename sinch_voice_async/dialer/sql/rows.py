@@ -71,9 +71,7 @@ def outcome(row: Row) -> Outcome:
 
 def total(row: Row) -> Total:
     """Return one line of the totals."""
-    parameters: dict[str, Any] = dict(row)
-    parameters.update(state=ContactState(row["state"]), spent=_units(row["spent"]))
-    return Total(**parameters)
+    return Total(**{**dict(row), "state": ContactState(row["state"]), "spent": _units(row["spent"])})
 
 
 def _billionths(amount: Decimal) -> int | None:

@@ -43,8 +43,7 @@ class Entry:
 class Heard:
     """One prompt that was heard: a ``text`` in a ``locale``, or a ``file``: its name or URL; the others are empty.
 
-    ``text`` of SSML is its whole markup. ``seconds`` is how long it takes, unless somebody cuts it short. ``leg`` is
-    who heard it: the caller, the callee, or both.
+    ``text`` of SSML is its whole markup. ``seconds`` is how long it takes, unless somebody cuts it short.
     """
 
     at: float
@@ -52,4 +51,3 @@ class Heard:
     text: str = ""
     locale: str = ""
     file: str = ""
-    leg: str = "callee"

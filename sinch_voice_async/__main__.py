@@ -1,0 +1,8 @@
+"""``python -m sinch_voice_async``: the command line, where ``sinch-voice`` is not on the path."""
+
+import sys
+
+from sinch_voice_async.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""``sinch-voice call``: ring somebody and speak a text."""
+
+import sys
+from typing import Any
+
+import click
+
+import sinch_voice_async
+from sinch_voice_async.cli.output import show, tell
+from sinch_voice_async.cli.running import with_client
+from sinch_voice_async.cli.settings import Settings, settable
+from sinch_voice_async.cli.watching import Watched, describe
+
+__all__ = ["call", "callout_options", "destination_of", "headers_of", "place"]
+
+
+def callout_options(command: Any) -> Any:
+    """Give a command what every callout may carry."""
+    for option in reversed(
+        (
+            click.option("--to", type=click.Choice(["number", "username", "sip"]), default="number", show_default=True),
+            click.option("--cli", metavar="NUMBER", help="The number shown to the callee, or private."),
+            click.option("--locale", metavar="LOCALE", help="The language or the voice, such as en-GB."),
+            click.option("--dtmf", metavar="KEYS", help="Keys pressed on answer: 0-9 # w, w is half a second."),
+            click.option("--domain", metavar="DOMAIN", help="pstn or mxp."),
+            click.option("--custom", metavar="TEXT", help="Comes back in the events of the call."),
+            click.option("--enable-ace/--no-enable-ace", default=None, help="Ask for the AnsweredCall event."),
+            click.option("--enable-dice/--no-enable-dice", default=None, help="Ask for the DisconnectedCall event."),
+            click.option("--enable-pie/--no-enable-pie", default=None, help="Ask for the PromptInput event."),
+            click.option(
+                "--callback-header", "callback_headers", metavar="NAME=VALUE", multiple=True, help="X-CB-..., up to 5."
+            ),
+            click.option("--wait", is_flag=True, help="Wait until the call has ended, and print how."),
+            click.option(
+                "--give-up-after",
+                type=click.FloatRange(0, min_open=True),
+                metavar="SECONDS",
+                help="Wait no longer than this; the call goes on.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@settable
+@click.command()
+@click.argument("destination")
+@click.argument("text", required=False)
+@click.option("--prompts", metavar="PROMPTS", help="In place of a text: #tts[...], #ssml[...], #href[...]; by ';'.")
+@click.option(
+    "--max-text-length",
+    type=click.IntRange(1),
+    default=600,
+    show_default=True,
+    help="What your account allows to be spoken at once.",
+)
+@callout_options
+@click.pass_obj
+def call(
+    settings: Settings, /, *, destination: str, to: str, text: str | None, max_text_length: int, **more: Any
+) -> int:
+    """Ring somebody and speak a text.
+
+    DESTINATION is a telephone number, or what --to says. A TEXT of - is read from stdin. Prints the id of the call, by
+    which `status` and `hangup` know it.
+    """
+    wait, give_up_after = more.pop("wait"), more.pop("give_up_after")
+    headers = headers_of(more.pop("callback_headers"))
+    spoken = sys.stdin.read().strip() if text == "-" else text
+    callout = sinch_voice_async.TtsCallout(destination=destination_of(to, destination), text=spoken, **more)
+    return place(settings, callout, headers, wait=wait, give_up_after=give_up_after, max_text_length=max_text_length)
+
+
+def destination_of(kind: str, endpoint: str) -> "sinch_voice_async.Destination":
+    """Return what a callout goes to; say the command line's way out where it is no number.
+
+    :raises InvalidRequestError: it cannot be called.
+    """
+    make = getattr(sinch_voice_async.Destination, kind)
+    try:
+        destination: sinch_voice_async.Destination = make(endpoint)
+    except sinch_voice_async.InvalidRequestError as error:
+        rule = str(error).partition("; use")[0].replace("endpoint", "DESTINATION", 1)
+        remedy = "; say --to username or --to sip for anything else" if kind == "number" else ""
+        raise sinch_voice_async.InvalidRequestError(rule + remedy, field="destination") from None
+    return destination
+
+
+def headers_of(pairs: tuple[str, ...]) -> dict[str, str] | None:
+    """Return ``NAME=VALUE`` pairs as headers; what they may be is checked where they are sent."""
+    return {name: value for name, _, value in (each.partition("=") for each in pairs)} or None
+
+
+def place(
+    settings: Settings,
+    callout: "sinch_voice_async.TtsCallout | sinch_voice_async.ConferenceCallout",
+    headers: dict[str, str] | None,
+    *,
+    wait: bool,
+    give_up_after: float | None,
+    max_text_length: int = 600,
+) -> int:
+    """Place a callout and print its id, or wait and print how the call ended."""
+    from sinch_voice_async.cli.placing import pool_for  # noqa: PLC0415 - it loads an HTTP client
+
+    pool = pool_for(settings)
+    watched = Watched()
+
+    async def run(client: "sinch_voice_async.VoiceClient") -> None:
+        receipt = await client.callouts.place(callout, callback_headers=headers)
+        watched.call_id = receipt.call_id
+        if not wait:
+            show(settings, receipt, receipt.call_id)
+            return
+        tell(f"Ringing: call {receipt.call_id}")
+        found = await client.calls.wait_until_final(receipt.call_id, poll_interval=1.0, timeout=give_up_after)
+        show(settings, found, describe(found))
+
+    with_client(
+        settings,
+        run,
+        stopped=lambda: watched.stopped("unknown" if pool is None else pool.outcome),
+        transport=pool,
+        max_text_length=max_text_length,
+    )
+    return 0

@@ -1,0 +1,132 @@
+"""``sinch-voice recordings``: list, download, delete, and archive everything."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+import sinch_voice_async
+from sinch_voice_async.cli.output import show, show_table
+from sinch_voice_async.cli.progress import Progress
+from sinch_voice_async.cli.running import with_client
+from sinch_voice_async.cli.settings import Settings, settable
+
+__all__ = ["recordings"]
+
+_TIMES = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S")
+
+
+@click.group()
+def recordings() -> None:
+    """List, download, delete and archive recordings."""
+
+
+def _from_to(command: Any) -> Any:
+    for option in (
+        click.option("--end", type=click.DateTime(_TIMES), metavar="TIME", help="In UTC; left out: now."),
+        click.option("--start", type=click.DateTime(_TIMES), metavar="TIME", help="In UTC, such as 2026-11-25."),
+    ):
+        command = option(command)
+    return command
+
+
+def _utc(time: datetime | None) -> datetime | None:
+    return time and time.replace(tzinfo=UTC)
+
+
+@settable
+@recordings.command("list")
+@_from_to
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="No more than so many.")
+@click.pass_obj
+def _list(settings: Settings, /, *, start: datetime | None, end: datetime | None, limit: int | None) -> None:
+    """List the recordings that the platform keeps; with --json one on each line, as they come."""
+
+    async def run(client: "sinch_voice_async.VoiceClient") -> Sequence["sinch_voice_async.Recording"]:
+        pages = client.recordings.list(start=_utc(start), end=_utc(end))
+        if not settings.json:
+            return await pages.collect(limit)
+        count = 0
+        async for recording in pages:
+            show(settings, recording, "")
+            count += 1
+            if count == limit:
+                break
+        return []
+
+    found = with_client(settings, run)
+    if not settings.json:
+        rows = [(each.key, each.created_on, each.expires_on) for each in found]
+        show_table(settings, found, ("key", "created", "expires"), rows)
+
+
+@settable
+@recordings.command("download")
+@click.argument("key")
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="The file to write.")
+@click.option("--force", is_flag=True, help="Replace the file if it exists.")
+@click.pass_obj
+def _download(settings: Settings, /, *, key: str, output: Path | None, force: bool) -> None:
+    """Download the recording KEY into the file named like its last part, or --output.
+
+    What broke off is resumed by the same command.
+    """
+    path = output or _file_of(key)
+
+    async def run(client: "sinch_voice_async.VoiceClient") -> None:
+        with Progress(path.name, unit="bytes") as progress:
+            async with client.recordings.download(key) as download:
+                await download.save(path, progress, overwrite=force)
+
+    with_client(settings, run, stopped=lambda: "Stopped. The same command goes on where this one ended.")
+    show(settings, {"key": key, "file": str(path), "bytes": path.stat().st_size}, str(path))
+
+
+def _file_of(key: str) -> Path:
+    name = key.replace("\\", "/").rpartition("/")[2]
+    if not name or name.startswith(".") or not name.isprintable() or ":" in name:
+        raise sinch_voice_async.ConfigurationError(f"{key!r} makes no file name: pass --output")
+    return Path(name)
+
+
+@settable
+@recordings.command("delete")
+@click.argument("keys", nargs=-1, required=True)
+@click.pass_obj
+def _delete(settings: Settings, /, *, keys: tuple[str, ...]) -> None:
+    """Delete the recordings KEYS from the platform, for good."""
+
+    async def run(client: "sinch_voice_async.VoiceClient") -> None:
+        for key in keys:
+            await client.recordings.delete(key)
+            show(settings, {"deleted": key}, f"deleted {key}")
+
+    with_client(settings, run)
+
+
+@settable
+@recordings.command("archive")
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+@_from_to
+@click.option("--concurrency", type=click.IntRange(1), default=8, show_default=True, help="Downloads at once.")
+@click.option("--delete-after", is_flag=True, help="Delete each from the platform once it is safely on the disk.")
+@click.pass_obj
+def _archive(
+    settings: Settings, /, *, directory: Path, start: datetime | None, end: datetime | None, **more: Any
+) -> None:
+    """Download every recording that DIRECTORY does not hold yet; run it again after whatever stopped it."""
+
+    async def run(client: "sinch_voice_async.VoiceClient") -> "sinch_voice_async.ArchiveSummary":
+        with Progress(directory.name, unit="recordings") as progress:
+            return await client.recordings.archive(
+                directory, start=_utc(start), end=_utc(end), progress=progress, **more
+            )
+
+    done = with_client(settings, run, stopped=lambda: "Stopped. The same command goes on where this one ended.")
+    text = (
+        f"{done.listed} listed: {done.downloaded} downloaded ({done.bytes_downloaded} bytes), "
+        f"{done.already_there} already there, {done.vanished} vanished, {done.deleted} deleted from the platform"
+    )
+    show(settings, done, text)

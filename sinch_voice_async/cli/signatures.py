@@ -1,0 +1,114 @@
+"""Why a signature does not fit: the received one is tried on what senders and proxies usually make of a request.
+
+Where a variant fits, the line in which it differs from what was given is the answer.
+"""
+
+import base64
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import product
+from urllib.parse import unquote
+
+import attrs
+
+from sinch_voice_async._wire.signing import (
+    authorization,
+    explain_signature,
+    signature_matches,
+    string_to_sign,
+)
+from sinch_voice_async.credentials import Credentials
+
+__all__ = ["Verdict", "judge"]
+
+_TYPES = ("", "application/json", "application/json; charset=utf-8", "application/json; charset=UTF-8")
+_LATE = 300.0
+
+
+@attrs.frozen
+class Verdict:
+    """Whether a signature is right; else why not, in half a sentence. ``expected`` is what the header should be."""
+
+    valid: bool
+    reason: str
+    string_to_sign: str
+    expected: str
+    remarks: tuple[str, ...] = ()
+
+
+def judge(
+    credentials: Credentials, method: str, path: str, headers: Mapping[str, str], body: bytes, theirs: str | None
+) -> Verdict:
+    """Compare a received signature with the right one; ``theirs`` is what the other side says that it signed."""
+    kind, timestamp = headers.get("content-type", ""), headers.get("x-timestamp", "")
+    text = string_to_sign(method, path, body, kind, timestamp)
+    expected = authorization(credentials, method, path, body, kind, timestamp)
+    scheme, _, pair = headers.get("authorization", "").partition(" ")
+    key, _, signature = pair.strip().partition(":")
+    reason = _malformed(scheme, signature, timestamp)
+    if not reason and key.lower() != credentials.application_key.lower():
+        reason = "the key in the header is not that of your application"
+    if not reason and not signature_matches(credentials, text, signature):
+        reason = (
+            explain_signature(text, theirs.replace("\r\n", "\n").removesuffix("\n"))
+            if theirs
+            else _guess(credentials, text, signature, method, path, body, kind, timestamp)
+        )
+    return Verdict(not reason, reason, text, expected, tuple(_staleness(timestamp)))
+
+
+def _malformed(scheme: str, signature: str, timestamp: str) -> str:
+    if scheme.lower() != "application" or not signature:
+        return "the authorization header is not 'application <key>:<signature>'"
+    return "" if timestamp else "there is no x-timestamp header"
+
+
+def _guess(
+    credentials: Credentials, text: str, signature: str, method: str, path: str, body: bytes, kind: str, timestamp: str
+) -> str:
+    for variant in _variants(method, path, body, kind, timestamp):
+        if signature_matches(credentials, variant, signature):
+            return explain_signature(text, variant)
+    # Whoever forgets to decode the secret uses the bytes of its text.
+    undecoded = Credentials(
+        credentials.application_key, base64.b64encode(credentials.application_secret.encode()).decode()
+    )
+    if signature_matches(undecoded, text, signature):
+        return "the other side has not decoded the secret from base64 before using it as the key"
+    return (
+        "no usual change of the request explains it: the secrets differ, or the body or the timestamp is not what was "
+        "signed; compare with what the other side signed, by --theirs"
+    )
+
+
+def _variants(method: str, path: str, body: bytes, kind: str, timestamp: str) -> Iterator[str]:
+    types = dict.fromkeys((kind, *_TYPES, kind.partition(";")[0].strip()))
+    for own_path, own_body, own_kind in product(_paths(path), _bodies(body), types):
+        text = string_to_sign(method, own_path, own_body, own_kind, timestamp)
+        yield text
+        if "?" in path:
+            yield f"{text}?{path.partition('?')[2]}"
+
+
+def _paths(path: str) -> list[str]:
+    """The path as given; with and without its slashes; decoded; without what a router or proxy puts in front."""
+    plain = path.partition("?")[0]
+    inner = ["/" + "/".join(plain.split("/")[depth:]) for depth in range(2, plain.count("/") + 1)]
+    found = (plain, plain.rstrip("/") or "/", plain.rstrip("/") + "/", plain.lstrip("/"), unquote(plain), *inner)
+    return [*dict.fromkeys(found)]
+
+
+def _bodies(body: bytes) -> list[bytes]:
+    return [*dict.fromkeys((body, body.rstrip(b"\r\n"), body.strip(), body + b"\n", b""))]
+
+
+def _staleness(timestamp: str) -> Iterator[str]:
+    try:
+        signed_at = datetime.fromisoformat(timestamp)
+    except ValueError:
+        yield "The x-timestamp is no ISO 8601 time."
+        return
+    signed_at = signed_at if signed_at.tzinfo else signed_at.replace(tzinfo=UTC)
+    age = (datetime.now(UTC) - signed_at).total_seconds()
+    if abs(age) > _LATE:
+        yield f"The x-timestamp is {abs(age):.0f} s {'old' if age > 0 else 'ahead'}: it is refused as stale."

@@ -1,0 +1,259 @@
+"""What every command is told: by options before and behind it, by the environment, the keyring, and on a terminal."""
+
+import contextlib
+import os
+import pty
+import runpy
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import keyring
+import pytest
+from keyring.backend import KeyringBackend
+from keyring.errors import NoKeyringError
+
+import sinch_voice_async
+from sinch_voice_async import __main__ as program
+from sinch_voice_async.cli import main
+from sinch_voice_async.cli.account import KEYRING_SERVICE
+from sinch_voice_async.cli.app import app
+from sinch_voice_async.sandbox import Sandbox
+
+from .conftest import KEY, SECRET, Command, Terminal
+
+PROGRAM = [sys.executable, "-W", "error", "-m", "sinch_voice_async"]
+
+
+class TestOptions:
+    """The options that every command has."""
+
+    def test_they_stand_before_and_behind_the_command(self, command: Command, sandbox: Sandbox) -> None:
+        """What is said last counts; what is not said undoes nothing."""
+        assert command("--json", "numbers", "list").document == []
+        ran = command("--base-url", "http://127.0.0.1:9", "numbers", "list", "--base-url", sandbox.url, "--json")
+        assert ran.document == []
+
+    @pytest.mark.parametrize(
+        ("options", "problem"),
+        [
+            (("--region", "atlantis"), "not one of: global, euc1"),
+            (("--base-url", "http://example.com"), "use https, or pass --allow-insecure"),
+            (("--base-url", "nonsense"), "--base-url (or SINCH_VOICE_BASE_URL)"),
+            (("--timeout", "0"), "timeout"),
+            (("--proxy", "::"), "proxy must be a URL"),
+        ],
+    )
+    def test_a_wrong_one_is_named(self, command: Command, options: tuple[str, str], problem: str) -> None:
+        """Exit code 2, and nothing was sent."""
+        ran = command("numbers", "list", *options)
+        assert (ran.code, problem in ran.err) == (2, True), ran.err
+
+    def test_basic_authorization_is_there(self, command: Command) -> None:
+        """--auth basic is what the sandbox takes too."""
+        assert command("numbers", "list", "--auth", "basic").code == 0
+
+    def test_a_missing_event_loop_says_what_to_install(self, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Trio is no dependency."""
+        monkeypatch.setitem(sys.modules, "trio", None)
+        ran = command("numbers", "list", "--backend", "trio")
+        assert (ran.code, "pip install trio" in ran.err) == (2, True)
+
+    def test_every_command_has_help_and_is_listed(self, command: Command) -> None:
+        """Each by name, with what it is for in one line that is not cut off."""
+        ran = command("--help")
+        assert ran.code == 0
+        context = click.Context(app)
+        for name in app.list_commands(context):
+            found = app.get_command(context, name)
+            assert found is not None
+            assert found.get_short_help_str(60) in ran.out
+
+
+class TestSecrets:
+    """Where key and secret come from: never from an argument."""
+
+    def test_no_option_takes_a_secret(self, command: Command) -> None:
+        """Arguments can be read by every user of a machine."""
+        assert command("numbers", "list", "--application-secret", SECRET[:4]).code == 2
+
+    def test_without_any_it_says_what_to_set(self, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where there is no terminal to ask on."""
+        monkeypatch.setattr(sys, "stdin", open(os.devnull))  # noqa: SIM115, PTH123 - closed with the test
+        monkeypatch.setenv("SINCH_APPLICATION_SECRET", "")
+        keyring.set_keyring(Vault(kept=None))
+        ran = command("numbers", "list")
+        assert (ran.code, "set SINCH_APPLICATION_SECRET, or keep it with `keyring set" in ran.err) == (2, True)
+        monkeypatch.delenv("SINCH_APPLICATION_KEY")
+        assert "set SINCH_APPLICATION_KEY or pass --application-key" in command("numbers", "list").err
+        sys.stdin.close()
+
+    @pytest.mark.parametrize("backend_is_there", [True, False])
+    def test_the_keyring_is_asked(
+        self, command: Command, monkeypatch: pytest.MonkeyPatch, backend_is_there: bool
+    ) -> None:
+        """For the secret of the key that is given; a machine without a keyring is one that does not know it."""
+        monkeypatch.delenv("SINCH_APPLICATION_KEY")
+        monkeypatch.delenv("SINCH_APPLICATION_SECRET")
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
+        keyring.set_keyring(Vault(kept=SECRET, usable=backend_is_there))
+        assert command("numbers", "list", "--application-key", KEY).code == (0 if backend_is_there else 2)
+
+    def test_without_the_package_nothing_is_missing(self, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The keyring is an option."""
+        monkeypatch.delenv("SINCH_APPLICATION_SECRET")
+        monkeypatch.setitem(sys.modules, "keyring", None)
+        monkeypatch.setattr(click.termui, "hidden_prompt_func", lambda _: SECRET)
+        with _terminal_stdin(monkeypatch):
+            assert command("numbers", "list").code == 0
+
+    def test_a_person_is_asked_for_both(self, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+        """On a terminal."""
+        monkeypatch.delenv("SINCH_APPLICATION_KEY")
+        monkeypatch.delenv("SINCH_APPLICATION_SECRET")
+        monkeypatch.setattr(click.termui, "visible_prompt_func", lambda _: KEY)
+        monkeypatch.setattr(click.termui, "hidden_prompt_func", lambda _: SECRET)
+        keyring.set_keyring(Vault(kept=None))
+        with _terminal_stdin(monkeypatch):
+            assert command("numbers", "list").code == 0
+
+
+class TestTerminals:
+    """Colours and prompts are for terminals."""
+
+    def test_colours_are_for_terminals(
+        self, command: Command, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """And not even there where NO_COLOR is set."""
+        assert "\x1b[" not in command("doctor").out
+        with terminal():
+            command("doctor")
+        assert "\x1b[32m" in terminal.shown
+        monkeypatch.setenv("NO_COLOR", "1")
+        with terminal():
+            command("doctor")
+            command("numbers", "list")
+        assert "\x1b[3" not in terminal.shown
+
+    def test_a_secret_that_is_typed_is_not_shown(self, sandbox: Sandbox) -> None:
+        """The real program asks on its terminal, and the terminal shows nothing of the answer."""
+        controller, other = pty.openpty()
+        environment = {**os.environ, "SINCH_VOICE_BASE_URL": sandbox.url, "SINCH_APPLICATION_KEY": KEY}
+        environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
+        with subprocess.Popen(
+            [*PROGRAM, "numbers", "list", "--json"],
+            env=environment,
+            stdin=other,
+            stdout=subprocess.PIPE,
+            stderr=other,
+            start_new_session=True,
+        ) as process:
+            os.close(other)
+            shown = b""
+            while b"Application secret: " not in shown:
+                shown += os.read(controller, 1024)
+            os.write(controller, f"{SECRET}\n".encode())
+            out = process.communicate(timeout=20)[0]
+        with contextlib.suppress(OSError):  # what Linux says of a terminal that nobody holds
+            shown += os.read(controller, 1024)
+        os.close(controller)
+        assert (process.returncode, out) == (0, b"[]\n"), shown
+        assert SECRET.encode() not in shown
+
+
+class TestStart:
+    """A fast start: help and completion load no more than they print."""
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [["--help"], ["call", "--help"], ["doctor", "--help"], ["verify", "--help"], ["completion", "fish"]],
+    )
+    def test_help_loads_no_client(self, arguments: list[str]) -> None:
+        """Modules are counted rather than seconds."""
+        spared = "httpx anyio cattrs rich keyring sinch_voice_async.client sinch_voice_async.sandbox"
+        program = (
+            f"import sys; from sinch_voice_async.cli import main; assert main({arguments}) == 0;"
+            f"print(*({set(spared.split())} & sys.modules.keys()), file=sys.stderr)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", program],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=Path(__file__).parents[2],
+        )
+        assert done.stderr.strip() == ""
+
+    def test_a_shell_completes_commands_and_options(self) -> None:
+        """What `sinch-voice completion` prints asks the program itself."""
+        environment = {**os.environ, "_SINCH_VOICE_COMPLETE": "bash_complete"}
+        for words, wanted in (("sinch-voice conf", "conference"), ("sinch-voice call --enable-d", "--enable-dice")):
+            asked = {**environment, "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+            code = "import sys; from sinch_voice_async.cli import main; sys.exit(main())"
+            done = subprocess.run([sys.executable, "-c", code], env=asked, capture_output=True, text=True, check=False)
+            assert f"plain,{wanted}" in done.stdout.splitlines()
+
+    @pytest.mark.parametrize("shell", ["zsh", "fish"])
+    def test_the_script_of_each_shell_is_there(self, command: Command, shell: str) -> None:
+        """It names the program."""
+        assert "_SINCH_VOICE_COMPLETE" in command("completion", shell).out
+
+
+class TestExtras:
+    """What is not installed is a sentence that says what to install."""
+
+    @pytest.mark.parametrize("missing", ["click", "rich"])
+    def test_without_the_extra_it_says_so(
+        self, missing: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Exit code 2."""
+        monkeypatch.setitem(sys.modules, missing, None)
+        assert main(["--help"]) == 2
+        assert "pip install 'sinch-voice-async[cli]'" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
+    def test_the_sandbox_is_an_extra_of_its_own(
+        self, command: Command, missing: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The one sentence, again."""
+        monkeypatch.setitem(sys.modules, missing, None)
+        ran = command("sandbox", "--help")
+        assert (ran.code, "pip install 'sinch-voice-async[sandbox]'" in ran.err) == (2, True)
+
+
+def test_the_package_is_a_program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where ``sinch-voice`` is not on the path."""
+    monkeypatch.setattr(sys, "argv", ["sinch_voice_async", "--version"])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_path(program.__file__, run_name="__main__")
+    assert caught.value.code == 0
+    assert sinch_voice_async.__version__ in capsys.readouterr().out
+
+
+@contextlib.contextmanager
+def _terminal_stdin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    controller, other = os.openpty()
+    with os.fdopen(other, "r") as stream:
+        monkeypatch.setattr(sys, "stdin", stream)
+        yield
+    os.close(controller)
+
+
+class Vault(KeyringBackend):
+    """A keyring that keeps one secret, or none, or is none."""
+
+    def __init__(self, *, kept: str | None, usable: bool = True) -> None:
+        self._kept = kept
+        self._usable = usable
+
+    def get_password(self, service: str, username: str) -> str | None:
+        """Return it to whoever asks rightly."""
+        if not self._usable:
+            raise NoKeyringError
+        return self._kept if (service, username) == (KEYRING_SERVICE, KEY) else None
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        """Keep nothing."""
+        raise AssertionError("nothing here writes")  # pragma: no cover - that it is not called is the promise
