@@ -9,6 +9,7 @@ import nox
 
 ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml("pyproject.toml")
+EXTRAS = "cli,sandbox,otel,dialer,parquet,cluster"
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 
 nox.needs_version = ">=2025.2.9"
@@ -48,7 +49,7 @@ def quickstart(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """Run all tests on each supported Python that is there; then look at what they covered together."""
-    session.install("-e", ".[cli,sandbox,otel,dialer,parquet]", *_group("test"), *_group("examples"))
+    session.install("-e", f".[{EXTRAS}]", *_group("test"), *_group("examples"))
     data = {"COVERAGE_FILE": str(ROOT / f".coverage.{session.python}")}
     session.run("coverage", "run", "-m", "pytest", *session.posargs, env=data)
     if not session.posargs:
@@ -77,7 +78,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typing(session: nox.Session) -> None:
     """Check the types: mypy strict, pyright, and that everything public has a type."""
-    session.install("-e", ".[cli,sandbox,otel,dialer,parquet]", *_group("test"), *_group("examples"), *_group("typing"))
+    session.install("-e", f".[{EXTRAS}]", *_group("test"), *_group("examples"), *_group("typing"))
     session.run("mypy")
     session.run("pyright")
     session.run("pyright", "--ignoreexternal", "--verifytypes", "sinch_voice_async")
@@ -86,7 +87,7 @@ def typing(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error."""
-    session.install("-e", ".[cli,sandbox,otel,dialer,parquet]", *_group("docs"))
+    session.install("-e", f".[{EXTRAS}]", *_group("docs"))
     session.run("sphinx-build", "-E", "--fail-on-warning", "--keep-going", "-n", "-b", "html", "docs", "build/docs")
 
 
@@ -104,7 +105,7 @@ def build(session: nox.Session) -> None:
     session.install("build", *_group("test"))
     session.run("python", "-m", "build", "--outdir", str(target / "dist"), str(ROOT))
     (wheel,) = (target / "dist").glob("*.whl")
-    session.install("--force-reinstall", f"{wheel}[cli,sandbox,otel,dialer,parquet]", *_group("examples"))
+    session.install("--force-reinstall", f"{wheel}[{EXTRAS}]", *_group("examples"))
     shutil.rmtree(target / "tests", ignore_errors=True)
     for name in ("tests", "examples"):
         shutil.copytree(ROOT / name, target / name, dirs_exist_ok=True)

@@ -41,7 +41,8 @@ class VoiceClient:
         async with VoiceClient() as client:
             receipt = await client.callouts.tts("+46700000001", "Hello!", cli="+46700000000")
 
-    One client serves any number of tasks, and one event loop after another; make one per application and keep it.
+    One client serves any number of tasks, and one event loop after another; make one per application and keep it (one
+    per loop where two loops run at once, in threads).
     It may be built outside an event loop.
 
     ``application_key`` and ``application_secret`` (base64, as the dashboard shows it) are taken from

@@ -9,6 +9,7 @@ whether any byte of the request was written. HTTP/2 and proxies are left to http
 
 import ssl
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self, TypeAlias
 
@@ -39,7 +40,8 @@ class ConnectionPool(httpx.AsyncBaseTransport):
 
     ``verify``, ``limits`` and ``trust_env`` mean what they mean to ``httpx.AsyncHTTPTransport``; a request that finds
     every place taken waits its turn, for ``timeout.pool`` seconds at most. The pool can be made outside of an event
-    loop and used in one loop after another: connections close with the loop that they belong to.
+    loop and used in one loop after another: connections close with the loop that they belong to. While requests run in
+    one loop, those of another are refused, unsent: two loops at once need a pool each.
     """
 
     def __init__(
@@ -170,10 +172,23 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         if self._closed:
             raise mark(httpx.LocalProtocolError("the connection pool is closed"), request_sent=False)
         if self._places is not None:
-            self._places.close()
+            self._leave(self._places, self._loop)
         self._loop = loop
         self._places = Places(pump_for(loop), self._tls, self._limits)
         return self._places
+
+    @staticmethod
+    def _leave(places: Places, loop: Loop | None) -> None:
+        if loop is None or not loop.is_running():
+            places.close()
+            return
+        # It runs in another thread. To close what is in use there would make callouts of which nobody knows the fate.
+        active, _, waiting = places.counts
+        if active or waiting:
+            error = httpx.LocalProtocolError("requests are running in another event loop: make a client for each loop")
+            raise mark(error, request_sent=False)
+        with suppress(RuntimeError):  # It has been closed meanwhile, and its connections with it.
+            loop.call_soon_threadsafe(places.close)
 
 
 def _request(method: bytes, target: bytes, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> bytes:

@@ -55,6 +55,8 @@ def assemble(
 
     :raises ConfigurationError: ``client`` cannot place callouts, or is to be polled and cannot tell about calls.
     """
+    place = place_of(client)
+    get_call = _get_call_of(client) if settings.follow == "poll" else None
     counts, gate, clock = Counts(), Gate(), settings.clock
     course = Course(
         journal=journal,
@@ -69,13 +71,13 @@ def assemble(
         clock=clock,
         longest_call=settings.longest_call,
         poll_interval=settings.poll_interval,
-        get_call=_get_call_of(client) if settings.follow == "poll" else None,
+        get_call=get_call,
         ended=course.ended,
         lost=course.lost,
     )
     placer = Placer(
         journal=journal,
-        place=place_of(client),
+        place=place,
         callout_of=callout_of,
         screen=screen_of(settings, Budget(settings.spend_limit, counts, lambda: len(course.follower))),
         clock=clock,

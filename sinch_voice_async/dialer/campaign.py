@@ -1,6 +1,5 @@
 """A campaign: contacts, a callout for each, and the rules under which they are called."""
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +15,7 @@ from sinch_voice_async.dialer.feeding import Contacts, feed
 from sinch_voice_async.dialer.following import Follow
 from sinch_voice_async.dialer.held import HeldJournal
 from sinch_voice_async.dialer.journal import Journal, Outcome
+from sinch_voice_async.dialer.journals import KeptIn, to_journal
 from sinch_voice_async.dialer.paging import Listing
 from sinch_voice_async.dialer.placing import CalloutOf
 from sinch_voice_async.dialer.preview import Preview
@@ -75,7 +75,7 @@ class Campaign:
         self,
         name: str,
         *,
-        journal: str | os.PathLike[str] | Journal,
+        journal: KeptIn,
         calls_per_second: float = 1.0,
         in_flight: int = 100,
         window: CallingWindow | None = None,
@@ -90,7 +90,7 @@ class Campaign:
         clock: Clock | None = None,
     ) -> None:
         self.name = name
-        self.journal: Journal = SqliteJournal(journal) if isinstance(journal, (str, os.PathLike)) else journal
+        self.journal: Journal = to_journal(journal)
         self.settings = Settings(
             name=name,
             calls_per_second=calls_per_second,

@@ -4,6 +4,7 @@ Everything that becomes of a contact comes by here: it is counted, told to whoev
 again where the rules say so. Nothing here decides whether anybody may be dialled.
 """
 
+import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final
@@ -24,6 +25,8 @@ from sinch_voice_async.dialer.rules import RedialRules
 from sinch_voice_async.dialer.states import Change, ContactState
 
 __all__ = ["Course"]
+
+_LOG = logging.getLogger("sinch_voice_async.dialer")
 
 _BUFFER: Final = 1000
 
@@ -57,7 +60,8 @@ class Course:
         :raises JournalError: another run dials from this journal, or it cannot be written.
         """
         now = self.clock.now()
-        await self.journal.begin(now)
+        if doubts := await self.journal.begin(now):
+            _LOG.warning("%d contacts were being dialled when the last run ended: they are unknown now", doubts)
         await self.journal.change_all(Change.REOPEN, None, now, None)
         async for outcome in self._all(ContactState.DONE):
             await self._dial_again(outcome)
@@ -68,16 +72,15 @@ class Course:
     async def work(self) -> None:
         """Feed and dial until nobody is left, or it is stopped. What goes wrong is left with the dispatcher."""
         try:
-            async with anyio.create_task_group() as background, anyio.create_task_group() as dialing:
-                background.start_soon(self._beside, self._feed)
+            async with anyio.create_task_group() as beside:
+                beside.start_soon(self._guarded, self._feed)
                 if self.follows:
-                    background.start_soon(self._beside, self.follower.look)
-                    background.start_soon(self._beside, self.follower.poll)
-                await self.dispatcher.run(dialing)
-                await self.dispatcher.settle_down()
-                background.cancel_scope.cancel()
-        except Exception as problem:  # noqa: BLE001 - the iteration raises it
-            self.dispatcher.fail(problem)
+                    beside.start_soon(self._guarded, self.follower.look)
+                if self.follower.get_call is not None:
+                    beside.start_soon(self._guarded, self.follower.poll)
+                async with anyio.create_task_group() as dialing:
+                    await self._guarded(lambda: self.dispatcher.run(dialing))
+                beside.cancel_scope.cancel()
         finally:
             self.close()
 
@@ -123,7 +126,7 @@ class Course:
     def _all(self, state: ContactState) -> Listing[Outcome]:
         return Listing(lambda last: self.journal.page({state}, after=last.position if last else 0))
 
-    async def _beside(self, work: Callable[[], Awaitable[Any]]) -> None:
+    async def _guarded(self, work: Callable[[], Awaitable[Any]]) -> None:
         try:
             await work()
         except Exception as problem:  # noqa: BLE001 - the iteration raises it, when the rest has come to its end

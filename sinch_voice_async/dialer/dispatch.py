@@ -3,12 +3,16 @@
 Rules:
 
 - Never more contacts have a place than ``in_flight``; what is refused before it is dialled frees its place at once.
-- Until the platform has answered one callout, one goes out at a time. Wrong credentials, no credit and a network that
-  is down befall one contact and not hundreds.
-- Whatever goes wrong for good lets those that are on their way come to their end, and is raised then.
+- Until the platform has answered one callout, one goes out at a time, and so after one that it has not answered. Wrong
+  credentials, no credit, a network that is down and a platform that is silent befall one contact and not hundreds.
+- Stopping lets those that are on their way come to their end, and nobody else begin. Whatever goes wrong for good stops
+  the run, and is raised when it has ended.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+import logging
+import math
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import anyio
@@ -24,6 +28,8 @@ from sinch_voice_async.dialer.placing import Dialed, Placer, Ready
 from sinch_voice_async.errors import RateLimitedError
 
 __all__ = ["Dispatcher"]
+
+_LOG = logging.getLogger("sinch_voice_async.dialer")
 
 _BATCH: Final = 200
 _LONGEST_NAP: Final = 30.0
@@ -52,14 +58,16 @@ class Dispatcher:
     failure: Exception | None = None
     _in_hand: set[str] = field(factory=set)
     _woken: anyio.Event = field(factory=anyio.Event)
-    _probing: anyio.Lock = field(factory=anyio.Lock)
     _is_answered: bool = False
     _down_since: float | None = None
     _backoff: float = 1.0
+    _held_at: float = -math.inf
+    _turn: anyio.Lock = field(factory=lambda: anyio.Lock(fast_acquire=True))
+    _waits: list[anyio.CancelScope] = field(factory=list)
     _places: anyio.Semaphore = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._places = anyio.Semaphore(self.in_flight)
+        self._places = anyio.Semaphore(self.in_flight, fast_acquire=True)
 
     @property
     def in_hand(self) -> frozenset[str]:
@@ -70,11 +78,16 @@ class Dispatcher:
         """Look into the journal again: something has changed."""
         self._woken.set()
 
-    def fail(self, problem: Exception) -> None:
-        """Stop for good, and raise this when everything has come to its end; the first reason counts."""
-        self.failure = self.failure or problem
+    def stop(self) -> None:
+        """Let nobody begin any more, whatever they wait for; who is on the way comes to an end."""
         self.gate.stop()
-        self.wake()
+        for scope in self._waits:
+            scope.cancel()
+
+    def fail(self, problem: Exception) -> None:
+        """Stop, and raise this when everything has come to its end; the first reason counts."""
+        self.failure = self.failure or problem
+        self.stop()
 
     def take_place(self) -> Callable[[], None] | None:
         """Return the function that frees a place, None where none is free."""
@@ -85,25 +98,17 @@ class Dispatcher:
         return self._free_place
 
     async def run(self, tasks: TaskGroup) -> None:
-        """Dial until nobody is left who could be dialled, or it is stopped."""
-        while await self.gate.wait():
-            self._woken = anyio.Event()
-            batch = await self._due()
-            for outcome in batch:
-                await self._places.acquire()
-                if self.gate.stopped:
-                    self._free_place()
+        """Dial until nobody is left who could be dialled, or it is stopped; each contact in a task of its own."""
+        with self._until_stopped():
+            while await self.gate.wait():
+                self._woken = anyio.Event()
+                batch = await self._due()
+                for outcome in batch:
+                    await self._places.acquire()
+                    self._in_hand.add(outcome.number)
+                    tasks.start_soon(self._one, outcome)
+                if not batch and not await self._rest():
                     return
-                self._in_hand.add(outcome.number)
-                tasks.start_soon(self._one, outcome)
-            if not batch and not await self._rest():
-                return
-
-    async def settle_down(self) -> None:
-        """Wait until nobody is being dialled."""
-        while self._in_hand:
-            self._woken = anyio.Event()
-            await self._woken.wait()
 
     async def _due(self) -> Sequence[Outcome]:
         found = await self.journal.due(self.clock.now(), limit=_BATCH + len(self._in_hand))
@@ -148,18 +153,21 @@ class Dispatcher:
             return await self.dialed(ready, free)
         if ready is None:
             return False
-        async with self._probing:
-            if not self._is_answered:
-                return await self._dial(ready, free)
         return await self._dial(ready, free)
 
     async def _dial(self, ready: Ready, free: Callable[[], None]) -> bool:
-        if not await self.gate.wait():
-            return False
-        await self.pacer.wait()
-        # Shut while this one waited for its turn: it is still to do, and will be taken up again.
-        if not self.gate.is_open:
-            return False
+        async with self._turn:
+            if await self.gate.wait():
+                with self._until_stopped():
+                    await self.pacer.wait()
+            # Shut while this one waited for its turn: it is still to do, and will be taken up again.
+            if not self.gate.is_open:
+                return False
+            if not self._is_answered:
+                return await self._send(ready, free)  # and nobody else, since this one keeps the turn
+        return await self._send(ready, free)
+
+    async def _send(self, ready: Ready, free: Callable[[], None]) -> bool:
         dialed = await self.placer.dial(ready)
         await self._react(dialed)
         return dialed.outcome is not None and await self.dialed(dialed.outcome, free)
@@ -176,9 +184,12 @@ class Dispatcher:
                 retry_after = dialed.error.retry_after if isinstance(dialed.error, RateLimitedError) else None
                 await self.pacer.slow_down(retry_after, dialed.sent_at)
             case "wait for the network":
-                await self._wait_for_network(dialed)
+                await self._wait_for_network(dialed.error, dialed.sent_at)
+            case "go alone":
+                self._is_answered = False
             case "pause":
                 self._is_answered = False
+                _LOG.warning("paused: %s", _NO_CREDIT)
                 self.gate.shut(_NO_CREDIT)
             case "stop":
                 assert dialed.error is not None
@@ -189,16 +200,29 @@ class Dispatcher:
         self._down_since = None
         self._backoff = 1.0
 
-    async def _wait_for_network(self, dialed: Dialed) -> None:
-        now = self.clock.monotonic()
+    async def _wait_for_network(self, error: Exception | None, sent_at: float) -> None:
+        assert error is not None
         self._is_answered = False
-        self._down_since = now if self._down_since is None else self._down_since
-        if now - self._down_since > self.patience:
-            assert dialed.error is not None
-            self.fail(dialed.error)
+        # Hundreds may fail at once: that is one piece of news.
+        if sent_at <= self._held_at:
             return
+        now = self._held_at = self.clock.monotonic()
+        if self._down_since is None:
+            self._down_since = now
+            _LOG.warning("nothing can be sent (%s): trying again for %g s", type(error).__name__, self.patience)
+        if now - self._down_since > self.patience:
+            self.fail(error)
         await self.pacer.hold(self._backoff)
         self._backoff = min(self._backoff * 2, _LONGEST_BACKOFF)
+
+    @contextmanager
+    def _until_stopped(self) -> Generator[None, None, None]:
+        with anyio.CancelScope() as scope:
+            self._waits.append(scope)
+            try:
+                yield
+            finally:
+                self._waits.remove(scope)
 
     def _free_place(self) -> None:
         self._places.release()

@@ -5,6 +5,7 @@ Rules:
 - A contact goes back to ``todo`` only where it is proven that the platform did not act on the request.
 - What would befall the next contact too (credentials, credit, pace, network) is the campaign's business, and the
   contact goes back.
+- Where no answer comes, the next callout goes alone: a silent platform makes one unknown at a time, not hundreds.
 - An exception that is none of ours proves nothing: the telephone may have rung, and the campaign stops.
 """
 
@@ -25,7 +26,7 @@ from sinch_voice_async.errors import (
 
 __all__ = ["Effect", "Judgement", "judge"]
 
-Effect: TypeAlias = Literal["none", "slow down", "wait for the network", "pause", "stop"]
+Effect: TypeAlias = Literal["none", "slow down", "go alone", "wait for the network", "pause", "stop"]
 """What the campaign does about it."""
 
 _PATIENCE: Final = 10
@@ -62,7 +63,7 @@ def _judge_by_outcome(error: SinchVoiceError, returned: int) -> Judgement:
     if error.outcome == "accepted":
         return Judgement(change=Change.ACCEPT, note=f"the call id was not readable: {note}")
     if error.outcome == "unknown":
-        return Judgement(change=Change.DOUBT, note=note)
+        return Judgement(change=Change.DOUBT, note=note, effect="go alone")
     if not _is_too_much(error):
         return Judgement(change=Change.REJECT, note=note)
     change = Change.GIVE_BACK if returned < _PATIENCE else Change.REJECT

@@ -102,7 +102,7 @@ class Follower:
 
     async def _ask(self, outcome: Outcome, limit: anyio.CapacityLimiter) -> None:
         if self.get_call is None or outcome.call_id is None or outcome.token is None:
-            return
+            return  # without its id nobody can ask about it
         async with limit:
             try:
                 call = await self.get_call(outcome.call_id)

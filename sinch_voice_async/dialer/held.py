@@ -1,6 +1,6 @@
 """A journal that is open for as long as somebody needs it, however many that are."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from attrs import define
@@ -19,7 +19,7 @@ class HeldJournal:
     _holders: int = 0
 
     @asynccontextmanager
-    async def use(self) -> AsyncIterator[Journal]:
+    async def use(self) -> AsyncGenerator[Journal, None]:
         """Give the journal, open, for as long as the block lasts.
 
         :raises JournalError: it cannot be opened, or is of another campaign or version.

@@ -32,7 +32,7 @@ def with_intent(callout: C, token: str) -> C:
 
     Text-to-speech and conference callouts also get ``enable_dice``, unless you have said otherwise.
 
-    :raises InvalidRequestError: ``custom`` has no room left for the 41 bytes of the id.
+    :raises InvalidRequestError: ``custom`` has no room left for the 42 bytes of the id.
     """
     known: Any = callout
     if not attrs.has(type(known)) or "custom" not in attrs.fields_dict(type(known)):
@@ -45,7 +45,7 @@ def with_intent(callout: C, token: str) -> C:
         return attrs.evolve(known, **changes)  # type: ignore[no-any-return]
     except InvalidRequestError as problem:
         raise InvalidRequestError(
-            "custom must leave 41 of its 1,024 bytes to the intent id of the campaign", field="custom"
+            "custom must leave 42 of its 1,024 bytes to the intent id of the campaign", field="custom"
         ) from problem
 
 

@@ -146,7 +146,7 @@ class Journal(Protocol):
         """Add contacts whose numbers are not there yet, in one transaction, and return how many those were."""
         ...
 
-    async def note_broken(self, rows: Sequence[BrokenRow]) -> None:
+    async def note_broken(self, broken: Sequence[BrokenRow]) -> None:
         """Remember rows that could not be read; one of the same line replaces the last."""
         ...
 

@@ -7,7 +7,7 @@ Rules:
 """
 
 from collections.abc import Collection
-from typing import Final
+from typing import Any, Final
 
 from attrs import field, frozen
 
@@ -18,7 +18,7 @@ from sinch_voice_async.errors import ConfigurationError
 __all__ = ["RedialRules"]
 
 _FINAL_REASONS: Final = frozenset({"CALLEEHANGUP", "BLOCKED", "OTHERPEERANSWERED", "CANCEL", "MANAGERHANGUP"})
-_BY_CHANCE: Final = ("BUSY", "NOANSWER")
+_BY_CHANCE: Any = ("BUSY", "NOANSWER")
 
 
 def _to_results(results: Collection[str]) -> frozenset[str]:

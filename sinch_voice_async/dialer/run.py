@@ -72,8 +72,7 @@ class CampaignRun:
 
     def cancel(self) -> None:
         """Dial nobody any more; the iteration ends when what is on its way has been answered."""
-        self._gate.stop()
-        self._running().dispatcher.wake()
+        self._running().dispatcher.stop()
 
     async def wait(self) -> Counts:
         """Run to the end without looking at the outcomes, and return the numbers.

@@ -105,6 +105,8 @@ class Screen:
     async def _ask(self, number: str) -> bool:
         try:
             answer = self.is_listed(number)
+            if isinstance(answer, bool):
+                return answer
             return bool(await answer if inspect.isawaitable(answer) else answer)
         except Exception as problem:
             raise CampaignError("the do-not-call list could not be asked, and so nobody is called") from problem

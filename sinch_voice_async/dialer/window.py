@@ -9,7 +9,7 @@ Rules:
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from attrs import field, frozen
@@ -21,6 +21,7 @@ from sinch_voice_async.errors import ConfigurationError
 __all__ = ["CallingWindow", "local_day"]
 
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_EVERY_DAY: Any = _DAYS
 _LOOK_AHEAD: Final = timedelta(days=15)
 _END_OF_DAY: Final = time.max
 
@@ -65,7 +66,7 @@ class CallingWindow:
 
     opens: time = field(default=time(9), converter=_to_time)
     closes: time = field(default=time(20), converter=_to_time)
-    days: frozenset[int] = field(default=_DAYS, converter=_to_days, kw_only=True)
+    days: frozenset[int] = field(default=_EVERY_DAY, converter=_to_days, kw_only=True)
     zone: ZoneInfo | None = field(default=None, converter=_to_zone, kw_only=True)
     countries: Mapping[str, "CallingWindow"] = field(factory=dict, kw_only=True, hash=False)
 

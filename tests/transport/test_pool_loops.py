@@ -13,8 +13,9 @@ import pytest
 import trio
 
 from sinch_voice_async._transport.connections.loops import running_loop
+from sinch_voice_async._transport.evidence import request_sent
 from sinch_voice_async._transport.pool import ConnectionPool
-from tests.transport.servers import FaultServer, silence
+from tests.transport.servers import FaultServer, say_in_turn, silence
 from tests.transport.test_pool_exchange import post
 
 
@@ -132,3 +133,33 @@ def test_no_loop_without_asyncio(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "asyncio")
     assert running_loop() is None
     assert "asyncio" not in sys.modules
+
+
+def test_two_loops_at_once(client_tls: ssl.SSLContext) -> None:
+    """While requests run in one loop, another is refused before a byte is sent; it may take over once they have ended.
+
+    The alternative would be to close the first one's connections, and with them requests of which nobody could say
+    whether they were acted on.
+    """
+    pool = ConnectionPool(verify=client_tls)
+    step, go_on = say_in_turn(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    def elsewhere() -> int:
+        return asyncio.run(post(pool, server)).status
+
+    async def here() -> None:
+        running = asyncio.create_task(post(pool, slow))
+        while not slow.executed:
+            await asyncio.sleep(0.001)
+        with pytest.raises(httpx.LocalProtocolError, match="another event loop") as refusal:
+            await asyncio.to_thread(elsewhere)
+        assert request_sent(refusal.value) is False
+        go_on()
+        assert (await running).status == 200
+        assert await asyncio.to_thread(elsewhere) == 200
+        assert (await post(pool, server)).status == 200
+
+    with FaultServer() as server, FaultServer(step) as slow:
+        asyncio.run(here(), debug=True)
+        assert (slow.executed, server.executed) == (1, 2)
+    asyncio.run(pool.aclose())

@@ -2,7 +2,7 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ __all__ = ["ContactFile", "readable"]
 
 
 @contextmanager
-def readable(path: Path) -> Iterator[None]:
+def readable(path: Path) -> Generator[None, None, None]:
     """Let what the system says of a file that cannot be read come out as ``ConfigurationError``."""
     try:
         yield
@@ -55,7 +55,7 @@ class ContactFile(ABC):
         if number in (None, ""):
             return BrokenRow(line, f"{self._number} is empty")
         # JSON and Parquet may hold a number as a number; True is none.
-        written = str(number) if isinstance(number, int) and not isinstance(number, bool) else number
+        written: Any = str(number) if isinstance(number, int) and not isinstance(number, bool) else number
         try:
             return Contact(written, fields=row, zone=str(zone) if zone else None)
         except InvalidRequestError as problem:

@@ -71,7 +71,9 @@ def outcome(row: Row) -> Outcome:
 
 def total(row: Row) -> Total:
     """Return one line of the totals."""
-    return Total(**{**dict(row), "state": ContactState(row["state"]), "spent": _units(row["spent"])})
+    parameters: dict[str, Any] = dict(row)
+    parameters.update(state=ContactState(row["state"]), spent=_units(row["spent"]))
+    return Total(**parameters)
 
 
 def _billionths(amount: Decimal) -> int | None:

@@ -17,8 +17,8 @@ from attrs import define, field
 from sinch_voice_async.dialer.clock import Clock
 from sinch_voice_async.dialer.contacts import BrokenRow, Contact
 from sinch_voice_async.dialer.pacer import Pacer
-from sinch_voice_async.dialer.sql import rows
 from sinch_voice_async.dialer.sql.journal import Cursor, SqlJournal, changed
+from sinch_voice_async.dialer.sql.rows import row_of
 from sinch_voice_async.dialer.sqlite.opening import connect, lock, open_writer, translated
 from sinch_voice_async.dialer.sqlite.statements import STATEMENTS
 from sinch_voice_async.dialer.sqlite.writer import Operation, Writer
@@ -102,12 +102,12 @@ class SqliteJournal(SqlJournal):
 
     async def enqueue(self, contacts: Sequence[Contact], at: float) -> int:
         """Add contacts whose numbers are not there yet."""
-        parameters = [rows.row_of(contact) | {"at": at} for contact in contacts]
+        parameters = [row_of(contact) | {"at": at} for contact in contacts]
         return await self._write_many("enqueue", parameters)
 
-    async def note_broken(self, broken: Sequence[BrokenRow]) -> None:
+    async def note_broken(self, rows: Sequence[BrokenRow]) -> None:
         """Remember rows that could not be read."""
-        await self._write_many("note_broken", [{"line": row.line, "problem": row.problem} for row in broken])
+        await self._write_many("note_broken", [{"line": row.line, "problem": row.problem} for row in rows])
 
     def _connect(self, campaign: str) -> tuple[sqlite3.Connection, sqlite3.Connection]:
         return open_writer(self.path, campaign, wait=self._wait), connect(self.path, wait=self._wait)

@@ -1,7 +1,7 @@
 """Opening a journal's file: made where it is missing, and refused where it is not this campaign's."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -26,7 +26,7 @@ _REASONS: Final = {
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
+def translated(path: Path) -> Generator[None, None, None]:
     """Let what SQLite raises come out as ``JournalError``."""
     try:
         yield

@@ -37,7 +37,7 @@ class Writer:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._turn = anyio.Lock()
+        self._turn = anyio.Lock(fast_acquire=True)
         self._thread = anyio.CapacityLimiter(1)
         self._next = _Batch()
 

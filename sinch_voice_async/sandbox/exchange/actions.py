@@ -5,7 +5,7 @@ Each takes the line and the action, and returns the SVAML that comes next; None 
 
 from collections.abc import Awaitable, Callable
 
-from sinch_voice_async.sandbox.exchange.asking import ask, hidden
+from sinch_voice_async.sandbox.exchange.asking import ask, failure, hidden
 from sinch_voice_async.sandbox.exchange.conferencing import confer
 from sinch_voice_async.sandbox.exchange.dialling import answer, detect, dial, result_of
 from sinch_voice_async.sandbox.exchange.instructions import carry_out, send_dtmf
@@ -13,7 +13,13 @@ from sinch_voice_async.sandbox.exchange.line import DisconnectError, Line
 from sinch_voice_async.sandbox.exchange.menus import run_menu
 from sinch_voice_async.sandbox.exchange.parties import Party
 from sinch_voice_async.sandbox.exchange.prompts import parts_of, play
-from sinch_voice_async.sandbox.exchange.recorder import announce, start_recording, stop_recording
+from sinch_voice_async.sandbox.exchange.recorder import (
+    announce,
+    record,
+    record_conference,
+    start_recording,
+    stop_recording,
+)
 from sinch_voice_async.sandbox.fields import Fields
 
 __all__ = ["connect", "perform"]
@@ -30,8 +36,16 @@ async def perform(line: Line, document: Fields) -> Fields | None:
     name = action.required_text("name")
     line.log("action", name, {"action": hidden(dict(action.members))})
     if action.value("record") is True:
-        start_recording(line, action.child("recordingOptions"))
+        _record(line, name.lower(), action)
     return await _ACTIONS[name.lower()](line, action)
+
+
+def _record(line: Line, name: str, action: Fields) -> None:
+    options = action.child("recordingOptions")
+    if name == "connectconf":
+        record_conference(line, action.required_text("conferenceId"), options)
+    else:
+        record(line, options)
 
 
 async def connect(line: Line, party: Party, action: Fields) -> Fields | None:
@@ -79,8 +93,13 @@ async def _connect_sip(line: Line, action: Fields) -> Fields | None:
 
 
 async def _connect_stream(line: Line, action: Fields) -> Fields | None:
-    answer(line, action.whole("maxDuration"))
     line.enter("stream", endpoint=action.required_child("destination").required_text("endpoint"))
+    line.services.streams.open(line.call, action)
+    problem = await line.answer()
+    if problem:
+        line.log("note", f"the stream could not be opened: {problem}")
+        raise failure(line, "GENERALERROR")
+    answer(line, action.whole("maxDuration"))
     return None
 
 

@@ -7,6 +7,7 @@ from sinch_voice_async.sandbox.exchange.line import Line, RedirectError
 from sinch_voice_async.sandbox.exchange.menus import Choice
 from sinch_voice_async.sandbox.exchange.parties import Seat
 from sinch_voice_async.sandbox.exchange.prompts import play, spoken
+from sinch_voice_async.sandbox.exchange.recorder import stop_conference
 from sinch_voice_async.sandbox.fields import Fields
 
 __all__ = ["confer"]
@@ -29,6 +30,8 @@ async def confer(line: Line, action: Fields) -> NoReturn:
     except RedirectError:
         line.call.seat = None
         raise
+    finally:
+        stop_conference(line, seat.conference_id)
 
 
 async def _listen(line: Line, seat: Seat, options: Fields) -> NoReturn:

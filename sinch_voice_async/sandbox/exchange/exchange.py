@@ -22,6 +22,7 @@ from sinch_voice_async.sandbox.exchange.line import Line
 from sinch_voice_async.sandbox.exchange.parties import Party
 from sinch_voice_async.sandbox.exchange.people import People
 from sinch_voice_async.sandbox.exchange.services import Services
+from sinch_voice_async.sandbox.exchange.streaming import Streams
 from sinch_voice_async.sandbox.exchange.timers import Timers
 from sinch_voice_async.sandbox.exchange.turns import Turns
 from sinch_voice_async.sandbox.fields import Fields
@@ -73,7 +74,9 @@ class Exchange:
             catch_up=self._run_and_say_when,
             is_wanted=lambda: bool(self._attended),
         )
-        self._services = Services(account, self.calls, people, recordings, self._timers, courier, base_url, self._note)
+        self._services = Services(
+            account, self.calls, people, recordings, self._timers, courier, {}, Streams(), base_url, self._note
+        )
         clock.watch(courier.wake)
         if diary is not None:
             self.calls.watch(diary.forget)
@@ -120,6 +123,7 @@ class Exchange:
 
     def close(self) -> None:
         """End the thread that delivers callbacks, and those under way; calls go on when they are looked at."""
+        self._services.streams.close()
         self._services.courier.stop()
 
     def clear(self) -> None:
@@ -128,6 +132,8 @@ class Exchange:
             self.calls.clear()
             self._timers.clear()
             self._attended.clear()
+            self._services.tapes.clear()
+            self._services.streams.end()
             self.version += 1
 
     def act(self, line: Line, action: Callable[[], object]) -> None:
@@ -203,6 +209,11 @@ class _Handle:
         for key in keys:
             self._exchange.act(self._line, lambda key=key: self._line.later(0.0, lambda: self._line.press(key)))  # type: ignore[misc]  # a lambda's default has no type
 
+    def reply(self, problem: str) -> None:
+        with self._exchange.turns:
+            self._line.signal("answer", problem)
+        self._exchange.catch_up()
+
     def note(self, text: str) -> None:
         with self._exchange.turns:
             self._line.log("note", text)
@@ -211,11 +222,22 @@ class _Handle:
         self._exchange.act(self._line, lambda: _manage(self._line, document, leg))
 
 
+def _leg(line: Line, asked: str) -> str:
+    """Return the leg that hears what is played: for a callout, and in a conference, there is but one."""
+    if not line.call.is_inbound:
+        return "callee"
+    return asked if line.call.seat is None and line.call.connected_to is not None else "caller"
+
+
 def _manage(line: Line, document: Fields, leg: str) -> None:
     """Do what SVAML says to an ongoing call: instructions at once, over what it is doing, then the action."""
     line.call.updates.append(document.members)
     line.log("managed", leg, {"svaml": hidden(dict(document.members))})
-    at_once(carry_out(line, document))
+    line.leg = _leg(line, leg)
+    try:
+        at_once(carry_out(line, document))
+    finally:
+        line.leg = _leg(line, "caller")
     action = document.child("action")
     name = "continue" if action is None else action.required_text("name").lower()
     only_action = Fields({"action": document.value("action")})

@@ -15,6 +15,7 @@ from sinch_voice_async.sandbox.exchange.calls import Call
 from sinch_voice_async.sandbox.exchange.parcels import Mailbox
 from sinch_voice_async.sandbox.exchange.person import Person
 from sinch_voice_async.sandbox.exchange.services import Services
+from sinch_voice_async.sandbox.exchange.tapes import Tape
 from sinch_voice_async.sandbox.exchange.timeline import Entry
 from sinch_voice_async.sandbox.fields import Fields
 
@@ -67,12 +68,12 @@ class Line:
         "is_over",
         "is_suppressed",
         "keys_left",
+        "leg",
         "mailbox",
         "now",
         "person",
-        "recording_options",
-        "recording_since",
         "services",
+        "tape",
     )
 
     def __init__(self, call: Call, services: Services) -> None:
@@ -86,8 +87,9 @@ class Line:
         """Whether ACE and DiCE are not to be sent."""
         self.person: Person | None = None
         self.keys_left: list[str] = []
-        self.recording_since: float | None = None
-        self.recording_options: Fields = Fields({})
+        self.leg: str = "caller" if call.is_inbound else "callee"
+        """Which leg hears what is played."""
+        self.tape: Tape | None = None
         self._timers = services.timers
         self._wait: _Wait | None = None
         self._turn = 0
@@ -112,7 +114,7 @@ class Line:
         return _suspend(_Wait(seconds, "pick up"))
 
     async def answer(self) -> Any:
-        """Wait for the application's answer, while the call's own time stands still."""
+        """Wait for the application's answer, or another program's, while the call's own time stands still."""
         self.is_asking = True
         try:
             return await _suspend(_Wait(None, "answer"))

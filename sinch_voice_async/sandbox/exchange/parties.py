@@ -60,5 +60,8 @@ class Handle(Protocol):
     def manage(self, document: Fields, leg: str) -> None:
         """Do what SVAML says to an ongoing call."""
 
+    def reply(self, problem: str) -> None:
+        """Say that somebody outside has answered, or what the problem is."""
+
     def note(self, text: str) -> None:
         """Remember something in words."""

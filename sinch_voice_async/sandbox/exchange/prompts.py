@@ -50,9 +50,9 @@ def hear(line: Line, part: Part, locale: str) -> float:
     if line.person is None:
         return 0.0
     seconds = round(part.seconds, 3)
-    heard = Heard(line.now, seconds, part.text, locale if part.text else "", part.file)
+    heard = Heard(line.now, seconds, part.text, locale if part.text else "", part.file, line.leg)
     line.call.heard.append(heard)
-    data = {"seconds": seconds, "text": heard.text, "locale": heard.locale, "file": heard.file}
+    data = {"seconds": seconds, "text": heard.text, "locale": heard.locale, "file": heard.file, "leg": heard.leg}
     line.log("heard", heard.text or heard.file, data)
     return seconds
 

@@ -1,47 +1,68 @@
-"""Recordings of calls: begun and ended by SVAML or with the call, stored as WAV files, and told of by notifications.
+"""Recordings: of a call, from an instruction until it ends; and of a conference, from the ``record`` of the action that
+somebody joined by until all have left. They are stored as WAV files, and told of by notifications.
 
 Documents: "Recording". Every file is stored in the sandbox, whatever place its options name, under the documented
-automatic name with the ending of what it is; and it is the documented tone, not speech, that is heard in it.
+automatic name with the ending of what it is. Whose ``record`` began the recording of a conference is told of it.
 """
 
 import json
+from collections.abc import Sequence
 
 from sinch_voice_async.sandbox.exchange.asking import tell
+from sinch_voice_async.sandbox.exchange.calls import Call
 from sinch_voice_async.sandbox.exchange.line import Line
+from sinch_voice_async.sandbox.exchange.tapes import Tape
+from sinch_voice_async.sandbox.exchange.timeline import Heard
 from sinch_voice_async.sandbox.fields import Fields
 
-__all__ = ["announce", "start_recording", "stop_recording"]
+__all__ = ["announce", "record", "record_conference", "start_recording", "stop_conference", "stop_recording"]
 
 
 def start_recording(line: Line, options: Fields | None) -> None:
-    """Record from now on; a call with an app or a browser is not recorded, and one recording is enough."""
+    """Record from now on, as an instruction says: a call with an app or a browser is not recorded by one."""
     parties = (line.call.listener, line.call.connected_to)
-    if any(party is not None and party.kind == "username" for party in parties) or line.recording_since is not None:
+    if any(party is not None and party.kind == "username" for party in parties):
+        line.log("note", "startRecording is ignored")
+    else:
+        record(line, options)
+
+
+def record(line: Line, options: Fields | None) -> None:
+    """Record the call from now on; one recording is enough."""
+    if line.tape is not None:
         line.log("note", "startRecording is ignored")
         return
-    line.recording_options = options or Fields({})
-    # What is wrong with them is to be known now, not when the call ends.
-    _is_transcribed(line)
-    _place(line)
-    line.recording_since = line.now
+    line.tape = _checked(Tape(line.now, options or Fields({})))
+
+
+def record_conference(line: Line, conference_id: str, options: Fields | None) -> None:
+    """Record a conference from now on, unless it is being recorded."""
+    tapes = line.services.tapes
+    if conference_id in tapes:
+        line.log("note", "the conference is being recorded")
+        return
+    tape = _checked(Tape(line.now, options or Fields({})))
+    tapes[conference_id] = lambda heard, end: announce(line, _store(line, tape, heard, end))
 
 
 def stop_recording(line: Line) -> list[dict[str, object]]:
-    """End the recording and store it; returns the notifications that say where it is."""
-    since, line.recording_since = line.recording_since, None
-    if since is None:
+    """End the recording of the call and store it; returns the notifications that say where it is.
+
+    Nobody records ringing: it begins when the call is answered, and there is none where that never happens.
+    """
+    tape, line.tape = line.tape, None
+    if tape is None or line.call.answered is None:
         return []
-    began_on = line.call.clock.date(since)
-    name = f"{began_on:%Y%m%d%H%M%S}_{line.services.account.application_key}_{line.call.call_id}"
-    line.services.recordings.add(f"{name}.wav", seconds=line.now - since, created_on=began_on)
-    notifications = [_available(line, "recording", f"{name}.wav")]
-    if _is_transcribed(line):
-        line.services.recordings.add(f"{name}-transcript.json", data=_transcript(line, since), created_on=began_on)
-        notifications.append(_available(line, "transcription", f"{name}-transcript.json"))
-    if line.recording_options.value("notificationEvents") is False:
-        return []
-    tell(line, "notify", type="recording_finished")
-    return notifications
+    return _store(line, Tape(max(tape.since, line.call.answered), tape.options), line.call.heard, line.now)
+
+
+def stop_conference(line: Line, conference_id: str) -> None:
+    """End the recording of a conference that its last participant leaves, store it, and tell who began it."""
+    if conference_id not in line.services.tapes or _is_going_on(line, conference_id):
+        return
+    calls = [each for each in line.services.calls if each is line.call or _sat_there(each, conference_id)]
+    heard = sorted((each for call in calls for each in call.heard), key=lambda each: each.at)
+    line.services.tapes.pop(conference_id)(heard, line.now)
 
 
 def announce(line: Line, notifications: list[dict[str, object]]) -> None:
@@ -50,8 +71,39 @@ def announce(line: Line, notifications: list[dict[str, object]]) -> None:
         tell(line, "notify", **members)
 
 
-def _available(line: Line, what: str, name: str) -> dict[str, object]:
-    place = _place(line)
+def _is_going_on(line: Line, conference_id: str) -> bool:
+    others = (each for each in line.services.calls if each is not line.call and each.ended is None)
+    return any(_sat_there(each, conference_id) for each in others)
+
+
+def _sat_there(call: Call, conference_id: str) -> bool:
+    return call.seat is not None and call.seat.conference_id == conference_id
+
+
+def _checked(tape: Tape) -> Tape:
+    """Return the tape; what is wrong with its options is to be known now, not when the call ends."""
+    _ = tape.is_transcribed, tape.place
+    return tape
+
+
+def _store(line: Line, tape: Tape, heard: Sequence[Heard], end: float) -> list[dict[str, object]]:
+    began_on = line.call.clock.date(tape.since)
+    name = f"{began_on:%Y%m%d%H%M%S}_{line.services.account.application_key}_{line.call.call_id}"
+    script = [(each.at - tape.since, each.text, each.locale) for each in heard if each.at >= tape.since and each.text]
+    recordings = line.services.recordings
+    recordings.add_speech(f"{name}.wav", script, seconds=end - tape.since, created_on=began_on)
+    notifications = [_available(line, tape, "recording", f"{name}.wav")]
+    if tape.is_transcribed:
+        recordings.add(f"{name}-transcript.json", data=_transcript(script), created_on=began_on)
+        notifications.append(_available(line, tape, "transcription", f"{name}-transcript.json"))
+    if tape.options.value("notificationEvents") is False:
+        return []
+    tell(line, "notify", type="recording_finished")
+    return notifications
+
+
+def _available(line: Line, tape: Tape, what: str, name: str) -> dict[str, object]:
+    place = tape.place
     if not place or place.startswith("sdrive:"):
         destination = f"{line.services.base_url()}/calling/v1/recording/{name}"
     else:
@@ -60,20 +112,6 @@ def _available(line: Line, what: str, name: str) -> dict[str, object]:
     return {"type": f"{what}_available", "destination": destination}
 
 
-def _is_transcribed(line: Line) -> bool:
-    options = line.recording_options.child("transcriptionOptions")
-    return options is not None and options.flag("enabled")
-
-
-def _place(line: Line) -> str:
-    options = line.recording_options
-    return options.text("destinationUrl") or options.text("destination") or ""
-
-
-def _transcript(line: Line, since: float) -> bytes:
-    lines = [
-        {"timestamp": round(heard.at - since, 2), "speakerLabel": "Speaker 1", "text": heard.text}
-        for heard in line.call.heard
-        if heard.text and heard.at >= since
-    ]
-    return json.dumps({"text": " ".join(str(each["text"]) for each in lines), "lines": lines}).encode()
+def _transcript(script: list[tuple[float, str, str]]) -> bytes:
+    lines = [{"timestamp": round(at, 2), "speakerLabel": "Speaker 1", "text": text} for at, text, _ in script]
+    return json.dumps({"text": " ".join(text for _, text, _ in script), "lines": lines}).encode()

@@ -91,5 +91,8 @@ class _Gone:
     def manage(self, document: Fields, leg: str) -> None:
         """It is over."""
 
+    def reply(self, problem: str) -> None:
+        """It is over."""
+
     def note(self, text: str) -> None:
         """It is over."""

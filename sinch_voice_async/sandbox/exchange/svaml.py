@@ -98,6 +98,16 @@ def _check_connect(step: Fields) -> None:
     step.whole("maxDuration", most=14_400)
 
 
+def _check_stream(step: Fields) -> None:
+    _check_connect(step)
+    endpoint = step.required_child("destination").required_text("endpoint")
+    if not endpoint.lower().startswith(("ws://", "wss://")):
+        step.illegal("destination", "must be a ws or wss URL")
+    options = step.child("streamingOptions")
+    if options is not None:
+        options.whole("sampleRate", least=8_000, most=48_000)
+
+
 def _check_connect_pstn(step: Fields) -> None:
     step.text("number")
     step.whole("maxDuration", most=14_400)
@@ -128,7 +138,7 @@ _MEMBERS: dict[str, Callable[[Fields], None]] = {
     "setcookie": _check_set_cookie,
     "connectconf": _check_conference,
     "connectsip": _check_connect,
-    "connectstream": _check_connect,
+    "connectstream": _check_stream,
     "connectpstn": _check_connect_pstn,
     "park": _check_park,
     "runmenu": _check_menus,

@@ -43,7 +43,8 @@ class Entry:
 class Heard:
     """One prompt that was heard: a ``text`` in a ``locale``, or a ``file``: its name or URL; the others are empty.
 
-    ``text`` of SSML is its whole markup. ``seconds`` is how long it takes, unless somebody cuts it short.
+    ``text`` of SSML is its whole markup. ``seconds`` is how long it takes, unless somebody cuts it short. ``leg`` is
+    who heard it: the caller, the callee, or both.
     """
 
     at: float
@@ -51,3 +52,4 @@ class Heard:
     text: str = ""
     locale: str = ""
     file: str = ""
+    leg: str = "callee"

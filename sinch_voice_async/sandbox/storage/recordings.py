@@ -11,6 +11,7 @@ from typing import Any
 
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.storage.audio import HEADER_SIZE, SAMPLE_RATE, Content, Corrupted, Stored, Tone
+from sinch_voice_async.sandbox.storage.speech import PITCH, Script, Speech, speaker
 
 __all__ = ["Recording", "Recordings", "Trouble"]
 
@@ -65,12 +66,17 @@ class Recording:
         """Return what there is to know of the file as JSON, and its bytes where it is not a tone."""
         content = self.content
         tone = [content.samples, content.frequency] if isinstance(content, Tone) else None
+        script = None
+        if isinstance(content, Speech):
+            # Not read here, for then it would have to be spoken; without a program it is a tone next time.
+            tone, script = [content.samples, PITCH], content.script
         dates = {name: getattr(self, name).isoformat() for name in ("created_on", "modified_on")}
         return {
             **dates,
             "headers": dict(self.headers),
             "version": self.version,
             "tone": tone,
+            "script": script,
         }, self.read() if tone is None else None
 
     def change(self, data: bytes | None = None) -> None:
@@ -154,10 +160,20 @@ class Recordings:
         self._store(recording)
         return recording
 
+    def add_speech(self, key: str, script: Script, *, seconds: float, created_on: datetime) -> Recording:
+        """Store what was said, with speech where a program for it is installed, and a tone of ``seconds`` elsewhere."""
+        recording, program = self.add(key, seconds=seconds, created_on=created_on), speaker()
+        if program is not None:
+            recording.content = Speech(script, round(seconds * SAMPLE_RATE), program)
+        return recording
+
     def restore(self, key: str, kept: Mapping[str, Any], content: bytes | None) -> None:
         """Store a file again, from what :meth:`Recording.kept` returned."""
         created_on, modified_on = (datetime.fromisoformat(kept[name]) for name in ("created_on", "modified_on"))
+        program, script = speaker(), kept["script"]
         data: Content = Tone(*kept["tone"]) if content is None else Stored(content)
+        if script is not None and program is not None:
+            data = Speech(script, kept["tone"][0], program)
         self._store(Recording(key, data, created_on, modified_on, kept["headers"], kept["version"]))
 
     def _store(self, recording: Recording) -> None:

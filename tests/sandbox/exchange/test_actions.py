@@ -85,7 +85,7 @@ def test_a_second_party_may_not_come(sandbox: Sandbox) -> None:
 
 
 def test_an_app_is_connected(sandbox: Sandbox) -> None:
-    """``connectMxp`` rings a user name, and carries headers; nothing of it is recorded."""
+    """``connectMxp`` rings a user name, and carries headers; the action may record it, an instruction may not."""
     action = {
         "name": "connectMxp",
         "destination": {"type": "username", "endpoint": "alice"},
@@ -97,7 +97,8 @@ def test_an_app_is_connected(sandbox: Sandbox) -> None:
     sandbox.clock.step(60)
     assert ending(call) == ("ANSWERED", "CALLEEHANGUP", 10)
     assert call.call_headers == [{"key": "foo", "value": "bar"}]
-    assert not list(sandbox.recordings)
+    assert [recording.size for recording in sandbox.recordings] == [44 + 160_000]
+    assert "note startRecording is ignored" in lines(call)
     named = place(
         sandbox, destination={"type": "username", "endpoint": "alice"}, ice={"action": {"name": "connectMxp"}}
     )
@@ -108,19 +109,6 @@ def test_a_number_may_be_left_out(sandbox: Sandbox) -> None:
     """Whoever the callout names is rung."""
     call = place(sandbox, ice={"action": {"name": "connectPstn"}})
     assert (call.state, call.to.endpoint) == ("answered", "+46700000001")
-
-
-def test_a_stream_is_open_until_its_time_is_up(sandbox: Sandbox) -> None:
-    """``connectStream`` answers; no audio is sent."""
-    stream = {
-        "name": "connectStream",
-        "destination": {"type": "websocket", "endpoint": "wss://example.com"},
-        "maxDuration": 60,
-    }
-    call = place(sandbox, destination=None, ice={"instructions": [{"name": "answer"}], "action": stream})
-    assert states(call) == ["placed", "answered", "stream"]
-    sandbox.clock.step(100)
-    assert ending(call) == ("ANSWERED", "MANAGERHANGUP", 60)
 
 
 PARK = {"name": "park", "introPrompt": "#tts[Welcome]", "holdPrompt": "music", "maxDuration": 60}

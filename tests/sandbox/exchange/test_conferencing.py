@@ -35,6 +35,8 @@ def test_keys_reach_the_others_where_they_are_forwarded(sandbox: Sandbox, mode: 
 
 def test_keys_reach_the_application_where_they_are_detected(fast: Sandbox) -> None:
     """PIE of type sequence with the conference for its menu: after so many keys, or a silence."""
+    # However long the machine takes from key to key, nobody is silent for a second.
+    fast.clock.speed = 0
     application = Application(fast)
     with served(application.app) as url:
         fast.account.callback_urls.primary = url

@@ -8,7 +8,7 @@ import pytest
 from sinch_voice_async.sandbox import Call, Sandbox
 from sinch_voice_async.sandbox.fields import Fields
 from tests.sandbox.applications import Application, served
-from tests.sandbox.exchange.scripts import custom, lines
+from tests.sandbox.exchange.scripts import custom, lines, place
 
 SAY = {"name": "say", "text": "x" * 30}
 
@@ -80,3 +80,72 @@ def test_an_action_may_record(sandbox: Sandbox) -> None:
     sandbox.clock.step(1)
     call.hang_up()
     assert [recording.size for recording in sandbox.recordings] == [44 + 16_000]
+
+
+def test_a_conference_is_recorded_until_all_have_left(fast: Sandbox) -> None:
+    """By ``record`` on the action, once; who began it is told, though they left first."""
+    fast.clock.speed = 0
+    application = Application(fast)
+    join = {
+        "name": "connectConf",
+        "conferenceId": "room",
+        "record": True,
+        "recordingOptions": {"destinationUrl": "s3://b"},
+    }
+    with served(application.app) as url:
+        fast.account.callback_urls.primary = url
+        first = custom(fast, {"action": join})
+        fast.clock.step(10)
+        second = custom(fast, {"instructions": [SAY], "action": join})
+        fast.clock.step(10)
+        first.hang_up()
+        assert not list(fast.recordings)
+        fast.clock.step(10)
+        second.hang_up()
+        first.until_final_sync(20)
+        second.until_final_sync(20)
+    [recording] = fast.recordings
+    assert first.call_id in recording.key
+    assert recording.size == 44 + 16_000 * 30
+    assert "note the conference is being recorded" in lines(second)
+    told = [(event["callid"], event.get("type")) for event in application.events if event["event"] == "notify"]
+    assert told == [(first.call_id, "recording_finished"), (first.call_id, "recording_available")]
+
+
+def test_a_participant_is_recorded_until_they_leave(sandbox: Sandbox) -> None:
+    """By the instruction: it is their call that is recorded, whoever stays; a redirected one leaves as well."""
+    record = {"name": "startRecording"}
+    join = {"name": "connectConf", "conferenceId": "room"}
+    stays = custom(sandbox, {"action": {**join, "record": True}})
+    leaves = custom(sandbox, {"instructions": [record], "action": join})
+    sandbox.clock.step(5)
+    leaves.hang_up()
+    assert [recording.size for recording in sandbox.recordings] == [44 + 16_000 * 5]
+    sandbox.clock.step(5)
+    stays.handle.manage(Fields({"action": {"name": "park"}}), "caller")
+    assert [recording.size for recording in sandbox.recordings] == [44 + 16_000 * 5, 44 + 16_000 * 10]
+    assert not stays.is_final
+
+
+def test_ringing_is_not_recorded(sandbox: Sandbox) -> None:
+    """A recording begins when somebody picks up, and there is none where nobody does."""
+    sandbox.phone("+46700000001").answers(after=10).hangs_up(after=2)
+    action = {"name": "connectPstn", "number": "+46700000001", "record": True}
+    call = place(sandbox, destination=None, ice={"action": action})
+    sandbox.clock.step(20)
+    assert call.is_final
+    assert [recording.size for recording in sandbox.recordings] == [44 + 32_000]
+    sandbox.phone("+46700000001").is_busy()
+    assert place(sandbox, destination=None, ice={"action": action}).is_final
+    assert len(sandbox.recordings) == 1
+
+
+def test_a_reset_stops_the_tapes(sandbox: Sandbox) -> None:
+    """A conference of the same name is another one, then."""
+    join = {"name": "connectConf", "conferenceId": "room", "record": True}
+    custom(sandbox, {"action": join})
+    sandbox.reset()
+    call = custom(sandbox, {"action": join})
+    assert "note the conference is being recorded" not in lines(call)
+    call.hang_up()
+    assert len(sandbox.recordings) == 1

@@ -1,0 +1,91 @@
+"""The pace that all workers of a campaign share: one row, and the clock of the database.
+
+Rules:
+
+- Each caller gets an instant of its own, and a worker holds one at most.
+- A 429 anywhere slows everybody down, under the rules of ``dialer/pace.py``.
+- While the campaign is paused, or held, nobody gets out; whoever waits for an instant meanwhile takes a new one.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import anyio
+
+from sinch_voice_async.dialer.clock import Clock
+from sinch_voice_async.dialer.cluster.database import Connection, Database, Operation, translated
+from sinch_voice_async.dialer.cluster.statements import STATEMENTS
+
+__all__ = ["SharedPacer"]
+
+# How soon a worker sees that a paused campaign goes on.
+_LOOK: Final = 1.0
+_LONGEST_HOLD: Final = 3600.0
+
+
+class SharedPacer:
+    """Lets callouts of all workers out evenly, as ``Pacer`` does those of one process.
+
+    ``rate`` is the callouts per second of all workers together, as this one saw it last. Made by
+    ``PostgresJournal.pacer``.
+    """
+
+    def __init__(
+        self, calls_per_second: float, clock: Clock, database: Database, campaign: Callable[[], int], place: str
+    ) -> None:
+        self.rate = calls_per_second
+        self._target = calls_per_second
+        self._clock = clock
+        self._database = database
+        self._campaign = campaign
+        self._place = place
+        self._turn: anyio.Lock | None = None
+        self._has_begun = False
+
+    async def wait(self) -> None:
+        """Return when a callout may go out."""
+        self._turn = self._turn or anyio.Lock()
+        async with self._turn:
+            await self._begin()
+            while not await self._has_waited():
+                pass
+
+    async def slow_down(self, retry_after: float | None, sent_at: float) -> None:
+        """Let everybody go slower after a 429 for what was sent at an instant of the clock that never goes back."""
+        await self._run("slow_down", age=self._clock.monotonic() - sent_at)
+        await self.hold(min(max(retry_after or 0.0, 0.0), _LONGEST_HOLD))
+
+    async def hold(self, seconds: float) -> None:
+        """Let nobody out for so many seconds."""
+        await self._run("hold", seconds=seconds)
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        await self._database.close()
+
+    async def _begin(self) -> None:
+        if not self._has_begun:
+            await self._run("set_pace", target=self._target)
+            self._has_begun = True
+
+    async def _has_waited(self) -> bool:
+        """Wait for an instant of one's own; False where it has passed unused."""
+        reserved = await self._run("reserve")
+        if reserved is None:
+            await self._clock.sleep(_LOOK)
+            return False
+        self.rate = reserved["rate"]
+        await self._clock.sleep(reserved["wait"])
+        return reserved["wait"] <= 0 or not (await self._run("held"))["is_held"]
+
+    async def _run(self, name: str, **parameters: Any) -> Any:
+        with translated(self._place):
+            return await self._database.run(_row(name, parameters | {"campaign": self._campaign()}))
+
+
+def _row(name: str, parameters: dict[str, Any]) -> Operation[Any]:
+    def operation(connection: Connection) -> Any:
+        cursor = connection.execute(STATEMENTS[name], parameters)
+        return None if cursor.description is None else cursor.fetchone()
+
+    return operation

@@ -1,0 +1,95 @@
+-- Campaigns on several machines, version 1: one schema for all campaigns of a database.
+-- Amounts are billionths of the currency's unit. Times of contacts are seconds since 1970, from whoever dials; those of
+-- workers and of the pace are the database's own, since nobody else's clock is everybody's.
+
+CREATE SCHEMA sinch_voice_dialer;
+
+CREATE TABLE sinch_voice_dialer.version (
+    version integer NOT NULL
+);
+
+INSERT INTO sinch_voice_dialer.version (version) VALUES (1);
+
+CREATE TABLE sinch_voice_dialer.campaign (
+    id integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    name text NOT NULL UNIQUE
+);
+
+-- One row per campaign, which all workers share. ``target`` is in callouts per second. ``instant`` is the last that was
+-- given out, and ``next_at`` the next. ``slowed_rate`` is what the rate was right after the last slowing down.
+CREATE TABLE sinch_voice_dialer.pace (
+    campaign integer PRIMARY KEY REFERENCES sinch_voice_dialer.campaign ON DELETE CASCADE,
+    target double precision NOT NULL,
+    instant timestamptz NOT NULL DEFAULT 'epoch',
+    next_at timestamptz NOT NULL DEFAULT 'epoch',
+    held_until timestamptz NOT NULL DEFAULT 'epoch',
+    slowed_rate double precision NOT NULL DEFAULT 'infinity',
+    slowed_at timestamptz NOT NULL DEFAULT 'epoch',
+    paused boolean NOT NULL DEFAULT false
+);
+
+-- The rate of an instant: after a slowing down it climbs by 5 % of the target a second, up to the target.
+CREATE FUNCTION sinch_voice_dialer.rate_at(pace sinch_voice_dialer.pace, instant timestamptz) RETURNS double precision
+IMMUTABLE LANGUAGE sql AS $$
+    SELECT least(pace.target, pace.slowed_rate + 0.05 * least(pace.target, 1000)
+        * greatest(0, extract(epoch FROM instant - pace.slowed_at)::double precision))
+$$;
+
+-- Who dials. A worker that is not seen any more is gone, and so is one that has no row.
+CREATE TABLE sinch_voice_dialer.worker (
+    id uuid PRIMARY KEY,
+    campaign integer NOT NULL REFERENCES sinch_voice_dialer.campaign ON DELETE CASCADE,
+    name text NOT NULL,
+    seen_at timestamptz NOT NULL
+);
+
+CREATE FUNCTION sinch_voice_dialer.alive(gone_after double precision) RETURNS SETOF uuid
+STABLE LANGUAGE sql AS $$
+    SELECT id FROM sinch_voice_dialer.worker WHERE seen_at > clock_timestamp() - make_interval(secs => gone_after)
+$$;
+
+-- ``worker`` is who was offered a contact that is to do, or who claimed it. ``changed_by`` is the statement that last
+-- changed it, by which whoever lost the connection meanwhile finds out whether it came through.
+CREATE TABLE sinch_voice_dialer.contact (
+    campaign integer NOT NULL REFERENCES sinch_voice_dialer.campaign ON DELETE CASCADE,
+    position bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    number text NOT NULL,
+    fields text NOT NULL,
+    zone text,
+    state text NOT NULL DEFAULT 'todo',
+    due double precision NOT NULL DEFAULT 0,
+    attempt integer NOT NULL DEFAULT 0,
+    returned integer NOT NULL DEFAULT 0,
+    token text,
+    day text,
+    today integer NOT NULL DEFAULT 0,
+    first_placed_at double precision,
+    placed_at double precision,
+    changed_at double precision NOT NULL,
+    call_id text,
+    result text,
+    reason text,
+    duration integer,
+    amount bigint,
+    spent bigint NOT NULL DEFAULT 0,
+    currency text,
+    note text,
+    worker uuid,
+    changed_by uuid,
+    PRIMARY KEY (campaign, number),
+    UNIQUE (campaign, token)
+);
+
+CREATE INDEX contact_position ON sinch_voice_dialer.contact (campaign, position);
+CREATE INDEX contact_due ON sinch_voice_dialer.contact (campaign, due, position) WHERE state = 'todo';
+CREATE INDEX contact_offered ON sinch_voice_dialer.contact (campaign, worker)
+    WHERE state = 'todo' AND worker IS NOT NULL;
+CREATE INDEX contact_dialing ON sinch_voice_dialer.contact (campaign) WHERE state = 'dialing';
+CREATE INDEX contact_call ON sinch_voice_dialer.contact (campaign, call_id) WHERE call_id IS NOT NULL;
+
+CREATE TABLE sinch_voice_dialer.broken (
+    campaign integer NOT NULL REFERENCES sinch_voice_dialer.campaign ON DELETE CASCADE,
+    line integer NOT NULL,
+    problem text NOT NULL,
+    PRIMARY KEY (campaign, line)
+);

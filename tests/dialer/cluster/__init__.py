@@ -1,0 +1,1 @@
+"""Tests of campaigns on several machines, with a real PostgreSQL and workers that are killed."""

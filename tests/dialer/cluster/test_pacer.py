@@ -1,0 +1,208 @@
+"""The shared pace: an instant for each, whoever asks, and the rules of the pace of one machine."""
+
+import math
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sinch_voice_async.dialer.clock import SystemClock
+from sinch_voice_async.dialer.cluster import PostgresJournal, SharedPacer
+from sinch_voice_async.dialer.cluster.database import connect
+from sinch_voice_async.dialer.cluster.opening import make_or_check
+from sinch_voice_async.dialer.pace import Pace
+from sinch_voice_async.errors import ConfigurationError, JournalError
+from tests.dialer.cluster.clocks import CountingClock
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[psycopg.Connection[dict[str, Any]]]:
+    """Somebody who looks at the rows of a database that has its tables."""
+    with connect(url) as connection:
+        make_or_check(connection, "somebody who looks", "here")
+        yield connection
+
+
+@pytest.fixture
+async def journal(url: str, campaign: str) -> AsyncIterator[PostgresJournal]:
+    """The journal of a campaign whose pace nobody has set yet."""
+    async with opened(url, campaign) as journal:
+        yield journal
+
+
+@asynccontextmanager
+async def opened(url: str, campaign: str) -> AsyncIterator[PostgresJournal]:
+    """Open a journal for as long as the block lasts."""
+    journal = PostgresJournal(url)
+    await journal.open(campaign)
+    try:
+        yield journal
+    finally:
+        await journal.close()
+
+
+def look(database: psycopg.Connection[dict[str, Any]], campaign: str) -> dict[str, Any]:
+    """Return the pace of a campaign, its moments as seconds since 1970."""
+    moments = ("instant", "next_at", "held_until", "slowed_at")
+    columns = ", ".join(f"extract(epoch FROM {moment})::float AS {moment}" for moment in moments)
+    row = database.execute(
+        f"""SELECT slowed_rate, extract(epoch FROM clock_timestamp())::float AS now, {columns}
+        FROM sinch_voice_dialer.pace JOIN sinch_voice_dialer.campaign ON id = campaign WHERE name = %s""",
+        (campaign,),
+    ).fetchone()
+    assert row is not None
+    return row
+
+
+async def test_each_gets_an_instant_of_its_own(
+    url: str, campaign: str, database: psycopg.Connection[dict[str, Any]]
+) -> None:
+    """Three workers that ask for 60 instants at once are given 60, evenly spaced, with none of them twice."""
+    journals = [PostgresJournal(url) for _ in range(3)]
+
+    async def ask(pacer: SharedPacer) -> None:
+        for _ in range(20):
+            await pacer.wait()
+
+    async with anyio.create_task_group() as tasks:
+        for journal in journals:
+            await journal.open(campaign)
+            tasks.start_soon(ask, journal.pacer(0.1, CountingClock()))
+    row = look(database, campaign)
+    # Nobody waited, and so all of them lie before the next one.
+    assert row["next_at"] - row["now"] == pytest.approx(600, abs=10)
+    assert row["next_at"] - row["instant"] == pytest.approx(10)
+    for journal in journals:
+        await journal.close()
+
+
+async def test_a_worker_holds_one_instant(journal: PostgresJournal) -> None:
+    """Tasks of one worker ask one after the other: each waits for its own instant only."""
+    clock = CountingClock()
+    pacer = journal.pacer(1.0, clock)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(4):
+            tasks.start_soon(pacer.wait)
+    assert [math.ceil(wait) for wait in clock.waits] == [0, 1, 2, 3]
+    assert pacer.rate == 1.0
+
+
+async def test_as_fast_as_possible(journal: PostgresJournal) -> None:
+    """An infinite pace lets everybody out at once, and a 429 makes it finite."""
+    clock = CountingClock()
+    pacer = journal.pacer(math.inf, clock)
+    await pacer.wait()
+    await pacer.wait()
+    assert max(clock.waits) <= 0
+    await pacer.slow_down(None, clock.monotonic())
+    await pacer.wait()
+    assert pacer.rate == pytest.approx(700, rel=0.2)
+
+
+async def test_a_429_slows_everybody(
+    url: str, campaign: str, journal: PostgresJournal, database: psycopg.Connection[dict[str, Any]]
+) -> None:
+    """What one worker is told, all keep to: seven tenths of the pace, and nobody before Retry-After is over."""
+    told = journal.pacer(20.0, SystemClock())
+    async with opened(url, campaign) as other:
+        pacer = other.pacer(20.0, SystemClock())
+        await pacer.wait()
+        await told.slow_down(0.3, time.monotonic())
+        await pacer.wait()
+        assert look(database, campaign)["held_until"] <= look(database, campaign)["now"]
+        assert look(database, campaign)["slowed_rate"] == 14.0
+        assert pacer.rate < 20.0
+
+
+async def test_a_hold_holds_those_who_wait(
+    url: str, campaign: str, journal: PostgresJournal, database: psycopg.Connection[dict[str, Any]]
+) -> None:
+    """Whoever has an instant already, and waits for it, takes a later one when the campaign is held meanwhile."""
+    holding = journal.pacer(5.0, SystemClock())
+
+    class Held(SystemClock):
+        """Holds the campaign while it waits for the first time."""
+
+        async def sleep(self, seconds: float) -> None:
+            if seconds > 0 and look(database, campaign)["held_until"] == 0:
+                await holding.hold(0.4)
+            await super().sleep(seconds)
+
+    async with opened(url, campaign) as other:
+        pacer = other.pacer(5.0, Held())
+        await pacer.wait()
+        await pacer.wait()
+    assert 0 < look(database, campaign)["held_until"] <= look(database, campaign)["now"]
+
+
+async def test_a_pause_is_everybodys(url: str, campaign: str, journal: PostgresJournal) -> None:
+    """A campaign that is paused on one machine lets nobody out on any, until it is resumed."""
+
+    class Patient(CountingClock):
+        """Notes that it was asked to wait, which whoever is paused does again and again."""
+
+        async def sleep(self, seconds: float) -> None:
+            await super().sleep(seconds)
+            if len(self.waits) == 3:
+                await journal.resume()
+
+    async with opened(url, campaign) as other:
+        clock = Patient()
+        pacer = other.pacer(5.0, clock)
+        await journal.pacer(5.0, CountingClock()).wait()
+        await journal.pause()
+        await pacer.wait()
+    assert clock.waits[:3] == [1.0, 1.0, 1.0]
+
+
+async def test_one_wave_is_one_piece_of_news(
+    campaign: str, journal: PostgresJournal, database: psycopg.Connection[dict[str, Any]]
+) -> None:
+    """429s for what was sent before the last slowing down do not slow down again; nor does it ever go below 0.5."""
+    pacer = journal.pacer(10.0, CountingClock())
+    await pacer.wait()
+    sent_at = time.monotonic()
+    for _ in range(3):
+        await pacer.slow_down(None, sent_at)
+    assert look(database, campaign)["slowed_rate"] == pytest.approx(7.0)
+    for _ in range(20):
+        await pacer.slow_down(None, time.monotonic() + 1.0)
+    assert look(database, campaign)["slowed_rate"] == pytest.approx(0.5, rel=0.2)
+
+
+async def test_a_pace_that_is_none(journal: PostgresJournal) -> None:
+    """The pace of a campaign on many machines is as positive as on one, and as open as its journal."""
+    with pytest.raises(ConfigurationError, match="calls_per_second"):
+        journal.pacer(0, CountingClock())
+    pacer = journal.pacer(1, CountingClock())
+    await journal.close()
+    with pytest.raises(JournalError, match="it is not open"):
+        await pacer.wait()
+
+
+RATES = st.floats(0.01, 5000)
+SECONDS = st.floats(0, 2_000_000_000)
+
+
+@given(target=RATES | st.just(math.inf), slowed_rate=RATES, slowed_at=SECONDS, now=SECONDS)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_it_climbs_as_on_one_machine(
+    database: psycopg.Connection[dict[str, Any]], target: float, slowed_rate: float, slowed_at: float, now: float
+) -> None:
+    """At any moment after a slowing down, the database's rate is the one that ``pace.py`` says."""
+    statement = """
+        SELECT sinch_voice_dialer.rate_at(pace, to_timestamp(%s)) AS rate FROM (
+            SELECT (0, %s, 'epoch', 'epoch', 'epoch', %s, to_timestamp(%s), false)::sinch_voice_dialer.pace AS pace
+        ) AS given
+    """
+    row = database.execute(statement, (now, target, slowed_rate, slowed_at)).fetchone()
+    assert row is not None
+    pace = Pace(target=target, slowed_rate=slowed_rate, slowed_at=slowed_at)
+    # The database keeps microseconds.
+    assert row["rate"] == pytest.approx(pace.rate(now), rel=1e-6, abs=1e-3)
