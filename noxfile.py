@@ -1,5 +1,8 @@
 """The commands of this project: ``nox -l`` lists them."""
 
+import hashlib
+import itertools
+import json
 import os
 import shutil
 import subprocess
@@ -66,13 +69,53 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, import contracts, spelling and the links of the documents."""
+    """Check style, import contracts, spelling, workflows and the links of the documents; then ask for known holes."""
     session.install("-e", ".", *_group("lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports")
     session.run("codespell")
     session.run("python", "docs/check_links.py")
+    session.run("zizmor", "--offline", "--persona=auditor", "--no-progress", "--quiet", ".github")
+    session.notify("audit")
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Ask PyPI for known holes in what the library and its extras need; with ``-- --strict``, no answer is a failure.
+
+    A session of its own, since not every place reaches PyPI's advisories (a mirror seldom has them): there it is said
+    to be skipped, where lint would have to fail, or to pass on nothing.
+    """
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    session.install("pip-audit>=2.9,<3", *PROJECT["project"]["dependencies"], *itertools.chain(*extras))
+    report = Path(session.create_tmp()).resolve() / "audit.json"
+    report.unlink(missing_ok=True)
+    options = ["--local", "--progress-spinner=off", "--format=json", f"--output={report}"]
+    session.run("pip-audit", *options, success_codes=[0, 1], silent=True)
+    if not report.exists():
+        _not_audited(session, "the service cannot be reached")
+    found = json.loads(report.read_text(encoding="utf-8"))["dependencies"]
+    if unknown := [each["name"] for each in found if "skip_reason" in each]:
+        _not_audited(session, f"the service does not know {len(unknown)} of {len(found)}, among them {unknown[0]}")
+    holes = [f"{each['name']} {each['version']}: {hole['id']}" for each in found for hole in each["vulns"]]
+    if holes:
+        session.error("known holes: " + ", ".join(holes))
+    session.log(f"no known hole in {len(found)} packages")
+
+
+def _not_audited(session: nox.Session, reason: str) -> None:
+    told = f"NOT AUDITED: {reason}"
+    if "--strict" in session.posargs:
+        session.error(told)
+    session.skip(told)
+
+
+@nox.session
+def mutation(session: nox.Session) -> None:
+    """Change signing, retry, inbound and codec in every small way, and see that the tests notice. Not on Windows."""
+    session.install("-e", ".", *_group("test"), *_group("mutation"))
+    session.run("python", "-m", "mutation", *session.posargs)
 
 
 @nox.session
@@ -100,11 +143,15 @@ def benchmarks(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def build(session: nox.Session) -> None:
-    """Build the wheel, and test it as installed, outside the tree."""
+    """Build the same bytes twice, into dist/, with a bill of materials; test them as installed, outside the tree."""
     target = Path(session.create_tmp()).resolve()
-    session.install("build", *_group("test"))
-    session.run("python", "-m", "build", "--outdir", str(target / "dist"), str(ROOT))
-    (wheel,) = (target / "dist").glob("*.whl")
+    session.install(*_group("build"), *_group("test"))
+    files = _built(session, target)
+    session.run("twine", "check", "--strict", *files)
+    session.run("check-wheel-contents", *(file for file in files if file.endswith(".whl")))
+    for file in files:
+        _try_alone(session, target / "alone", file)
+    (wheel,) = (file for file in files if file.endswith(".whl"))
     session.install("--force-reinstall", f"{wheel}[{EXTRAS}]", *_group("examples"))
     shutil.rmtree(target / "tests", ignore_errors=True)
     for name in ("tests", "examples"):
@@ -112,3 +159,36 @@ def build(session: nox.Session) -> None:
     shutil.copy(ROOT / "pyproject.toml", target)
     session.chdir(target)
     session.run("pytest", "-q", *session.posargs)
+
+
+def _built(session: nox.Session, target: Path) -> list[str]:
+    """Build the sdist, and the wheel from it, in two places and times of day; return the files in dist/."""
+    shown = subprocess.run(
+        ["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.strip()
+    sums = []
+    for zone, folder in (("UTC-9", target / "again"), ("UTC+3", ROOT / "dist")):
+        shutil.rmtree(folder, ignore_errors=True)
+        environment = {"SOURCE_DATE_EPOCH": shown or "1580601600", "TZ": zone, "PYTHONHASHSEED": str(len(zone))}
+        session.run("python", "-m", "build", "--outdir", str(folder), str(ROOT), env=environment, silent=True)
+        sums.append({file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.iterdir())})
+    if sums[0] != sums[1]:
+        session.error(f"the same source gave other bytes: {sums}")
+    for name, digest in sums[1].items():
+        session.log(f"{digest}  {name}")
+    return [str(ROOT / "dist" / name) for name in sums[1]]
+
+
+def _try_alone(session: nox.Session, home: Path, file: str) -> None:
+    """Install one file, without any extra, where nothing else is; use it; and write down what that brought in."""
+    session.run("python", "-m", "venv", "--clear", "--without-pip", str(home))
+    python = str(home / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+    told = session.run("python", "-m", "pip", "--python", python, "install", "--quiet", file, silent=True)
+    if told:
+        session.error(f"installing {file} said: {told}")
+    session.run("python", "-m", "pip", "--python", python, "check")
+    session.run(python, "-I", "-W", "error", str(ROOT / "tests" / "packaging" / "as_installed.py"), external=True)
+    bill = ROOT / "build" / "sbom.cdx.json"
+    bill.parent.mkdir(exist_ok=True)
+    options = ["--pyproject", str(ROOT / "pyproject.toml"), "--output-reproducible", "--output-file", str(bill)]
+    session.run("cyclonedx-py", "environment", *options, python)

@@ -8,9 +8,14 @@ path.
 from collections.abc import Mapping
 from contextvars import ContextVar
 
-from opentelemetry import propagate, trace
-from opentelemetry.metrics import Histogram, MeterProvider, get_meter_provider
-from opentelemetry.trace import Span, SpanKind, StatusCode, TracerProvider
+try:
+    from opentelemetry import propagate, trace
+    from opentelemetry.metrics import Histogram, MeterProvider, get_meter_provider
+    from opentelemetry.trace import Span, SpanKind, StatusCode, TracerProvider
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "spans are made by OpenTelemetry: pip install 'sinch-voice-async[otel]'", name=error.name
+    ) from None
 
 from sinch_voice_async._version import __version__
 from sinch_voice_async.instrumentation import Attempt, AttemptResult

@@ -4,6 +4,13 @@ Everything here is written from the platform's documents alone, so that the clie
 mistake. The extra ``sinch-voice-async[sandbox]`` brings what it runs on.
 """
 
+try:
+    import starlette as _starlette  # noqa: F401 - asked for here, so that one sentence says what is missing
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "the sandbox runs on Starlette and uvicorn: pip install 'sinch-voice-async[sandbox]'", name=error.name
+    ) from None
+
 from sinch_voice_async.sandbox.account import Account, CallbackUrls
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.exchange.calls import Call, Calls

@@ -123,6 +123,33 @@ def test_a_policy_refuses_what_is_no_number(options: dict[str, object]) -> None:
         RetryPolicy(**options)  # type: ignore[arg-type]  # what a user without a type checker does
 
 
+def test_the_numbers_are_those_of_the_documentation() -> None:
+    """What a policy is without a word from the user stands in its signature, in the README and in the explanation."""
+    assert POLICY == RetryPolicy(
+        max_attempts=3,
+        deadline=60.0,
+        retry_503=False,
+        base_delay=0.05,
+        throttle_delay=1.0,
+        max_delay=20.0,
+        max_retry_after=120.0,
+    )
+
+
+def test_zero_is_a_number_that_is_not_negative() -> None:
+    """No delay, no patience, no time at all: a test may want each of them."""
+    policy = RetryPolicy(deadline=0, base_delay=0, throttle_delay=0, max_delay=0, max_retry_after=0)
+    assert policy.delay(1, UNSENT, repeatable=False) == policy.delay(1, THROTTLED, repeatable=False) == 0
+
+
+def test_numbers_are_named() -> None:
+    """``RetryPolicy(3, 60)`` would say to no reader which number is which."""
+    with pytest.raises(TypeError, match="positional"):
+        RetryPolicy(3)  # type: ignore[misc]  # that it is refused is the point
+    with pytest.raises(TypeError, match="positional"):
+        Failure("transient", "unsent")  # type: ignore[misc]  # likewise
+
+
 def test_a_policy_is_a_value() -> None:
     """Frozen, comparable, and without a deadline where none is wanted."""
     assert RetryPolicy(deadline=None) == RetryPolicy(deadline=None) != POLICY
@@ -138,5 +165,7 @@ def test_an_outage_is_not_multiplied() -> None:
     assert sum(quota.spend("throttled") for _ in range(1000)) == 2
     assert quota.left == 0
     assert quota.spend("clock")
+    assert quota.spend("permanent")  # it is given up for another reason, and costs nothing
+    assert quota.left == 0
     quota.left += 5
     assert quota.spend("throttled")

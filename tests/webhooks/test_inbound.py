@@ -28,6 +28,7 @@ from sinch_voice_async.errors import (
 )
 from sinch_voice_async.testing import signed_callback
 from sinch_voice_async.webhooks import AnsweredCall, MemoryReplayCache, event_from_http, verify
+from sinch_voice_async.webhooks.inbound import authenticate
 from tests.webhooks.callbacks import CREDENTIALS, EVENTS, STRANGER
 
 # Authentication, Callback signed request: the published example, whose signature was recomputed and matches.
@@ -192,6 +193,13 @@ def test_what_is_not_signed_is_refused(authorization: str | None, reason: str) -
         verify_published(headers=with_headers(authorization=authorization))
 
 
+@pytest.mark.parametrize("key", [STRANGER.application_key, "ffffffff-6bba-48ab-af15-266871c28135", ""])
+def test_a_good_signature_under_another_key_is_refused(key: str) -> None:
+    """The secret alone is not enough: whose application it is has to be said, and rightly."""
+    with pytest.raises(InvalidSignatureError, match="the key of another application"):
+        verify_published(headers=with_headers(authorization=f"application {key}:{PUBLISHED_SIGNATURE}"))
+
+
 def test_basic_authorization_is_refused() -> None:
     """A callback is signed; whoever knows the secret itself may still not pass without signing."""
     pair = f"{CREDENTIALS.application_key}:{CREDENTIALS.application_secret}"
@@ -311,13 +319,20 @@ def test_time_of_the_machine_is_used() -> None:
 @pytest.mark.parametrize("now", [datetime(2014, 9, 24), "now", b"now"])  # noqa: DTZ001 - the case
 def test_time_without_a_zone_is_said(now: Any) -> None:
     """A time that could be any is the caller's mistake."""
-    with pytest.raises(InvalidRequestError, match="now must be"):
+    with pytest.raises(InvalidRequestError, match="now must be") as caught:
         verify_published(now=now)
+    assert caught.value.field == "now"
 
 
 def test_query_is_left_out_unless_asked_for() -> None:
     """The documents speak of the path alone; whoever finds it signed can say so."""
     verify_published(path=f"{PATH}?tenant=7")
+    event_from_http(
+        "POST", f"{PATH}?tenant=7", PUBLISHED_HEADERS, PUBLISHED_BODY, credentials=CREDENTIALS, now=PUBLISHED_TIME
+    )
+    authenticate(
+        "POST", f"{PATH}?tenant=7", PUBLISHED_HEADERS, PUBLISHED_BODY, credentials=[CREDENTIALS], max_age=None
+    )
     with pytest.raises(InvalidSignatureError):
         verify_published(path=f"{PATH}?tenant=7", include_query=True)
     verify_published(include_query=True)
@@ -399,6 +414,21 @@ def test_nothing_secret_is_in_a_message() -> None:
         for secret in (PUBLISHED_SIGNATURE, CREDENTIALS.application_secret, "c2VjcmV0", "822aa4b7"):
             assert secret not in text
         assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_a_proof_keeps_its_signature_to_itself() -> None:
+    """What is remembered against repetition is not shown where somebody prints it."""
+    proof = authenticate("POST", PATH, PUBLISHED_HEADERS, PUBLISHED_BODY, credentials=[CREDENTIALS], max_age=None)
+    assert proof.signature == PUBLISHED_SIGNATURE
+    assert PUBLISHED_SIGNATURE not in repr(proof)
+
+
+def test_a_message_repeats_little_of_what_a_stranger_sent() -> None:
+    """16 characters of the method, 200 of the path and 100 of the Content-Type tell enough, and fill no log."""
+    headers = with_headers(content_type="t" * 5000)
+    with pytest.raises(InvalidSignatureError) as caught:
+        verify_published(method="M" * 5000, path="/" + "p" * 5000, headers=headers)
+    assert f"'{'M' * 16}' on '/{'p' * 199}', Content-Type '{'t' * 100}', {len(PUBLISHED_BODY)} bytes" in str(caught.value)
 
 
 def test_single_bit_mutations_are_refused() -> None:

@@ -119,6 +119,7 @@ def test_a_byte_order_mark_is_skipped() -> None:
         ("domain", "PSTN", "pstn"),
         ("domain", "satellite", "satellite"),
         ("status", "final", "FINAL"),
+        ("status", 7, "7"),
         ("reason", "SolarFlare", "SolarFlare"),
         ("custom", {"a": [0.5, {"b": 0.1}]}, {"a": [0.5, {"b": 0.1}]}),
         ("custom", "text", "text"),
@@ -157,6 +158,21 @@ def test_unknown_fields_are_kept() -> None:
     assert call.to is not None
     assert call.to.extra == {"region": "se"}
     assert json.loads(encode(call), parse_float=str) == json.loads(body, parse_float=str)
+
+
+@pytest.mark.parametrize("number", ["0.10000000000000000000001", "0.09999999999999999999999", "1E+400"])
+def test_an_unknown_number_is_exact(number: str) -> None:
+    """A float is made of it only where that loses nothing."""
+    (recording,) = decode(f'[{{"key": "a", "headers": {{"n": {number}}}}}]'.encode(), list[Recording])
+    assert recording.headers == {"n": Decimal(number)}
+
+
+@pytest.mark.parametrize("count", ["1E+17", "9e0", "-3.0"])
+def test_a_whole_number_may_be_written_with_an_exponent(count: str) -> None:
+    """JSON does not tell 100 from 1E+2."""
+    call = decode(f'{{"callId": "a", "duration": {count}}}'.encode(), Call)
+    assert call.duration == int(Decimal(count))
+    assert type(call.duration) is int
 
 
 def test_unknown_fields_cannot_replace_known_ones() -> None:
@@ -225,6 +241,7 @@ def test_a_callout_is_read_without_its_envelope_too() -> None:
         ({"callId": "a", "custom": []}, Call, "$.custom"),
         ({"callId": "a", "duration": True}, Call, "$.duration"),
         ({"callId": "a", "duration": 1.5}, Call, "$.duration"),
+        ({"callId": "a", "duration": -1.5}, Call, "$.duration"),
         ({"callId": "a", "duration": "¹"}, Call, "$.duration"),
         ({"callId": "a", "timestamp": "soon"}, Call, "$.timestamp"),
         ({"callId": "a", "debit": {"amount": "cheap"}}, Call, "$.debit.amount"),
@@ -303,11 +320,30 @@ def test_a_tagged_union_is_refused_with_the_path(body: object, type_: type, path
     assert refusal.value.path == path
 
 
-def test_a_number_past_all_counting_is_refused_at_once() -> None:
+@pytest.mark.parametrize("count", ["1E+18", "-1E+18", "1E+999999999"])
+def test_a_number_past_all_counting_is_refused_at_once(count: str) -> None:
     """1E+999999999 seconds would fill the memory as an int."""
     with pytest.raises(DecodeError) as refusal:
-        decode(b'{"callId": "a", "duration": 1E+999999999}', Call)
+        decode(f'{{"callId": "a", "duration": {count}}}'.encode(), Call)
     assert refusal.value.path == "$.duration"
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"timestamp": 5}, "an ISO 8601 time is expected"),
+        ({"timestamp": []}, "a string is expected"),
+        ({"status": []}, "a string is expected"),
+        ({"duration": []}, "a whole number is expected"),
+        ({"debit": {"amount": []}}, "a number is expected"),
+        ({"debit": {"amount": "Infinity"}}, "a finite number is expected"),
+        ({"to": []}, "an object is expected"),
+    ],
+)
+def test_the_reason_says_what_is_expected(fields: dict[str, object], reason: str) -> None:
+    """And not what some line of Python could not do with what came."""
+    with pytest.raises(DecodeError, match=f"{reason}$"):
+        _call(**fields)
 
 
 def test_the_error_says_what_became_of_the_request() -> None:
@@ -316,6 +352,9 @@ def test_the_error_says_what_became_of_the_request() -> None:
         decode(b"{}", CalloutReceipt, status=200, attempts=2)
     error = pickle.loads(pickle.dumps(refusal.value))
     assert (error.status, error.attempts, error.outcome, error.path) == (200, 2, "accepted", "$.callId")
+    with pytest.raises(DecodeError) as refusal:
+        decode(b"{}", CalloutReceipt)  # nobody was asked: no status and no attempt
+    assert (refusal.value.status, refusal.value.attempts) == (None, 0)
 
 
 @pytest.mark.parametrize(
@@ -343,7 +382,7 @@ def _circle() -> dict[str, Any]:
 )
 def test_what_json_cannot_say_is_refused(extra: dict[str, Any]) -> None:
     """Nothing half-written is sent, and the error names the field."""
-    with pytest.raises(InvalidRequestError) as refusal:
+    with pytest.raises(InvalidRequestError, match="^extra holds what JSON cannot say") as refusal:
         encode(CalloutReceipt(call_id="a", extra=extra))
     assert refusal.value.field == "extra"
 
@@ -369,7 +408,7 @@ def test_plain_values_that_are_no_json() -> None:
 
 def test_what_is_no_model_is_not_encoded() -> None:
     """There is no field to name."""
-    with pytest.raises(InvalidRequestError) as refusal:
+    with pytest.raises(InvalidRequestError, match="^object holds what JSON cannot say") as refusal:
         encode(object())
     assert refusal.value.field is None
 

@@ -17,6 +17,7 @@ from sinch_voice_async._wire.signing import (
     explain_signature,
     sign,
     signature_matches,
+    signed_headers,
     string_to_sign,
     timestamp_at,
 )
@@ -54,6 +55,14 @@ def test_it_is_the_hmac_of_the_standard_library(key: bytes, text: str) -> None:
     assert base64.b64decode(sign(credentials, text)) == hmac.digest(key, text.encode(), hashlib.sha256)
 
 
+@pytest.mark.parametrize("size", [63, 64, 65, 200])
+def test_a_key_is_hashed_only_where_it_is_longer_than_a_block(size: int) -> None:
+    """A block of SHA-256 has 64 bytes; a key that fills it exactly is used as it is (RFC 2104, section 2)."""
+    key = bytes(range(size))
+    credentials = Credentials("key", base64.b64encode(key).decode())
+    assert base64.b64decode(sign(credentials, "text")) == hmac.digest(key, b"text", hashlib.sha256)
+
+
 @given(secrets, texts)
 def test_what_is_signed_verifies(credentials: Credentials, text: str) -> None:
     """For every secret and text, the signature made is the signature accepted."""
@@ -66,13 +75,23 @@ def test_nothing_else_verifies(credentials: Credentials, text: str, signature: s
     assert signature_matches(credentials, text, signature) == (signature == sign(credentials, text))
 
 
-def test_the_other_spelling_of_a_signature_is_refused() -> None:
+@pytest.mark.parametrize("last", "AEIMQUYcgkosw048")
+def test_the_other_spellings_of_a_signature_are_refused(last: str) -> None:
     """Base64 has spare bits at its end; a second spelling of the same bytes would slip past a replay cache."""
-    signature = sign(MINE, "text")
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-    other = signature[:-2] + alphabet[alphabet.index(signature[-2]) + 1] + "="
-    assert base64.b64decode(other) == base64.b64decode(signature)
-    assert not signature_matches(MINE, "text", other)
+    text = next(text for text in map(str, range(10_000)) if sign(MINE, text)[-2] == last)
+    signature = sign(MINE, text)
+    for other in alphabet[alphabet.index(last) + 1 : alphabet.index(last) + 4]:
+        assert base64.b64decode(f"{signature[:-2]}{other}=") == base64.b64decode(signature)
+        assert not signature_matches(MINE, text, f"{signature[:-2]}{other}=")
+
+
+def test_signed_headers_are_the_two_of_the_documents() -> None:
+    """A request gets the signature, and the time that was signed."""
+    signed = signed_headers(MINE, "POST", "/calling/v1/callouts", b"{}", "application/json", 1.5)
+    timestamp = "1970-01-01T00:00:01.500Z"
+    value = authorization(MINE, "POST", "/calling/v1/callouts", b"{}", "application/json", timestamp)
+    assert signed == [(b"authorization", value.encode()), (b"x-timestamp", timestamp.encode())]
 
 
 def test_basic_takes_the_secret_as_the_dashboard_shows_it() -> None:
@@ -82,10 +101,15 @@ def test_basic_takes_the_secret_as_the_dashboard_shows_it() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "expected"),
-    [(0, "1970-01-01T00:00:00.000Z"), (1402323458.9996, "2014-06-09T14:17:38.999Z"), (1.5, "1970-01-01T00:00:01.500Z")],
+    [
+        (0, "1970-01-01T00:00:00.000Z"),
+        (1402323458.9996, "2014-06-09T14:17:38.999Z"),
+        (1.5, "1970-01-01T00:00:01.500Z"),
+        (-0.25, "1969-12-31T23:59:59.750Z"),
+    ],
 )
 def test_timestamps_are_utc_with_milliseconds(seconds: float, expected: str) -> None:
-    """A timestamp has three decimals and a Z, also at the edge of a second."""
+    """A timestamp has three decimals and a Z, also at the edge of a second, and where a clock was never set."""
     assert timestamp_at(seconds) == expected
 
 
@@ -121,5 +145,6 @@ def test_the_same_text_means_another_secret() -> None:
 
 
 def test_a_missing_line_is_named() -> None:
-    """A string to sign with a line too few is said to be that."""
+    """A string to sign with a line too few is said to be that, whichever side it is."""
     assert "you signed 5, the other side 4" in explain_signature("a\nb\nc\nd\ne", "a\nb\nc\nd")
+    assert "you signed 4, the other side 5" in explain_signature("a\nb\nc\nd", "a\nb\nc\nd\ne")
