@@ -74,8 +74,10 @@ def _parts(node: ast.AST) -> Iterator[tuple[Any, bytes]]:
     match node:
         case ast.Expr(value=ast.Constant()):
             return  # a docstring
-        case ast.Assign(targets=[ast.Name(id="__all__" | "__slots__")]):
-            return  # these say what is exported, and how memory is saved
+        case (
+            ast.Assign(targets=[ast.Name(id="__all__" | "__slots__")]) | ast.AnnAssign(annotation=ast.Name("TypeAlias"))
+        ):
+            return  # what is exported, how memory is saved, and a name for type checkers
         case ast.Expr() | ast.Assign() | ast.AnnAssign(value=ast.expr()) | ast.AugAssign() | ast.Return() | ast.Raise():
             yield node, b"pass"
         case ast.ExceptHandler(type=ast.Tuple(elts=kinds)):
@@ -122,6 +124,8 @@ def _simplify(node: ast.AST) -> None:
             node.ops = [ast.Is() if isinstance(operator, ast.Eq) else ast.IsNot()]
         case ast.FunctionDef() | ast.AsyncFunctionDef():
             node.returns = None
+            if isinstance(node.body[-1], ast.Return) and ast.unparse(node.body[-1]) == "return None":
+                node.body[-1] = ast.Pass()
             node.decorator_list = [each for each in node.decorator_list if "cache" not in ast.dump(each)]
 
 

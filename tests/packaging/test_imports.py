@@ -37,6 +37,28 @@ def test_modules_are_few(statement: str, beside: str, most: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("codec", "document", "cls"),
+    [
+        ("event_codec", '{"event": "dice", "callId": "1", "debit": {"amount": 0.25}}', "models.events.Event"),
+        ("svaml_codec", '{"action": {"name": "hangup"}}', "models.svaml.document.Svaml"),
+        ("codec", '{"callId": "1", "to": {"endpoint": "2"}, "debit": {"amount": 0.25}}', "models.calls.Call"),
+    ],
+)
+def test_each_codec_is_enough_alone(codec: str, document: str, cls: str) -> None:
+    """Each registers all that its models hold: an application that only answers callbacks loads no other."""
+    module, _, name = f"sinch_voice_async.{cls}".rpartition(".")
+    program = f"""
+import sinch_voice_async._wire.{codec}
+from sinch_voice_async._wire.engine import decode
+from {module} import {name}
+print(decode({document.encode()}, {name}))
+"""
+    done = ran(program)
+    assert done.returncode == 0, done.stderr
+    assert "Price(currency_id=None, amount=Decimal('0.25')" in done.stdout or name == "Svaml"
+
+
+@pytest.mark.parametrize(
     ("module", "needs", "extra"),
     [
         ("sinch_voice_async.sandbox", "starlette", "sandbox"),

@@ -125,14 +125,17 @@ def test_a_policy_refuses_what_is_no_number(options: dict[str, object]) -> None:
 
 def test_the_numbers_are_those_of_the_documentation() -> None:
     """What a policy is without a word from the user stands in its signature, in the README and in the explanation."""
-    assert POLICY == RetryPolicy(
-        max_attempts=3,
-        deadline=60.0,
-        retry_503=False,
-        base_delay=0.05,
-        throttle_delay=1.0,
-        max_delay=20.0,
-        max_retry_after=120.0,
+    assert (
+        RetryPolicy(
+            max_attempts=3,
+            deadline=60.0,
+            retry_503=False,
+            base_delay=0.05,
+            throttle_delay=1.0,
+            max_delay=20.0,
+            max_retry_after=120.0,
+        )
+        == POLICY
     )
 
 
@@ -145,9 +148,9 @@ def test_zero_is_a_number_that_is_not_negative() -> None:
 def test_numbers_are_named() -> None:
     """``RetryPolicy(3, 60)`` would say to no reader which number is which."""
     with pytest.raises(TypeError, match="positional"):
-        RetryPolicy(3)  # type: ignore[misc]  # that it is refused is the point
+        RetryPolicy(3)  # type: ignore[call-arg]  # that it is refused is the point
     with pytest.raises(TypeError, match="positional"):
-        Failure("transient", "unsent")  # type: ignore[misc]  # likewise
+        Failure("transient", "unsent")  # type: ignore[call-arg]  # likewise
 
 
 def test_a_policy_is_a_value() -> None:

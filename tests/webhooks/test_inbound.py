@@ -330,9 +330,7 @@ def test_query_is_left_out_unless_asked_for() -> None:
     event_from_http(
         "POST", f"{PATH}?tenant=7", PUBLISHED_HEADERS, PUBLISHED_BODY, credentials=CREDENTIALS, now=PUBLISHED_TIME
     )
-    authenticate(
-        "POST", f"{PATH}?tenant=7", PUBLISHED_HEADERS, PUBLISHED_BODY, credentials=[CREDENTIALS], max_age=None
-    )
+    authenticate("POST", f"{PATH}?tenant=7", PUBLISHED_HEADERS, PUBLISHED_BODY, credentials=[CREDENTIALS], max_age=None)
     with pytest.raises(InvalidSignatureError):
         verify_published(path=f"{PATH}?tenant=7", include_query=True)
     verify_published(include_query=True)
@@ -428,7 +426,9 @@ def test_a_message_repeats_little_of_what_a_stranger_sent() -> None:
     headers = with_headers(content_type="t" * 5000)
     with pytest.raises(InvalidSignatureError) as caught:
         verify_published(method="M" * 5000, path="/" + "p" * 5000, headers=headers)
-    assert f"'{'M' * 16}' on '/{'p' * 199}', Content-Type '{'t' * 100}', {len(PUBLISHED_BODY)} bytes" in str(caught.value)
+    assert f"'{'M' * 16}' on '/{'p' * 199}', Content-Type '{'t' * 100}', {len(PUBLISHED_BODY)} bytes" in str(
+        caught.value
+    )
 
 
 def test_single_bit_mutations_are_refused() -> None:

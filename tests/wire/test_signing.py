@@ -94,6 +94,12 @@ def test_signed_headers_are_the_two_of_the_documents() -> None:
     assert signed == [(b"authorization", value.encode()), (b"x-timestamp", timestamp.encode())]
 
 
+@pytest.mark.parametrize("signature", ["", "A", "AAAA", "====", "\u00e9", "\ud800", "\0"])
+def test_what_is_no_base64_is_no_signature(signature: str) -> None:
+    """Whatever stands there is refused, and nothing is raised."""
+    assert not signature_matches(MINE, "text", signature)
+
+
 def test_basic_takes_the_secret_as_the_dashboard_shows_it() -> None:
     """The secret of basic authentication is the base64 text, undecoded, and there is no colon behind the scheme."""
     assert basic_authorization(MINE) == "Basic " + base64.b64encode(b"key:c2VjcmV0").decode()

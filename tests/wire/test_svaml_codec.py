@@ -175,15 +175,17 @@ def test_what_is_no_document_is_refused_with_the_path(document: str | bytes, pat
 @pytest.mark.parametrize("document", [None, {"action": {"name": "hangup"}}, 5])
 def test_only_text_is_read(document: Any) -> None:
     """A document that was parsed already, or forgotten, is named as that."""
-    with pytest.raises(InvalidRequestError, match="document must be bytes or a str"):
+    with pytest.raises(InvalidRequestError, match="document must be bytes or a str") as refusal:
         svaml.loads(document)
+    assert refusal.value.field == "document"
 
 
 def test_only_documents_are_written() -> None:
     """A mistaken argument, and a value that JSON does not have, are refused rather than sent."""
     mistake: Any = {"action": {"name": "hangup"}}
-    with pytest.raises(InvalidRequestError):
+    with pytest.raises(InvalidRequestError) as refusal:
         svaml.dumps(mistake)
+    assert refusal.value.field == "document"
     with pytest.raises(InvalidRequestError):
         svaml.dumps(svaml.Svaml(action=svaml.Hangup(extra={"when": object()})))
     with pytest.raises(InvalidRequestError):
