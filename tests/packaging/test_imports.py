@@ -51,7 +51,7 @@ def test_each_codec_is_enough_alone(codec: str, document: str, cls: str) -> None
 import sinch_voice_async._wire.{codec}
 from sinch_voice_async._wire.engine import decode
 from {module} import {name}
-print(decode({document.encode()}, {name}))
+print(decode({document.encode()!r}, {name}))
 """
     done = ran(program)
     assert done.returncode == 0, done.stderr

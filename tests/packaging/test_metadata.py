@@ -34,3 +34,13 @@ def test_every_dependency_is_bounded(requirement: str) -> None:
     """A lower bound that was tried, and an upper one below the next version that may break a promise."""
     bounded = re.match(r"[\w.-]+(\[\w+\])?<[\d.]+,>=[\d.]+", requirement)
     assert bounded or requirement.startswith("tzdata"), requirement  # tzdata: data, whose newest is always wanted
+
+
+@pytest.mark.parametrize("workflow", sorted(ROOT.glob(".github/workflows/*.yml")), ids=lambda path: path.name)
+def test_actions_are_pinned_and_may_little(workflow: Path) -> None:
+    """Each action is named by a commit, which nobody can move, and a workflow begins with no permission at all."""
+    text = workflow.read_text(encoding="utf-8")
+    used = re.findall(r"uses: *(\S+)", text)
+    assert used
+    assert all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action) for action in used), used
+    assert "\npermissions: {}\n" in text

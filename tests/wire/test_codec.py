@@ -358,7 +358,7 @@ def test_a_tagged_union_is_refused_with_the_path(body: object, type_: type, path
 
 def test_the_tag_is_found_among_other_fields() -> None:
     """In any casing, before and behind what nobody knows; a field that is called as the action is one of those."""
-    action = decode(b'{"action": {"aaa": 1, "NAME": "HANGUP", "hangup": 2, "zzz": 3}}', Svaml).action
+    action = decode(b'{"action": {"aaa": 1, "zzz": 3, "NAME": "HANGUP", "hangup": 2}}', Svaml).action
     assert action == Hangup(extra={"aaa": 1, "hangup": 2, "zzz": 3})
 
 
