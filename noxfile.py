@@ -12,7 +12,7 @@ import nox
 
 ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml("pyproject.toml")
-EXTRAS = "cli,sandbox,otel,dialer,parquet,cluster"
+EXTRAS = ",".join(PROJECT["project"]["optional-dependencies"])
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 
 nox.needs_version = ">=2025.2.9"
