@@ -8,6 +8,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import json
+import subprocess
 import sys
 
 import httpx
@@ -30,7 +31,7 @@ def check_files() -> None:
 
 def check_extras() -> None:
     """Nothing of an extra is here, and what would need it says what to install."""
-    for name in ("starlette", "uvicorn", "opentelemetry", "trio", "rich", "pytest"):
+    for name in ("starlette", "uvicorn", "opentelemetry", "trio", "click", "rich", "pytest"):
         assert importlib.util.find_spec(name) is None, name
     for module, extra in EXTRAS.items():
         try:
@@ -39,6 +40,11 @@ def check_extras() -> None:
             assert f"sinch-voice-async[{extra}]" in str(error), error
         else:
             raise AssertionError(f"{module} needs no extra any more")
+    command = subprocess.run(
+        [sys.executable, "-I", "-m", "sinch_voice_async"], capture_output=True, text=True, check=False
+    )
+    assert command.returncode == 2
+    assert "sinch-voice-async[cli]" in command.stderr, command.stderr
 
 
 async def check_callout() -> None:
