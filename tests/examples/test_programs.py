@@ -52,7 +52,9 @@ async def test_batch_rings_nobody_twice(capsys: pytest.CaptureFixture[str]) -> N
         became = await batch.rehearse(100)
     assert sum(became.values()) == 100
     printed = capsys.readouterr().out
-    assert "100 telephones rang, 100 times in all." in printed
+    # Chance may refuse one callout three times in a row; that one has not rung.
+    rang = 100 - became["rejected"]
+    assert f"{rang} telephones rang, {rang} times in all." in printed
     assert "What became of them" in printed
 
 
