@@ -1,0 +1,261 @@
+"""The law of the dialer, under every order of events that Hypothesis can think of.
+
+Contacts are enqueued, dialled by one or two dialers at a time, lost to faults and crashes, recovered, settled by
+callbacks and released by a person. Whatever happens: **no attempt is sent twice, and no number rings again unless its
+last call was over or a person has said so**. The journal is the real one, in a file, reopened after each crash.
+"""
+
+import math
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import anyio
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from sinch_voice_async import (
+    AuthenticationError,
+    CalloutReceipt,
+    ConnectError,
+    DecodeError,
+    ForbiddenError,
+    PaymentRequiredError,
+    RateLimitedError,
+    ServerError,
+    TransportError,
+)
+from sinch_voice_async.dialer import Change, Contact, ContactState, News, Outcome, RedialRules, SqliteJournal
+from sinch_voice_async.dialer.clock import SystemClock
+from sinch_voice_async.dialer.intent import intent_of
+from sinch_voice_async.dialer.placing import Placer, Ready
+from sinch_voice_async.dialer.screening import Screen
+from sinch_voice_async.dialer.settling import attempt_of, settle
+from sinch_voice_async.webhooks import AnsweredCall, DisconnectedCall, IncomingCall
+from tests.dialer.platforms import reminder
+
+NUMBERS = [f"+4670000000{last}" for last in range(4)]
+RULES = RedialRules(attempts=2, delay=0.0)
+# What may happen to a request, and whether the telephone rings.
+FAULTS: list[tuple[Exception | None, bool]] = [
+    (None, True),
+    (TransportError(), True),
+    (TransportError(), False),
+    (ServerError(status=500, outcome="unknown"), True),
+    (DecodeError("x"), True),
+    (ConnectError(), False),
+    (RateLimitedError(status=429), False),
+    (ForbiddenError(status=403), False),
+    (PaymentRequiredError(status=402), False),
+    (AuthenticationError(status=401), False),
+]
+
+
+class Crash(BaseException):
+    """The process is killed at this very place."""
+
+
+class Dialer(RuleBasedStateMachine):
+    """One campaign, and everything that may befall it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name) / "x.sqlite"
+        self.sent: Counter[str] = Counter()
+        self.rang: Counter[str] = Counter()
+        self.allowed: Counter[str] = Counter()
+        self.rung: list[tuple[str, str]] = []
+        self.paused = False
+        self.unknown: set[str] = set()
+
+    def teardown(self) -> None:
+        """Leave nothing behind."""
+        self.folder.cleanup()
+
+    def with_journal(self, work: Any, *arguments: Any) -> Any:
+        """Do something with the journal, opened for it alone: what is not on the disk is forgotten."""
+
+        async def main() -> Any:
+            journal = SqliteJournal(self.path)
+            await journal.open("x")
+            try:
+                return await work(journal, *arguments)
+            finally:
+                await journal.close()
+
+        return anyio.run(main)
+
+    @rule(numbers=st.lists(st.sampled_from(NUMBERS), min_size=1, max_size=4))
+    def enqueue(self, numbers: list[str]) -> None:
+        """Give numbers, some of them again: each is one contact."""
+
+        async def work(journal: SqliteJournal) -> None:
+            added = await journal.enqueue([Contact(number) for number in numbers], 0.0)
+            new = {*numbers} - {*self.allowed}
+            assert added == len(new)
+            self.allowed.update(new)
+
+        self.with_journal(work)
+
+    @rule(fault=st.sampled_from(FAULTS), crash=st.sampled_from([None, "before", "after"]), both=st.booleans())
+    def dial(self, fault: tuple[Exception | None, bool], crash: str | None, both: bool) -> None:
+        """Dial everybody who is to do, by two dialers at once perhaps; a request may fail, and the process die."""
+        error, rings = fault
+
+        async def place(callout: Any, /, *, callback_headers: Any) -> CalloutReceipt:
+            intent = intent_of(callout.custom)
+            assert intent is not None
+            number = callout.destination.endpoint
+            if crash == "before":
+                raise Crash
+            self.sent[intent] += 1
+            if rings:
+                self.rang[number] += 1
+                self.rung.append((number, intent))
+            await anyio.lowlevel.checkpoint()
+            if crash == "after":
+                raise Crash
+            if error is not None:
+                raise error
+            return CalloutReceipt(call_id=intent)
+
+        async def work(journal: SqliteJournal) -> None:
+            if not both:  # as a run does when it begins
+                await journal.begin(1.0)
+            placer = self.placer(journal, place)
+            due = await journal.due(math.inf)
+            async with anyio.create_task_group() as tasks:
+                for outcome in [*due, *due] if both else due:
+                    tasks.start_soon(self.one, placer, outcome)
+
+        # Two dialers share a process here, so only one of them may be killed at a time.
+        if not (both and crash):
+            self.killed(work)
+
+    async def one(self, placer: Placer, outcome: Outcome) -> None:
+        """Dial one contact."""
+        ready = await placer.prepare(outcome)
+        if isinstance(ready, Ready):
+            await placer.dial(ready)
+
+    def killed(self, work: Any) -> None:
+        """Let a crash end it, wherever it happens; the writes of the dying are undone."""
+
+        async def main() -> None:
+            journal = SqliteJournal(self.path)
+            await journal.open("x")
+            try:
+                await work(journal)
+            finally:
+                await journal.close()
+
+        try:
+            anyio.run(main)
+        except BaseExceptionGroup as group:
+            assert group.subgroup(Crash) is not None, group
+
+    def placer(self, journal: SqliteJournal, place: Any) -> Placer:
+        """Return a dialer without rules but that of a pause."""
+        screen = Screen(
+            window=None, is_listed=lambda number: False, attempts_per_day=99, until=None, room=lambda: "yes"
+        )
+        return Placer(
+            journal=_Dying(journal),  # type: ignore[arg-type]
+            place=place,
+            callout_of=reminder,
+            screen=screen,
+            clock=SystemClock(),
+            may_go=lambda: not self.paused,
+        )
+
+    @rule()
+    def recover(self) -> None:
+        """Begin a run: nobody is ``dialing`` any more, and nobody's telephone rings for it."""
+
+        async def work(journal: SqliteJournal) -> None:
+            await journal.begin(1.0)
+            assert not await journal.page({ContactState.DIALING})
+
+        self.with_journal(work)
+
+    @rule()
+    def pause(self) -> None:
+        """Pause, or resume."""
+        self.paused = not self.paused
+
+    @precondition(lambda self: self.rung)
+    @rule(data=st.data(), event=st.sampled_from(["ice", "ace", "BUSY", "ANSWERED"]))
+    def callback(self, data: st.DataObject, event: str) -> None:
+        """Let an event of any call arrive, also late, also twice; a busy call is dialled again as the rules say."""
+        number, intent = data.draw(st.sampled_from(self.rung))
+
+        async def work(journal: SqliteJournal) -> None:
+            before = await attempt_of(journal, _event(event, intent), None)
+            if before is None:
+                return
+            assert before.number == number
+            outcome = await settle(journal, before, _event(event, intent), 2.0)
+            if outcome is not None and RULES.allow(outcome):
+                again = await journal.change(intent, Change.REDIAL, News(due=0.0), 3.0)
+                assert again is not None
+                self.allowed[number] += 1
+
+        self.with_journal(work)
+
+    @rule(number=st.sampled_from(NUMBERS))
+    def release(self, number: str) -> None:
+        """Let a person say that a contact may be dialled again."""
+
+        async def work(journal: SqliteJournal) -> None:
+            states = {outcome.number: outcome.state for outcome in await journal.page(None)}
+            if await journal.change_all(Change.RELEASE, "by hand", 4.0, [number]):
+                assert states[number] in (ContactState.UNKNOWN, ContactState.REJECTED, ContactState.SKIPPED)
+                self.allowed[number] += 1
+
+        self.with_journal(work)
+
+    @invariant()
+    def no_attempt_is_sent_twice(self) -> None:
+        """Each intent id reaches the platform once at most."""
+        assert max(self.sent.values(), default=0) <= 1
+
+    @invariant()
+    def nobody_rings_more_often_than_allowed(self) -> None:
+        """Once, and once more for each re-dial by the rules and each word of a person."""
+        assert all(count <= self.allowed[number] for number, count in self.rang.items())
+
+
+def _event(kind: str, intent: str) -> Any:
+    custom = f"[intent:{intent}]"
+    match kind:
+        case "ice":
+            return IncomingCall(call_id=intent, custom=custom)
+        case "ace":
+            return AnsweredCall(call_id=intent, custom=custom)
+        case _:
+            return DisconnectedCall(call_id=intent, custom=custom, result=kind, reason="N/A")
+
+
+class _Dying:
+    """A journal in which the dying write nothing any more: a killed process has no last words."""
+
+    def __init__(self, journal: SqliteJournal) -> None:
+        self._journal = journal
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._journal, name)
+
+    async def change(self, token: str, change: Change, news: News, at: float) -> Outcome | None:
+        """Write down what came of an attempt, save by those who are dead."""
+        if news.note is not None and news.note.startswith("cancelled"):
+            return None
+        return await self._journal.change(token, change, news, at)
+
+
+TestDialer = Dialer.TestCase
+TestDialer.settings = settings(
+    max_examples=12, stateful_step_count=15, deadline=None, suppress_health_check=[*HealthCheck]
+)
