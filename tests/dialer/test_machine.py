@@ -14,7 +14,7 @@ from typing import Any
 import anyio
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from sinch_voice_async import (
     AuthenticationError,
@@ -69,7 +69,6 @@ class Dialer(RuleBasedStateMachine):
         self.allowed: Counter[str] = Counter()
         self.rung: list[tuple[str, str]] = []
         self.paused = False
-        self.unknown: set[str] = set()
 
     def teardown(self) -> None:
         """Leave nothing behind."""
@@ -88,6 +87,11 @@ class Dialer(RuleBasedStateMachine):
 
         return anyio.run(main)
 
+    @initialize(numbers=st.lists(st.sampled_from(NUMBERS), min_size=1, max_size=4))
+    def begin(self, numbers: list[str]) -> None:
+        """Begin with somebody."""
+        self.enqueue(numbers)
+
     @rule(numbers=st.lists(st.sampled_from(NUMBERS), min_size=1, max_size=4))
     def enqueue(self, numbers: list[str]) -> None:
         """Give numbers, some of them again: each is one contact."""
@@ -100,62 +104,67 @@ class Dialer(RuleBasedStateMachine):
 
         self.with_journal(work)
 
-    @rule(fault=st.sampled_from(FAULTS), crash=st.sampled_from([None, "before", "after"]), both=st.booleans())
-    def dial(self, fault: tuple[Exception | None, bool], crash: str | None, both: bool) -> None:
-        """Dial everybody who is to do, by two dialers at once perhaps; a request may fail, and the process die."""
+    @rule(fault=st.sampled_from(FAULTS), recovers=st.booleans())
+    def dial(self, fault: tuple[Exception | None, bool], recovers: bool) -> None:
+        """Dial everybody who is to do; a request may fail, with or without ringing."""
+        self.with_journal(self.dial_all, fault, 1, recovers)
+
+    @rule()
+    def dial_in_doubt(self) -> None:
+        """Ring, and get no answer: the fault that matters most comes most often."""
+        self.with_journal(self.dial_all, (TransportError(), True), 1, False)
+
+    @rule(fault=st.sampled_from(FAULTS[:3]))
+    def dial_together(self, fault: tuple[Exception | None, bool]) -> None:
+        """Let two dialers dial the same contacts at one time."""
+        self.with_journal(self.dial_all, fault, 2, False)
+
+    @rule(rings=st.booleans())
+    def dial_and_die(self, rings: bool) -> None:
+        """Be killed between a claim and the answer; whether the telephone rang nobody can say."""
+        try:
+            self.with_journal(self.dial_all, (Crash(), rings), 1, True)
+        except BaseExceptionGroup as group:
+            assert group.subgroup(Crash) is not None, group
+
+    @rule()
+    def dial_while_paused(self) -> None:
+        """Nobody rings."""
+        before, self.paused = self.sent.total(), True
+        self.with_journal(self.dial_all, (None, True), 1, False)
+        self.paused = False
+        assert self.sent.total() == before
+
+    async def dial_all(
+        self, journal: SqliteJournal, fault: tuple[BaseException | None, bool], dialers: int, recovers: bool
+    ) -> None:
+        """Dial everybody who is to do, each contact by so many dialers."""
         error, rings = fault
 
         async def place(callout: Any, /, *, callback_headers: Any) -> CalloutReceipt:
             intent = intent_of(callout.custom)
             assert intent is not None
-            number = callout.destination.endpoint
-            if crash == "before":
-                raise Crash
             self.sent[intent] += 1
             if rings:
-                self.rang[number] += 1
-                self.rung.append((number, intent))
+                self.rang[callout.destination.endpoint] += 1
+                self.rung.append((callout.destination.endpoint, intent))
             await anyio.lowlevel.checkpoint()
-            if crash == "after":
-                raise Crash
             if error is not None:
                 raise error
             return CalloutReceipt(call_id=intent)
 
-        async def work(journal: SqliteJournal) -> None:
-            if not both:  # as a run does when it begins
-                await journal.begin(1.0)
-            placer = self.placer(journal, place)
-            due = await journal.due(math.inf)
-            async with anyio.create_task_group() as tasks:
-                for outcome in [*due, *due] if both else due:
-                    tasks.start_soon(self.one, placer, outcome)
-
-        # Two dialers share a process here, so only one of them may be killed at a time.
-        if not (both and crash):
-            self.killed(work)
+        if recovers:  # as each run does when it begins
+            await journal.begin(1.0)
+        placer, due = self.placer(journal, place), await journal.due(math.inf)
+        async with anyio.create_task_group() as tasks:
+            for outcome in [*due] * dialers:
+                tasks.start_soon(self.one, placer, outcome)
 
     async def one(self, placer: Placer, outcome: Outcome) -> None:
         """Dial one contact."""
         ready = await placer.prepare(outcome)
         if isinstance(ready, Ready):
             await placer.dial(ready)
-
-    def killed(self, work: Any) -> None:
-        """Let a crash end it, wherever it happens; the writes of the dying are undone."""
-
-        async def main() -> None:
-            journal = SqliteJournal(self.path)
-            await journal.open("x")
-            try:
-                await work(journal)
-            finally:
-                await journal.close()
-
-        try:
-            anyio.run(main)
-        except BaseExceptionGroup as group:
-            assert group.subgroup(Crash) is not None, group
 
     def placer(self, journal: SqliteJournal, place: Any) -> Placer:
         """Return a dialer without rules but that of a pause."""
@@ -180,11 +189,6 @@ class Dialer(RuleBasedStateMachine):
             assert not await journal.page({ContactState.DIALING})
 
         self.with_journal(work)
-
-    @rule()
-    def pause(self) -> None:
-        """Pause, or resume."""
-        self.paused = not self.paused
 
     @precondition(lambda self: self.rung)
     @rule(data=st.data(), event=st.sampled_from(["ice", "ace", "BUSY", "ANSWERED"]))
@@ -257,5 +261,5 @@ class _Dying:
 
 TestDialer = Dialer.TestCase
 TestDialer.settings = settings(
-    max_examples=12, stateful_step_count=15, deadline=None, suppress_health_check=[*HealthCheck]
+    max_examples=20, stateful_step_count=12, deadline=None, suppress_health_check=[*HealthCheck]
 )
