@@ -1,6 +1,11 @@
-"""``python -m benchmarks [--quick]``: prepare the peers, measure all side by side, print and write the tables."""
+"""``python -m benchmarks [--quick]``: prepare the peers, measure all side by side, print and write the tables.
+
+``python -m benchmarks dialer`` and ``... dialer_kills`` measure campaigns instead.
+"""
 
 import argparse
+import importlib
+import sys
 import time
 
 from rich.console import Console
@@ -17,6 +22,9 @@ __all__ = ["main"]
 
 def main() -> None:
     """Measure, and say where the results are."""
+    if sys.argv[1:2] in (["dialer"], ["dialer_kills"]):
+        importlib.import_module(f"benchmarks.{sys.argv[1]}").main(sys.argv[2:])
+        return
     arguments = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     arguments.add_argument(
         "--quick", action="store_true", help="two minutes instead of fifteen; results stay in build/"

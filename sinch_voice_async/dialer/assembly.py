@@ -66,15 +66,6 @@ def assemble(
         follows=settings.follow is not None,
         contacts=contacts,
     )
-    course.follower = Follower(
-        journal=journal,
-        clock=clock,
-        longest_call=settings.longest_call,
-        poll_interval=settings.poll_interval,
-        get_call=get_call,
-        ended=course.ended,
-        lost=course.lost,
-    )
     placer = Placer(
         journal=journal,
         place=place,
@@ -94,6 +85,16 @@ def assemble(
         patience=settings.patience,
         dialed=course.dialed,
         is_waiting=course.is_waiting,
+    )
+    course.follower = Follower(
+        journal=journal,
+        clock=clock,
+        longest_call=settings.longest_call,
+        poll_interval=settings.poll_interval,
+        get_call=get_call,
+        ended=course.ended,
+        lost=course.lost,
+        wake=course.dispatcher.wake,
     )
     return course
 

@@ -107,12 +107,10 @@ class Course:
         """Take note of the end of a call that was followed."""
         self.counts.move(ContactState.ACCEPTED, outcome)
         await self._finish(outcome)
-        self.dispatcher.wake()
 
     async def lost(self, outcome: Outcome) -> None:
         """Take note of a call of whose end nothing is known."""
         await self._tell(outcome)
-        self.dispatcher.wake()
 
     async def settled(self, before: ContactState, outcome: Outcome) -> None:
         """Take note of what an event has told, for a contact that was in that state before."""

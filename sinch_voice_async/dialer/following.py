@@ -41,19 +41,24 @@ class _Alive:
 
 @define(eq=False, kw_only=True)
 class Follower:
-    """Keeps the calls that are alive. ``ended`` is told of each whose end is known, and ``lost`` of the others."""
+    """Keeps the calls that are alive. ``ended`` is told of each whose end is known, and ``lost`` of the others.
+
+    ``wake`` is called when either has been told; until then the call counts, so that no run ends over it.
+    """
 
     journal: Journal
     clock: Clock
     longest_call: float
     ended: Callable[[Outcome], Awaitable[None]]
     lost: Callable[[Outcome], Awaitable[None]]
+    wake: Callable[[], None]
     get_call: Callable[[str], Awaitable[Any]] | None = None
     poll_interval: float = 5.0
     _alive: dict[str, _Alive] = field(factory=dict)
+    _being_told: int = 0
 
     def __len__(self) -> int:
-        return len(self._alive)
+        return len(self._alive) + self._being_told
 
     def __contains__(self, token: str | None) -> bool:
         return token in self._alive
@@ -70,8 +75,7 @@ class Follower:
         """Take note of the end of a call that is followed; any other does nothing."""
         alive = self._alive.pop(outcome.token or "", None)
         if alive is not None:
-            alive.leave()
-            await self.ended(outcome)
+            await self._tell(alive, self.ended, outcome)
 
     async def look(self) -> None:
         """Look into the journal, for ever, for what others have written there, and give up what takes too long."""
@@ -97,8 +101,16 @@ class Follower:
         now = self.clock.monotonic()
         for token, alive in list(self._alive.items()):
             if now >= alive.until and self._alive.pop(token, None) is not None:
-                alive.leave()
-                await self.lost(alive.outcome)
+                await self._tell(alive, self.lost, alive.outcome)
+
+    async def _tell(self, alive: _Alive, told: Callable[[Outcome], Awaitable[None]], outcome: Outcome) -> None:
+        alive.leave()
+        self._being_told += 1
+        try:
+            await told(outcome)
+        finally:
+            self._being_told -= 1
+            self.wake()
 
     async def _ask(self, outcome: Outcome, limit: anyio.CapacityLimiter) -> None:
         if self.get_call is None or outcome.call_id is None or outcome.token is None:

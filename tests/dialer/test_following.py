@@ -21,7 +21,7 @@ COST = Price(amount=Decimal("0.02"), currency_id="EUR")
 def campaign(tmp_path: Path, clock: VirtualClock | None = None, **changes: Any) -> Campaign:
     """A campaign that follows its calls."""
     file = tmp_path / "x.sqlite"
-    arguments = {"calls_per_second": math.inf, "follow": "callbacks"} | changes
+    arguments: dict[str, Any] = {"calls_per_second": math.inf, "follow": "callbacks"} | changes
     return Campaign("x", journal=file if clock is None else PatientJournal(file, clock), clock=clock, **arguments)
 
 

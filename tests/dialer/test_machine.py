@@ -172,7 +172,7 @@ class Dialer(RuleBasedStateMachine):
             window=None, is_listed=lambda number: False, attempts_per_day=99, until=None, room=lambda: "yes"
         )
         return Placer(
-            journal=_Dying(journal),  # type: ignore[arg-type]
+            journal=_Dying(journal),
             place=place,
             callout_of=reminder,
             screen=screen,

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from sinch_voice_async import (
     TransportError,
     TtsCallout,
 )
-from sinch_voice_async.dialer import BrokenRow, CallingWindow, Campaign, Contact, ContactState, Outcome, course
+from sinch_voice_async.dialer import BrokenRow, CallingWindow, Campaign, Claim, Contact, ContactState, Outcome, course
 from tests.dialer.clocks import PatientJournal, VirtualClock, a_moment, each, virtual_time
 from tests.dialer.platforms import Platform, reminder
 
@@ -89,9 +90,11 @@ async def test_what_is_cancelled_from_outside_is_in_doubt(tmp_path: Path) -> Non
     ours, platform = campaign(tmp_path, in_flight=4), Platform(None_step, *[anyio.sleep_forever] * 20)
     with anyio.move_on_after(10) as scope:
         async with ours.run(platform, NUMBERS, reminder) as outcomes:
-            async for _ in outcomes:
-                await anyio.sleep(0.05)
-                scope.cancel()
+            await anext(outcomes)
+            while platform.now < 4:
+                await anyio.sleep(0.001)
+            scope.cancel()
+            await anyio.sleep_forever()
     counted = await states(ours)
     assert counted[ContactState.UNKNOWN] == 4
     assert {outcome.note for outcome in await ours.unknowns()} == {"cancelled while this callout was on its way"}
@@ -247,6 +250,32 @@ async def test_who_is_skipped_is_looked_at_again_by_the_next_run(tmp_path: Path)
     async with campaign(tmp_path).run(platform, None, reminder) as outcomes:
         await outcomes.wait()
     assert {*platform.rang} == {*NUMBERS[:5]}
+
+
+async def test_the_list_is_asked_again_right_before_the_claim(tmp_path: Path) -> None:
+    """Who is put on it while waiting for a turn is not called."""
+    platform, asked = Platform(), []
+
+    def listed(number: str) -> bool:
+        asked.append(number)
+        return asked.count(number) > 1
+
+    async with campaign(tmp_path, do_not_call=listed).run(platform, NUMBERS[:3], reminder) as outcomes:
+        counts = await outcomes.wait()
+    assert not platform.rang
+    assert counts.states[ContactState.SKIPPED] == 3
+
+
+async def test_who_was_being_dialled_when_a_run_ended_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The next run says how many are in doubt, and dials none of them."""
+    ours, platform = campaign(tmp_path), Platform()
+    async with ours:
+        await ours.journal.enqueue([Contact(number) for number in NUMBERS[:2]], 0.0)
+        await ours.journal.claim(Claim(number=NUMBERS[0], token="t", at=1.0, day="2026-11-25"))
+    async with ours.run(platform, None, reminder) as outcomes:
+        await outcomes.wait()
+    assert {*platform.rang} == {NUMBERS[1]}
+    assert "1 contacts were being dialled" in caplog.text
 
 
 async def test_a_list_that_cannot_be_asked_stops_the_campaign(tmp_path: Path) -> None:
@@ -443,6 +472,7 @@ async def test_a_client_that_cannot_place_callouts_is_refused(tmp_path: Path, cl
         {"in_flight": True},
         {"window": "09:00"},
         {"until": "tomorrow"},
+        {"until": datetime(2026, 11, 25)},  # noqa: DTZ001 - that is what is wrong with it
         {"redial": 3},
         {"spend_limit": "much"},
         {"spend_limit": -1},

@@ -85,7 +85,7 @@ class SqliteJournal(SqlJournal):
 
     async def begin(self, at: float) -> int:
         """Take the right to dial, and turn claims of a run that is gone into ``unknown``."""
-        with translated(self.path):
+        with translated(self.path, busy="another run dials from it, and only one may"):
             self._lock = await anyio.to_thread.run_sync(lock, self.path)
         return await self._write("recover", {"note": _LEFT_DIALING, "at": at}, changed)
 

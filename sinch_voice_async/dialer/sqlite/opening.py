@@ -15,8 +15,6 @@ __all__ = ["connect", "lock", "open_writer", "translated"]
 _APPLICATION: Final = 0x5356444A
 _VERSION: Final = 1
 _REASONS: Final = {
-    "SQLITE_BUSY": "another process keeps it locked",
-    "SQLITE_LOCKED": "another process keeps it locked",
     "SQLITE_FULL": "the disk is full",
     "SQLITE_CORRUPT": "it is damaged",
     "SQLITE_NOTADB": "it is no journal",
@@ -26,14 +24,15 @@ _REASONS: Final = {
 
 
 @contextmanager
-def translated(path: Path) -> Generator[None, None, None]:
-    """Let what SQLite raises come out as ``JournalError``."""
+def translated(path: Path, *, busy: str = "another process keeps it locked") -> Generator[None, None, None]:
+    """Let what SQLite raises come out as ``JournalError``; ``busy`` is what it means that somebody has locked it."""
     try:
         yield
     except sqlite3.Error as problem:
         name = getattr(problem, "sqlite_errorname", None) or ""
         primary = "_".join(name.split("_")[:2])
-        raise JournalError(f"the journal {path}: {_REASONS.get(primary, problem)}") from problem
+        reason = busy if primary == "SQLITE_BUSY" else _REASONS.get(primary, problem)
+        raise JournalError(f"the journal {path}: {reason}") from problem
 
 
 def connect(path: Path, *, wait: float) -> sqlite3.Connection:
@@ -67,11 +66,9 @@ def lock(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(f"{path}-run", timeout=0, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as problem:
+    except sqlite3.Error:
         connection.close()
-        if problem.sqlite_errorname != "SQLITE_BUSY":
-            raise
-        raise JournalError(f"the journal {path}: another run dials from it, and only one may") from problem
+        raise
     return connection
 
 
