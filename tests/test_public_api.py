@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 import sinch_voice_async
-from sinch_voice_async import VoiceClient, errors, sandbox, svaml, testing, webhooks
+from sinch_voice_async import VoiceClient, dialer, errors, sandbox, svaml, testing, webhooks
 
-MODULES: list[ModuleType] = [sinch_voice_async, svaml, webhooks, sandbox, testing]
+MODULES: list[ModuleType] = [sinch_voice_async, svaml, webhooks, dialer, sandbox, testing]
 
 SIGNATURES: dict[str, str] = {
     "__init__": "application_key application_secret * region auth base_url configuration_url timeout retry limits "

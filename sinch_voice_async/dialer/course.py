@@ -115,8 +115,7 @@ class Course:
     async def settled(self, before: ContactState, outcome: Outcome) -> None:
         """Take note of what an event has told, for a contact that was in that state before."""
         if outcome.token in self.follower:
-            if outcome.state is ContactState.DONE:
-                await self.follower.settle(outcome)
+            await self.follower.settle(outcome)
         elif outcome.number not in self.dispatcher.in_hand:
             self.counts.move(before, outcome)
             await self._finish(outcome)

@@ -135,16 +135,15 @@ class Dispatcher:
         scope.cancel()
 
     async def _one(self, outcome: Outcome) -> None:
-        free = _Once(self._free_place)
         kept = False
         try:
-            kept = await self._try(outcome, free)
+            kept = await self._try(outcome, self._free_place)
         except Exception as problem:  # noqa: BLE001 - it is raised when the others have come to their end
             self.fail(problem)
         finally:
             self._in_hand.discard(outcome.number)
             if not kept:
-                free()
+                self._free_place()
             self.wake()
 
     async def _try(self, outcome: Outcome, free: Callable[[], None]) -> bool:
@@ -191,7 +190,7 @@ class Dispatcher:
                 self._is_answered = False
                 _LOG.warning("paused: %s", _NO_CREDIT)
                 self.gate.shut(_NO_CREDIT)
-            case "stop":
+            case _:
                 assert dialed.error is not None
                 self.fail(dialed.error)
 
@@ -226,15 +225,3 @@ class Dispatcher:
 
     def _free_place(self) -> None:
         self._places.release()
-
-
-@define(eq=False)
-class _Once:
-    """Calls a function the first time it is called, and never again."""
-
-    _function: Callable[[], None] | None
-
-    def __call__(self) -> None:
-        function, self._function = self._function, None
-        if function is not None:
-            function()

@@ -8,8 +8,17 @@ from typing import Any
 import anyio
 import pytest
 
-from sinch_voice_async import Call, ConfigurationError, ConnectError, Destination, Price, TransportError
-from sinch_voice_async.dialer import Campaign, ContactState, Outcome, RedialRules
+from sinch_voice_async import Call, ConfigurationError, ConnectError, DecodeError, Destination, Price, TransportError
+from sinch_voice_async.dialer import (
+    Campaign,
+    Contact,
+    ContactState,
+    Outcome,
+    RedialRules,
+    SqliteJournal,
+    SystemClock,
+)
+from sinch_voice_async.dialer.following import Follower
 from sinch_voice_async.webhooks import AnsweredCall, DisconnectedCall, IncomingCall
 from tests.dialer.clocks import PatientJournal, VirtualClock, a_moment, each, virtual_time
 from tests.dialer.platforms import Platform, reminder
@@ -270,6 +279,51 @@ async def test_polling_beside_callbacks(tmp_path: Path) -> None:
         async with ours.run(platform, each(NUMBERS[:1]), reminder) as outcomes:
             given = [outcome async for outcome in outcomes]
     assert [outcome.result for outcome in given] == ["ANSWERED"]
+
+
+async def test_a_call_without_an_id_cannot_be_asked_about(tmp_path: Path) -> None:
+    """It gives its place back after the longest time that a call may last."""
+    async with virtual_time() as clock:
+        ours, platform = campaign(tmp_path, clock, follow="poll", longest_call=60.0), Polled()
+        platform.script.append(DecodeError("no call id"))
+        async with ours.run(platform, each(NUMBERS[:1]), reminder) as outcomes:
+            given = [outcome async for outcome in outcomes]
+    assert [(outcome.state, outcome.call_id) for outcome in given] == [(ContactState.ACCEPTED, None)]
+    assert platform.asked == []
+
+
+async def test_the_numbers_are_those_of_all_runs(tmp_path: Path) -> None:
+    """A run begins with what the last ones have come to."""
+    async with virtual_time() as clock:
+        ours = campaign(tmp_path, clock, follow="poll")
+        async with ours.run(Polled(), each(NUMBERS[:2]), reminder) as outcomes:
+            await outcomes.wait()
+        async with ours.run(Polled(), each(NUMBERS[:2]), reminder) as outcomes:
+            counts = await outcomes.wait()
+    assert (counts.results, counts.spent, counts.placed) == ({"NOANSWER": 2}, Decimal("0.04"), 0)
+
+
+async def test_the_end_of_a_call_is_told_once(tmp_path: Path) -> None:
+    """Who settles it second changes nothing."""
+    told: list[Outcome] = []
+
+    async def tell(outcome: Outcome) -> None:
+        told.append(outcome)
+
+    follower = Follower(
+        journal=SqliteJournal(tmp_path / "x.sqlite"),
+        clock=SystemClock(),
+        longest_call=60.0,
+        ended=tell,
+        lost=tell,
+        wake=lambda: None,
+    )
+    outcome = Outcome(contact=Contact(NUMBERS[0]), state=ContactState.DONE, token="t")
+    follower.add(outcome, None)
+    assert ("t" in follower, len(follower)) == (True, 1)
+    await follower.settle(outcome)
+    await follower.settle(outcome)
+    assert told == [outcome]
 
 
 async def test_polling_needs_a_client_that_can_be_asked(tmp_path: Path) -> None:
