@@ -113,7 +113,7 @@ async def test_somebody_else_was_first(journal: Meddled) -> None:
     await journal.claim(Claim(number=ANN, token="other", at=1.0, day="2026-11-25"))
     assert (await ours.dial(prepared)).outcome is None
     assert not platform.headers
-    listed = placer(journal, platform, callout_of=lambda contact: {}["x"])
+    listed = placer(journal, platform, callout_of=lambda contact: contact["x"])
     assert await listed.prepare(prepared.outcome) is None
     settled = await journal.change("other", Change.END, News(), 2.0)
     assert settled is not None
