@@ -24,6 +24,7 @@ class HasItems(Protocol):
 
     def items(self) -> Iterable[tuple[Any, Any]]:
         """Return the pairs."""
+        ...
 
 
 HeaderSource: TypeAlias = (
