@@ -99,10 +99,7 @@ class ConfigurationError(SinchVoiceError, ValueError):
 
 
 class InvalidRequestError(SinchVoiceError, ValueError):
-    """What you passed cannot be sent; the message names the field, and nothing was sent.
-
-    ``field`` is the name of the parameter or field, as in the signature of what you called.
-    """
+    """What you passed cannot be sent, and nothing was; ``field`` names it, as in the signature of what you called."""
 
     def __init__(self, message: str = "", *, field: str | None = None, **fate: Unpack[Fate]) -> None:
         super().__init__(message, **fate)
@@ -110,10 +107,7 @@ class InvalidRequestError(SinchVoiceError, ValueError):
 
 
 class TransportError(SinchVoiceError):
-    """The platform gave no answer that can be read; ``__cause__`` is the httpx error.
-
-    ``request_sent`` is False only where it is proven that not one byte of the request was written.
-    """
+    """No answer came that can be read; ``request_sent`` is False only on proof, ``__cause__`` is the httpx error."""
 
     def __init__(self, message: str = "", *, request_sent: bool = True, **fate: Unpack[Fate]) -> None:
         fate.setdefault("outcome", "unknown")
@@ -210,11 +204,7 @@ class ServerError(APIError):
 
 
 class DecodeError(SinchVoiceError):
-    """A successful answer, or a document that you gave, is not what the model says.
-
-    ``path`` is where, as in ``$.participants[2].duration``; ``status`` the HTTP status of the answer, None where the
-    document was not an answer.
-    """
+    """An answer, or a document of yours (``status`` None), is not what the model says, at ``path`` (``$.options[2]``)."""
 
     def __init__(self, message: str = "", *, path: str = "$", status: int | None = None, **fate: Unpack[Fate]) -> None:
         fate.setdefault("outcome", "accepted")
@@ -224,10 +214,7 @@ class DecodeError(SinchVoiceError):
 
 
 class DownloadError(SinchVoiceError):
-    """A recording's stream ended early or failed, and could not be resumed.
-
-    ``bytes_written`` is how far it came; ``part_path`` the file that holds them, None where nothing was saved.
-    """
+    """A stream could not be resumed after ``bytes_written``; ``part_path`` holds them, None where nothing was saved."""
 
     def __init__(
         self, message: str = "", *, bytes_written: int = 0, part_path: Path | None = None, **fate: Unpack[Fate]
