@@ -204,7 +204,7 @@ class ServerError(APIError):
 
 
 class DecodeError(SinchVoiceError):
-    """An answer, or a document of yours (``status`` None), is not what the model says, at ``path`` (``$.options[2]``)."""
+    """An answer, or a document of yours (``status`` None), is not what the model says at ``path`` (``$.menus[2]``)."""
 
     def __init__(self, message: str = "", *, path: str = "$", status: int | None = None, **fate: Unpack[Fate]) -> None:
         fate.setdefault("outcome", "accepted")
