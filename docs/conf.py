@@ -39,7 +39,7 @@ python_use_unqualified_type_names = True
 # Other people's documentation is on the network, and the build must not depend on that.
 nitpick_ignore_regex = [
     ("py:.*", r"(anyio|attr|attrs|httpx|opentelemetry|starlette)(\..*)?"),
-    ("py:.*", r"(_socket|collections|datetime|decimal|enum|json|os|pathlib|random|ssl|types|typing)(\..*)?"),
+    ("py:.*", r"(_socket|collections|datetime|decimal|enum|json|os|pathlib|random|ssl|types|typing|zoneinfo)(\..*)?"),
     # What is not public has no page, although a signature may name it.
     ("py:.*", r"sinch_voice_async\.(_\w+|sandbox\.(exchange|storage|refusals|sandbox))\..*"),
     ("py:.*", r"(.*\.)?(T|I_co|A_co|Served|\w+Handler)"),

@@ -172,9 +172,10 @@ class Transport:
     def _sender(self) -> Sender:
         # respx, pytest-httpx and vcrpy replace httpx's own way to the network. A test that mocks the network must never
         # reach it, so then this request takes that way too.
-        httpcore = sys.modules.get("httpcore")
+        # Another thread may be in the middle of importing httpcore: then nobody has replaced anything in it yet.
+        pool = getattr(sys.modules.get("httpcore"), "AsyncConnectionPool", None)
         if _is_replaced(httpx.AsyncHTTPTransport, "httpx._transports.default") or (
-            httpcore is not None and _is_replaced(httpcore.AsyncConnectionPool, "httpcore._async.connection_pool")
+            pool is not None and _is_replaced(pool, "httpcore._async.connection_pool")
         ):
             return self.session.interceptable
         return self.session.sender

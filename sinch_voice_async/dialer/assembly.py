@@ -86,9 +86,14 @@ def assemble(
         dialed=course.dialed,
         is_waiting=course.is_waiting,
     )
-    course.follower = Follower(
-        journal=journal,
-        clock=clock,
+    course.follower = _follower_of(course, settings, get_call)
+    return course
+
+
+def _follower_of(course: Course, settings: Settings, get_call: Any) -> Follower:
+    return Follower(
+        journal=course.journal,
+        clock=course.clock,
         longest_call=settings.longest_call,
         poll_interval=settings.poll_interval,
         get_call=get_call,
@@ -96,7 +101,6 @@ def assemble(
         lost=course.lost,
         wake=course.dispatcher.wake,
     )
-    return course
 
 
 def _get_call_of(client: Any) -> Any:

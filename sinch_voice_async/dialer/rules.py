@@ -17,7 +17,8 @@ from sinch_voice_async.errors import ConfigurationError
 
 __all__ = ["RedialRules"]
 
-_FINAL_REASONS: Final = frozenset({"CALLEEHANGUP", "BLOCKED", "OTHERPEERANSWERED", "CANCEL", "MANAGERHANGUP"})
+_FINAL_REASONS: Final = frozenset({"BLOCKED", "OTHERPEERANSWERED", "CANCEL", "MANAGERHANGUP"})
+_DECLINED: Final = "CALLEEHANGUP"
 _BY_CHANCE: Any = ("BUSY", "NOANSWER")
 
 
@@ -43,8 +44,11 @@ class RedialRules:
 
     ``attempts`` is how many callouts a number gets at most, the first one included; ``delay`` is how many seconds lie
     between the end of a call and the next callout; ``results`` are those after which there is one: ``BUSY``,
-    ``NOANSWER``. A call that the callee has declined or hung up is over for good. ``attempts_per_day`` bounds the
-    callouts to a number on one day, where the callee is.
+    ``NOANSWER``. ``attempts_per_day`` bounds the callouts to a number on one day, where the callee is.
+
+    Who has declined has answered, and is not dialled again. The platform's documents do not tell a call that was
+    declined from a line that was busy: both may be ``BUSY`` with the reason ``CALLEEHANGUP``. So neither is dialled
+    again where that is the reason, unless ``redial_declined`` is True.
 
     Results are known to a campaign that follows its calls: see ``Campaign``.
 
@@ -55,6 +59,7 @@ class RedialRules:
     delay: float = field(default=1800.0, validator=_seconds)
     results: frozenset[str] = field(default=_BY_CHANCE, converter=_to_results)
     attempts_per_day: int = field(default=3, validator=_whole)
+    redial_declined: bool = False
 
     def allow(self, outcome: Outcome) -> bool:
         """Say whether a contact whose call is over is dialled once more."""
@@ -62,5 +67,6 @@ class RedialRules:
             outcome.state is ContactState.DONE
             and outcome.result in self.results
             and outcome.reason not in _FINAL_REASONS
+            and (self.redial_declined or outcome.reason != _DECLINED)
             and outcome.attempt < self.attempts
         )

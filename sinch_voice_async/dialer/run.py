@@ -4,6 +4,7 @@ What the campaign knows is in its journal; a run may end at any moment, and the 
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -125,11 +126,10 @@ class CampaignRun:
         :raises CampaignError: the journal cannot be written, or the do-not-call list cannot be asked.
         """
         course = self._running()
-        try:
+        with suppress(anyio.EndOfStream, anyio.ClosedResourceError):
             return await course.outcomes.receive()
-        except (anyio.EndOfStream, anyio.ClosedResourceError):
-            self._raise_failure(course)
-            raise StopAsyncIteration from None
+        self._raise_failure(course)
+        raise StopAsyncIteration
 
     @property
     def _gate(self) -> Gate:

@@ -38,6 +38,14 @@ def test_only_what_came_to_nothing_by_chance_is_dialled_again(outcome: Outcome, 
     assert RedialRules(attempts=3).allow(outcome) is again
 
 
+def test_busy_may_look_declined() -> None:
+    """The platform's documents do not tell them apart; you may, and then both are dialled again."""
+    rules = RedialRules(redial_declined=True)
+    assert rules.allow(ended("BUSY", "CALLEEHANGUP"))
+    assert not rules.allow(ended("BUSY", "BLOCKED"))
+    assert not rules.allow(ended("ANSWERED", "CALLEEHANGUP"))
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

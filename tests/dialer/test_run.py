@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import AsyncIterator, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from sinch_voice_async import (
     TtsCallout,
 )
 from sinch_voice_async.dialer import BrokenRow, CallingWindow, Campaign, Claim, Contact, ContactState, Outcome, course
-from tests.dialer.clocks import PatientJournal, VirtualClock, a_moment, each, virtual_time
+from tests.dialer.clocks import NOON, PatientJournal, VirtualClock, a_moment, each, virtual_time
 from tests.dialer.platforms import Platform, reminder
 
 FAST = math.inf
@@ -224,6 +224,18 @@ async def test_a_run_waits_for_its_window(tmp_path: Path) -> None:
     assert [outcome.number for outcome in given] == [NUMBERS[1], NUMBERS[0]]
     waited = (given[1].placed_at or 0.0) - (given[0].placed_at or 0.0)
     assert waited == pytest.approx(3600, abs=60)
+
+
+async def test_a_campaign_ends_when_it_was_said_to(tmp_path: Path) -> None:
+    """Who could not be called before is skipped, and told; nobody waits for a window that opens too late."""
+    async with virtual_time() as clock:
+        end = datetime.fromtimestamp(NOON + 3600, UTC)
+        ours, platform = campaign(tmp_path, clock, window=CallingWindow("09:00", "20:00"), until=end), Platform()
+        contacts = [Contact(NUMBERS[0], zone="Asia/Tokyo"), Contact(NUMBERS[1], zone="Europe/Stockholm")]
+        async with ours.run(platform, each(contacts), reminder) as outcomes:
+            given = {outcome.number: outcome async for outcome in outcomes}
+    assert given[NUMBERS[0]].note == "outside of the calling window until the campaign ends"
+    assert {*platform.rang} == {NUMBERS[1]}
 
 
 async def test_a_clock_that_jumps_does_not_lose_anybody(tmp_path: Path) -> None:

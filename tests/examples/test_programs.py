@@ -160,3 +160,19 @@ async def test_reminders_write_down_what_could_not_be_rung() -> None:
     async with sandbox.serve(), VoiceClient(**sandbox.client_options()) as client:
         await example.Reminders(client, "https://me.example/").remind(appointment)
     assert appointment.state.startswith("unknown: ")
+
+
+def test_a_campaign_is_stopped_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Everybody is called, results come by callbacks, and busy lines are called again; nobody twice but for that."""
+    campaign = load("campaign")
+
+    async def rehearse() -> Any:
+        with anyio.fail_after(60):
+            return await campaign.rehearse(tmp_path, customers=12)
+
+    report = anyio.run(rehearse, backend="trio")
+    assert report.states == {"done": 12}
+    assert report.results.keys() <= {"ANSWERED", "BUSY", "NOANSWER"}
+    again = 12 - report.results["ANSWERED"]
+    assert 12 + again <= report.attempts <= 12 + 2 * 12
+    assert "glasses: 12 contacts" in capsys.readouterr().out

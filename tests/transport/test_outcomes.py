@@ -5,8 +5,10 @@ says, whether it goes through our pool, through httpx's own transport, or throug
 """
 
 import ssl
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from types import ModuleType
 
 import attrs
 import httpx
@@ -444,3 +446,11 @@ async def test_an_open_stream_says_so(serve: Serve, rig: Rig) -> None:
     assert repr(stream) == "<StreamedResponse 200>"
     await stream.aclose()
     await stream.aclose()
+
+
+async def test_httpcore_half_imported_by_another_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where somebody imports httpx for the first time meanwhile, a request goes out all the same."""
+    monkeypatch.setitem(sys.modules, "httpcore", ModuleType("httpcore"))
+    with FaultServer(answer(b'{"callId":"c"}')) as server:
+        async with VoiceClient("key", "c2VjcmV0", base_url=server.url) as client:
+            assert (await client.callouts.tts("+46700000001", "Hello")).call_id == "c"

@@ -1,0 +1,89 @@
+"""Call everybody in a CSV file, learn from the callbacks how each call ended, and call again where the line was busy.
+
+``python examples/campaign.py`` rehearses it: 40 made-up customers, on a sandbox in which 60 % answer, 20 % are busy,
+15 % do not answer and 5 % are machines. The run is stopped in the middle and started again, which rings nobody twice.
+``python examples/campaign.py customers.csv`` calls the people in a file with the columns ``number`` and ``name``, for
+the application whose key and secret are in the environment. Its callback URL must lead to a server of ``application``.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import anyio
+
+from sinch_voice_async import TtsCallout, VoiceClient
+from sinch_voice_async.dialer import Campaign, Contact, RedialRules, Report, read_csv
+from sinch_voice_async.sandbox import Sandbox
+from sinch_voice_async.testing import serve_app
+from sinch_voice_async.webhooks import AnsweredCall, DisconnectedCall, WebhookApp
+
+
+def glasses(journal: Path, *, calls_per_second: float = 5, delay: float = 1800) -> Campaign:
+    """Return the campaign; the program that dials and the one that answers callbacks each have one."""
+    redial = RedialRules(attempts=3, delay=delay, redial_declined=True)  # a busy line may look like it
+    return Campaign(
+        "glasses", journal=journal, calls_per_second=calls_per_second, in_flight=50, follow="callbacks", redial=redial
+    )
+
+
+def callout(contact: Contact) -> TtsCallout:
+    """Say who is meant, and what about."""
+    text = f"Hi {contact['name']}, your glasses are ready."
+    return TtsCallout(destination=contact.number, text=text, cli="+46700000000", enable_ace=True)
+
+
+def application(campaign: Campaign, key: str | None = None, secret: str | None = None) -> WebhookApp:
+    """Answer the platform's callbacks, and let the campaign know of each."""
+    app = WebhookApp(key, secret)
+
+    @app.ace
+    async def answered(event: AnsweredCall) -> None:
+        await campaign.settle(event)
+
+    @app.dice
+    async def ended(event: DisconnectedCall) -> None:
+        await campaign.settle(event)
+
+    return app
+
+
+async def call(campaign: Campaign, client: VoiceClient, customers: Path, *, stop_after: int | None = None) -> Report:
+    """Call everybody, or go on until so many calls are over."""
+    ended = 0
+    async with campaign.run(client, read_csv(customers), callout) as outcomes:
+        async for outcome in outcomes:
+            ended += 1
+            print(f"{outcome.contact['name']:12} {outcome.attempt} {outcome.state} {outcome.result or outcome.note}")
+            if ended == stop_after:
+                break
+    return await campaign.report()
+
+
+async def rehearse(folder: Path, customers: int = 40) -> Report:
+    """Call made-up customers, stop in the middle, and go on."""
+    rows = [f"+46700000{place:03},Customer {place}" for place in range(customers)]
+    (folder / "customers.csv").write_text("\n".join(["number,name", *rows]))
+    journal, credentials = folder / "glasses.sqlite", ("example-key", "ZXhhbXBsZSBzZWNyZXQ=")
+    campaign = glasses(journal, calls_per_second=200, delay=0)
+    with serve_app(application(glasses(journal), *credentials)) as url:
+        sandbox = Sandbox(*credentials, callback_url=url, speed=1000)
+        sandbox.population(answer=0.60, busy=0.20, no_answer=0.15, machine=0.05)
+        async with sandbox.serve(), VoiceClient(**sandbox.client_options()) as client:
+            print(await call(campaign, client, folder / "customers.csv", stop_after=customers // 2))
+            return await call(campaign, client, folder / "customers.csv")
+
+
+async def main() -> None:
+    """Rehearse, or call the people in the file that is named."""
+    if len(sys.argv) > 1:
+        customers = Path(sys.argv[1])
+        async with VoiceClient() as client:
+            print(await call(glasses(customers.with_suffix(".sqlite")), client, customers))
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            print(await rehearse(Path(folder)))
+
+
+if __name__ == "__main__":
+    anyio.run(main)
