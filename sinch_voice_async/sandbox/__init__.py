@@ -4,12 +4,13 @@ Everything here is written from the platform's documents alone, so that the clie
 mistake. The extra ``sinch-voice-async[sandbox]`` brings what it runs on.
 """
 
-try:
-    import starlette as _starlette  # noqa: F401 - asked for here, so that one sentence says what is missing
-except ModuleNotFoundError as error:
+import importlib.util
+
+# Asked for here, so that one sentence says what is missing.
+if importlib.util.find_spec("starlette") is None:
     raise ModuleNotFoundError(
-        "the sandbox runs on Starlette and uvicorn: pip install 'sinch-voice-async[sandbox]'", name=error.name
-    ) from None
+        "the sandbox runs on Starlette and uvicorn: pip install 'sinch-voice-async[sandbox]'", name="starlette"
+    )
 
 from sinch_voice_async.sandbox.account import Account, CallbackUrls
 from sinch_voice_async.sandbox.clock import Clock

@@ -105,9 +105,9 @@ class SqliteJournal(SqlJournal):
         parameters = [row_of(contact) | {"at": at} for contact in contacts]
         return await self._write_many("enqueue", parameters)
 
-    async def note_broken(self, rows: Sequence[BrokenRow]) -> None:
+    async def note_broken(self, broken: Sequence[BrokenRow]) -> None:
         """Remember rows that could not be read."""
-        await self._write_many("note_broken", [{"line": row.line, "problem": row.problem} for row in rows])
+        await self._write_many("note_broken", [{"line": row.line, "problem": row.problem} for row in broken])
 
     def _connect(self, campaign: str) -> tuple[sqlite3.Connection, sqlite3.Connection]:
         return open_writer(self.path, campaign, wait=self._wait), connect(self.path, wait=self._wait)
