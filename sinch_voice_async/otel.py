@@ -5,17 +5,19 @@ Needs the extra ``otel``. Names and attributes are those of the HTTP semantic co
 path.
 """
 
+import importlib.util
 from collections.abc import Mapping
 from contextvars import ContextVar
 
-try:
-    from opentelemetry import propagate, trace
-    from opentelemetry.metrics import Histogram, MeterProvider, get_meter_provider
-    from opentelemetry.trace import Span, SpanKind, StatusCode, TracerProvider
-except ModuleNotFoundError as error:
+# Asked for before it is imported, so that one sentence says what is missing.
+if importlib.util.find_spec("opentelemetry") is None:
     raise ModuleNotFoundError(
-        "spans are made by OpenTelemetry: pip install 'sinch-voice-async[otel]'", name=error.name
-    ) from None
+        "spans are made by OpenTelemetry: pip install 'sinch-voice-async[otel]'", name="opentelemetry"
+    )
+
+from opentelemetry import propagate, trace
+from opentelemetry.metrics import Histogram, MeterProvider, get_meter_provider
+from opentelemetry.trace import Span, SpanKind, StatusCode, TracerProvider
 
 from sinch_voice_async._version import __version__
 from sinch_voice_async.instrumentation import Attempt, AttemptResult

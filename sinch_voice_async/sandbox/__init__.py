@@ -6,7 +6,7 @@ mistake. The extra ``sinch-voice-async[sandbox]`` brings what it runs on.
 
 import importlib.util
 
-# Asked for here, so that one sentence says what is missing.
+# Asked for before it is imported, so that one sentence says what is missing.
 if importlib.util.find_spec("starlette") is None:
     raise ModuleNotFoundError(
         "the sandbox runs on Starlette and uvicorn: pip install 'sinch-voice-async[sandbox]'", name="starlette"
