@@ -91,7 +91,7 @@ class Campaign:
     ) -> None:
         self.name = name
         self.journal: Journal = to_journal(journal)
-        self.settings = Settings(
+        self.settings: Settings = Settings(
             name=name,
             calls_per_second=calls_per_second,
             in_flight=in_flight,

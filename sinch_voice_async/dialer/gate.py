@@ -10,7 +10,7 @@ class Gate:
 
     def __init__(self) -> None:
         self.shut_because: str | None = None
-        self.stopped = False
+        self.stopped: bool = False
         self._opened = anyio.Event()
         self._opened.set()
 

@@ -50,9 +50,9 @@ class Fields:
     __slots__ = ("codes", "members", "path")
 
     def __init__(self, members: Mapping[str, object], path: str = "", codes: Codes = PARAMETERS) -> None:
-        self.members = members
-        self.path = path
-        self.codes = codes
+        self.members: Mapping[str, object] = members
+        self.path: str = path
+        self.codes: Codes = codes
 
     def name(self, member: str) -> str:
         """Return the path of a member, as in ``ttsCallout.destination.endpoint``."""

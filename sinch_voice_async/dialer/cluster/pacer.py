@@ -33,7 +33,7 @@ class SharedPacer:
     def __init__(
         self, calls_per_second: float, clock: Clock, database: Database, campaign: Callable[[], int], place: str
     ) -> None:
-        self.rate = calls_per_second
+        self.rate: float = calls_per_second
         self._target = calls_per_second
         self._clock = clock
         self._database = database

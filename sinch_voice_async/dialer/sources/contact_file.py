@@ -27,7 +27,7 @@ class ContactFile(ABC):
     """Contacts of a file, and a :class:`BrokenRow` for each row that is none; may be iterated over again and again."""
 
     def __init__(self, path: str | os.PathLike[str], *, number: str, zone: str | None) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self._number = number
         self._zone = zone
 

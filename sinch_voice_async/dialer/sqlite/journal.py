@@ -59,7 +59,7 @@ class SqliteJournal(SqlJournal):
     """
 
     def __init__(self, path: str | os.PathLike[str], *, wait: float = 5.0) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self._wait = wait
         self._opened: _Open | None = None
         self._lock: sqlite3.Connection | None = None

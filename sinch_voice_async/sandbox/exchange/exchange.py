@@ -63,7 +63,7 @@ class Exchange:
         self.version: int = 0
         self._clock = clock
         self._diary = diary
-        self.turns = Turns(diary.flush if diary else _nothing)
+        self.turns: Turns = Turns(diary.flush if diary else _nothing)
         self._timers = Timers()
         self._attended: set[Line] = set()
         courier = Courier(

@@ -77,8 +77,8 @@ class Line:
     )
 
     def __init__(self, call: Call, services: Services) -> None:
-        self.call = call
-        self.services = services
+        self.call: Call = call
+        self.services: Services = services
         self.mailbox: Mailbox = Mailbox()
         self.now: float = call.placed_at
         self.is_over: bool = False
