@@ -2,6 +2,7 @@
 
 from typing import cast
 
+from sinch_voice_async._wire import names
 from sinch_voice_async._wire.engine import decode, register_model, register_tagged
 from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.events import (
@@ -18,13 +19,12 @@ from sinch_voice_async.models.events import (
 from sinch_voice_async.models.money import Price
 from sinch_voice_async.models.svaml.actions import CallHeader
 
-for _model in (
-    *(AnsweredCall, DisconnectedCall, IncomingCall, PromptInput),
-    *(AmdResult, CallHeader, Cookie, Destination, MenuResult),
-):
-    register_model(_model)
+for _event in (AnsweredCall, DisconnectedCall, IncomingCall, PromptInput):
+    register_model(_event, irregular=names.EVENT)
+register_model(Notification, irregular={**names.EVENT, "error_message": ("errorMsg", "errorMessage")})
+for _part in (AmdResult, CallHeader, Cookie, Destination, MenuResult):
+    register_model(_part)
 register_model(Price, needs="amount")
-register_model(Notification, irregular={"error_message": ("errorMsg", "errorMessage")})
 register_tagged(
     Event,
     tag="event",

@@ -16,6 +16,9 @@ Spellings: TypeAlias = Mapping[str, tuple[str, ...]]
 APPLICATION_KEY: Spellings = {"application_key": ("applicationkey",)}
 """All lower-case in the configuration requests and answers; camelCase in events, which need no entry."""
 
+EVENT: Spellings = {"call_id": ("callid", "callId")}
+"""All lower-case in the schema of the events and in the signed sample; camelCase in other samples, and elsewhere."""
+
 MOH_CLASS: Spellings = {"moh_class": ("mohClass", "moh")}
 """``mohClass`` in a conference callout; ``moh`` in SVAML and in conference commands, as those fields are named."""
 

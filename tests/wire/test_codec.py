@@ -346,7 +346,7 @@ def test_deep_nesting_does_no_harm(body: str, depth: int) -> None:
             "it is missing",
         ),
         ({"event": "earthquake", "callid": "a"}, Event, "$.event", "it is none of ice, ace, dice, pie, notify"),
-        ({"Event": "ICE"}, Event, "$.callId", "it is missing"),
+        ({"Event": "ICE"}, Event, "$.callid", "it is missing"),
     ],
 )
 def test_a_tagged_union_is_refused_with_the_path(body: object, type_: type, path: str, reason: str) -> None:

@@ -247,7 +247,7 @@ def test_times_without_a_zone_are_utc() -> None:
         (b"{}", "$.event"),
         (b'{"event": "ringing", "callid": "1"}', "$.event"),
         (b'{"Event": ["ace"], "callid": "1"}', "$.event"),
-        (b'{"event": "ace"}', "$.callId"),
+        (b'{"event": "ace"}', "$.callid"),
         (b'{"event": "pie", "callid": "1"}', "$.menuResult"),
         (b'{"event": "pie", "callid": "1", "menuResult": []}', "$.menuResult"),
         (b'{"event": "ice", "callid": "1", "to": "bob"}', "$.to"),
