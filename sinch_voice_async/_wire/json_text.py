@@ -36,5 +36,9 @@ def _refused(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON")
 
 
-TO_TEXT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_marked).encode
+# What contains itself is found out by the depth that it reaches, rather than by a list of all that was entered.
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"), default=_marked
+)
+TO_TEXT = _ENCODER.encode
 FROM_TEXT = json.JSONDecoder(parse_float=Decimal, parse_constant=_refused).decode
