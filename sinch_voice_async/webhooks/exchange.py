@@ -10,11 +10,11 @@ Rules:
 Source: ASGI, HTTP and WebSocket protocol; RFC 9110.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, TypeAlias
 from urllib.parse import quote, unquote
 
-from attrs import frozen
+from attrs import Factory, field, frozen
 
 __all__ = [
     "Disconnected",
@@ -47,14 +47,6 @@ class Refused(Exception):  # noqa: N818 - likewise
         self.status = status
 
 
-@frozen
-class Reply:
-    """What goes back: a status, and JSON where there is a body."""
-
-    status: int
-    body: bytes = b""
-
-
 # Each status is answered with what its definition asks for; nothing says why, which is for the log alone.
 _STATUS_HEADERS = {
     401: [(b"www-authenticate", b"application")],
@@ -62,6 +54,22 @@ _STATUS_HEADERS = {
     408: [(b"connection", b"close")],
     413: [(b"connection", b"close")],
 }
+
+
+def _headers_of(reply: "Reply") -> Sequence[tuple[bytes, bytes]]:
+    kind = [(b"content-type", b"application/json")] if reply.body else []
+    return [(b"content-length", b"%d" % len(reply.body)), *kind, *_STATUS_HEADERS.get(reply.status, ())]
+
+
+@frozen
+class Reply:
+    """What goes back: a status, JSON where there is a body, and the headers that follow from the two."""
+
+    status: int
+    body: bytes = b""
+    headers: Sequence[tuple[bytes, bytes]] = field(
+        init=False, repr=False, default=Factory(_headers_of, takes_self=True)
+    )
 
 
 async def read_body(receive: Receive, max_body: int) -> bytes:
@@ -107,13 +115,10 @@ def _missing(root: str, path: str) -> str:
 
 async def send_reply(scope: Scope, send: Send, reply: Reply) -> None:
     """Send an answer; where nobody is there any more, do nothing."""
-    headers = [(b"content-length", b"%d" % len(reply.body))]
-    if reply.body:
-        headers.append((b"content-type", b"application/json"))
-    for name, value in _STATUS_HEADERS.get(reply.status, ()):
+    headers = [*reply.headers]
+    if not scope.get("http_version", "1.1").startswith("1"):
         # HTTP/2 has no such header; there, a stream ends by itself.
-        if name != b"connection" or scope.get("http_version", "1.1").startswith("1"):
-            headers.append((name, value))
+        headers = [pair for pair in headers if pair[0] != b"connection"]
     try:
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})

@@ -91,6 +91,7 @@ class EventRouter:
         for name, answer in self._fallbacks.items():
             _check(answer, name, "fallback")
         self._handlers: dict[EventName, Callable[[Any], Awaitable[object]]] = {}
+        self._passed: dict[EventName, object] = {}
 
     def ice(self, handler: IceHandler) -> IceHandler:
         """Register what answers an Incoming Call Event: with ``IceSvaml``. Voice API, Incoming Call Event."""
@@ -128,7 +129,10 @@ class EventRouter:
         if handler is None:
             return self._fallbacks[name]
         answer = await handler(event)
-        _check(answer, name, "handler")
+        # Many applications give the same document again and again: one that has passed is not checked again.
+        if answer is not self._passed.get(name):
+            _check(answer, name, "handler")
+            self._passed[name] = answer
         return cast("Answer", answer)
 
     def _late(self, event: Event) -> Answer:

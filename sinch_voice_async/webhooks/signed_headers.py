@@ -52,14 +52,14 @@ def read_headers(headers: HeaderSource) -> SignedHeaders:
         for name, value in _pairs(headers):
             place = _PLACES.get(name.lower())
             if place is not None:
-                text = _text(value) if isinstance(value, _TEXTS) else ", ".join(map(_text, value))
+                # The quick question first: ASGI has bytes.
+                text = value.decode("utf-8", "surrogateescape") if value.__class__ is bytes else _joined(value)
                 found[place] = f"{found[place]}, {text}" if found[place] else text.strip(" \t")
     except (TypeError, ValueError, AttributeError):
         raise InvalidRequestError("headers must be a mapping or pairs of text or bytes", field="headers") from None
     return SignedHeaders(*found)
 
 
-_TEXTS: Final = (str, bytes)
 _PLACES: Final[dict[str | bytes, int]] = {
     **{name: place for place, name in enumerate(("authorization", "x-timestamp", "content-type"))},
     **{name: place for place, name in enumerate((b"authorization", b"x-timestamp", b"content-type"))},
@@ -69,11 +69,15 @@ _PLACES: Final[dict[str | bytes, int]] = {
 
 def _pairs(headers: HeaderSource) -> Iterable[tuple[Any, Any]]:
     given: Any = headers
-    # The quick question first: ASGI has a list.
+    # Here too: ASGI has a list.
     pairs: Iterable[tuple[Any, Any]] = (
         given if given.__class__ is list or not hasattr(given, "items") else given.items()
     )
     return pairs
+
+
+def _joined(value: HeaderValue) -> str:
+    return _text(value) if isinstance(value, str | bytes) else ", ".join(map(_text, value))
 
 
 def _text(value: str | bytes) -> str:
