@@ -7,7 +7,6 @@ socket rather than through two layers of streams, which halves the cost of a req
 import contextlib
 import socket
 import ssl
-from math import inf
 from types import TracebackType
 from typing import Self
 
@@ -73,7 +72,7 @@ class PullConnection(Connection):
         """Return once the head of the response is complete, within ``seconds``."""
         reader = self.reader
         with self:
-            with anyio.CancelScope(deadline=_deadline(seconds)):
+            with anyio.move_on_after(seconds):
                 while not reader.head_complete:
                     await anyio.wait_readable(self._socket)
                     self._receive(_ANSWER_SIZE)
@@ -85,7 +84,7 @@ class PullConnection(Connection):
         reader = self.reader
         if not reader.chunks and not reader.complete:
             with self:
-                with anyio.CancelScope(deadline=_deadline(seconds)):
+                with anyio.move_on_after(seconds):
                     while not reader.chunks and not reader.complete:
                         await anyio.wait_readable(self._socket)
                         self._receive(_PIECE_SIZE)
@@ -135,7 +134,7 @@ class PullConnection(Connection):
 
     async def _wait_for_answer(self, seconds: float | None) -> None:
         reader = self.reader
-        with anyio.CancelScope(deadline=_deadline(seconds)):
+        with anyio.move_on_after(seconds):
             while not reader.complete:
                 await anyio.wait_readable(self._socket)
                 self._receive(_ANSWER_SIZE)
@@ -147,7 +146,7 @@ class PullConnection(Connection):
         self.request_sent = True
         rest = self._send(rest)
         if rest:
-            with anyio.CancelScope(deadline=_deadline(seconds)):
+            with anyio.move_on_after(seconds):
                 while rest and not self.answered:
                     await self._writable_or_answered()
                     rest = self._send(rest)
@@ -213,10 +212,6 @@ class PullConnection(Connection):
             with contextlib.suppress(OSError):
                 self._socket.send(tls.pending())
             raise
-
-
-def _deadline(seconds: float | None) -> float:
-    return inf if seconds is None else anyio.current_time() + seconds
 
 
 def _late() -> httpx.ReadTimeout:
