@@ -19,7 +19,7 @@ CREATE TABLE sinch_voice_dialer.campaign (
 -- given out, and ``next_at`` the next. ``slowed_rate`` is what the rate was right after the last slowing down.
 CREATE TABLE sinch_voice_dialer.pace (
     campaign integer PRIMARY KEY REFERENCES sinch_voice_dialer.campaign ON DELETE CASCADE,
-    target double precision NOT NULL,
+    target double precision NOT NULL DEFAULT 1,
     instant timestamptz NOT NULL DEFAULT 'epoch',
     next_at timestamptz NOT NULL DEFAULT 'epoch',
     held_until timestamptz NOT NULL DEFAULT 'epoch',

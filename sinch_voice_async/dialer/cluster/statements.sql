@@ -178,4 +178,5 @@ SET slowed_rate = greatest(
 WHERE campaign = %(campaign)s AND slowed_at < clock_timestamp() - make_interval(secs => %(age)s + 0.1)
 
 -- name: pause
-UPDATE sinch_voice_dialer.pace SET paused = %(paused)s WHERE campaign = %(campaign)s
+INSERT INTO sinch_voice_dialer.pace (campaign, paused) VALUES (%(campaign)s, %(paused)s)
+ON CONFLICT (campaign) DO UPDATE SET paused = excluded.paused
