@@ -1,6 +1,14 @@
 """What every test has: both event loops, and no credentials from the environment of whoever runs them."""
 
+import os
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import pytest
+
+if TYPE_CHECKING:
+    from tests.dialer.cluster.postgres import Postgres
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -21,3 +29,17 @@ def _no_ambient_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         "SINCH_VOICE_CONFIGURATION_URL",
     ):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> "Iterator[Postgres]":
+    """A PostgreSQL that the tests may stop and start."""
+    from tests.dialer.cluster.postgres import programs, server
+
+    found = programs()
+    if found is None:  # pragma: no cover  # where the tests are measured there is one
+        if os.environ.get("CI") and sys.platform == "linux":
+            pytest.fail("no PostgreSQL: .ci/install-postgresql installs it, and here these tests may not be skipped")
+        pytest.skip("no PostgreSQL on this machine: `apt install postgresql` runs the tests of the cluster")
+    with server(found) as running:
+        yield running

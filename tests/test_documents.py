@@ -93,8 +93,12 @@ async def run(block: Block, names: dict[str, Any]) -> None:
 
 @pytest.mark.usefixtures("_settings")
 @pytest.mark.parametrize("document", PROGRAMS)
-async def test_blocks_run(document: str, sandbox: Sandbox) -> None:
-    """Everything on a page works as it stands, on asyncio and on trio."""
+async def test_blocks_run(
+    document: str, sandbox: Sandbox, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything on a page works as it stands, on asyncio and on trio; with a database, where it speaks of one."""
+    if any("DATABASE_URL" in block.code for block in PROGRAMS[document]):
+        monkeypatch.setenv("DATABASE_URL", request.getfixturevalue("postgres").database())
     with anyio.fail_after(60):
         async with VoiceClient() as client:
             names: dict[str, Any] = {"__name__": "__main__", "client": client, "sandbox": sandbox}

@@ -60,4 +60,4 @@ class Heartbeat:
         connection.execute(STATEMENTS["join"], self.parameters)
         gone = connection.execute(STATEMENTS["recover"], self.parameters | {"at": time.time()}).rowcount
         if gone:
-            _log.warning("%d callouts of workers that are gone are of unknown outcome", gone)
+            _log.warning("callouts of workers that are gone, of unknown outcome now: %d", gone)

@@ -70,7 +70,7 @@ def test_it_finds_the_claims_of_the_gone(url: str, heartbeat: Heartbeat, caplog:
         heartbeat.start()
         until(lambda: ask(url, "SELECT state FROM sinch_voice_dialer.contact WHERE campaign = %s", number) == "unknown")
         heartbeat.stop()
-    assert "1 callouts of workers that are gone" in caplog.text
+    assert "of workers that are gone, of unknown outcome now: 1" in caplog.text
 
 
 def test_a_heart_that_never_beat(heartbeat: Heartbeat) -> None:
