@@ -28,6 +28,7 @@ _HOMES = {
     "svaml": "svaml",
     "sign": "signing",
     "verify": "signing",
+    "dial": "dial",
     "doctor": "doctor",
     "sandbox": "sandbox",
     "completion": "completion",

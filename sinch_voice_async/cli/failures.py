@@ -57,6 +57,8 @@ def _code(error: "sinch_voice_async.SinchVoiceError") -> ExitCode:
         return ExitCode.NOT_FOUND
     if isinstance(error, sinch_voice_async.AuthenticationError):
         return ExitCode.AUTHENTICATION
+    if isinstance(error, sinch_voice_async.CampaignError):
+        return ExitCode.FAILED
     return _BY_OUTCOME.get(error.outcome, ExitCode.FAILED)
 
 
@@ -71,6 +73,8 @@ def _advice(error: "sinch_voice_async.SinchVoiceError") -> str:
     for cls, advice in (
         (sinch_voice_async.ConfigurationError, ""),
         (sinch_voice_async.InvalidRequestError, ""),
+        (sinch_voice_async.JournalError, ""),
+        (sinch_voice_async.CampaignError, "Nobody is dialled twice when it is run again."),
         (sinch_voice_async.NotFoundError, "Check the id and the region: a call or conference lives in one only."),
         (sinch_voice_async.AuthenticationError, f"Nothing was done; {_DOCTOR}"),
         (sinch_voice_async.PaymentRequiredError, "The account needs credit."),

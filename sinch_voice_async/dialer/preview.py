@@ -3,7 +3,7 @@
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import anyio.to_thread
 from attrs import define, field, frozen
@@ -32,7 +32,7 @@ class Preview:
     ``to_call`` is how many contacts would be called, ``waiting`` how many of these only later, when their calling
     window opens: the first at ``opens_at``, seconds since 1970. ``skipped`` counts those that would not be called, by
     the reason. ``called`` counts those that the journal has, and that would not be dialled again, by state.
-    ``duplicates`` are rows whose number stood before; ``broken`` the first thousand rows that could not be read, of
+    ``duplicates`` are rows whose number another row had; ``broken`` the first thousand rows that could not be read, of
     ``broken_rows``. ``seconds`` is how long the callouts take at the pace that was asked for, without waiting for
     windows.
     """
@@ -49,27 +49,34 @@ class Preview:
 
 
 class _Seen:
-    """A set of numbers that grows on the disk and not in memory."""
+    """A set of numbers that grows on the disk and not in memory, and of each whether a row had it or the journal."""
 
     def __init__(self) -> None:
         # A database without a name is a temporary one, which SQLite deletes by itself.
         self._numbers = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._numbers.execute("CREATE TABLE seen (number TEXT PRIMARY KEY) WITHOUT ROWID")
+        self._numbers.execute("CREATE TABLE seen (number TEXT PRIMARY KEY, in_rows INTEGER) WITHOUT ROWID")
 
-    async def add(self, numbers: Sequence[str]) -> list[bool]:
-        """Add numbers, and say of each whether it is new."""
+    async def remember(self, numbers: Sequence[str]) -> None:
+        """Add numbers that the journal has."""
+        await anyio.to_thread.run_sync(self._write, "INSERT INTO seen VALUES (?, 0)", numbers)
+
+    async def add(self, numbers: Sequence[str]) -> list[Literal["new", "known", "again"]]:
+        """Add numbers of rows, and say of each whether it is new, in the journal, or that of another row."""
         return await anyio.to_thread.run_sync(self._add, numbers)
 
     async def close(self) -> None:
         await anyio.to_thread.run_sync(self._numbers.close)
 
-    def _add(self, numbers: Sequence[str]) -> list[bool]:
+    def _add(self, numbers: Sequence[str]) -> list[Literal["new", "known", "again"]]:
+        new = self._write("INSERT OR IGNORE INTO seen VALUES (?, NULL)", numbers)
+        known = self._write("UPDATE seen SET in_rows = 1 WHERE number = ? AND in_rows = 0", numbers)
+        return ["new" if new_ else "known" if known_ else "again" for new_, known_ in zip(new, known, strict=True)]
+
+    def _write(self, statement: str, numbers: Sequence[str]) -> list[bool]:
         self._numbers.execute("BEGIN")
-        added = [
-            self._numbers.execute("INSERT OR IGNORE INTO seen VALUES (?)", (number,)).rowcount > 0 for number in numbers
-        ]
+        changed = [self._numbers.execute(statement, (number,)).rowcount > 0 for number in numbers]
         self._numbers.execute("COMMIT")
-        return added
+        return changed
 
 
 @define(eq=False, kw_only=True)
@@ -92,7 +99,7 @@ class Previewing:
 
     async def add_known(self, outcomes: Sequence[Outcome]) -> None:
         """Look at contacts that the journal has."""
-        await self._seen.add([outcome.number for outcome in outcomes])
+        await self._seen.remember([outcome.number for outcome in outcomes])
         for outcome in outcomes:
             if outcome.state in _TO_DIAL:
                 await self._look(outcome)
@@ -105,11 +112,10 @@ class Previewing:
         broken = [row for row in rows if isinstance(row, BrokenRow)]
         self._broken_rows += len(broken)
         self._broken += broken[: _SHOWN - len(self._broken)]
-        for contact, is_new in zip(contacts, await self._seen.add([each.number for each in contacts]), strict=True):
-            if is_new:
+        for contact, stood in zip(contacts, await self._seen.add([each.number for each in contacts]), strict=True):
+            if stood == "new":
                 await self._look(Outcome(contact=contact, state=ContactState.TODO))
-            else:
-                self._duplicates += 1
+            self._duplicates += stood == "again"
 
     async def result(self, calls_per_second: float) -> Preview:
         """Return what was seen, and forget the numbers."""

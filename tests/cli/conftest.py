@@ -6,12 +6,12 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
 from sinch_voice_async.cli import main
 from sinch_voice_async.sandbox import Sandbox
@@ -48,12 +48,16 @@ class Command:
 
     def __call__(self, *arguments: str) -> Ran:
         """Run it with these arguments."""
-        code = main([*self.more, *arguments])
+        code = self.run([*self.more, *arguments])
         ran = Ran(code, *self.capsys.readouterr())
         assert "Traceback" not in ran.err
         assert SECRET not in ran.out + ran.err
         assert not re.search(r"\+?\d{9,}", re.sub(r"[\w-]*[a-f]\w*-[\w-]+", "", ran.err)), ran.err
         return ran
+
+    def run(self, arguments: Sequence[str]) -> int:
+        """Run it, and return its exit code."""
+        return main(arguments)
 
 
 @pytest.fixture
@@ -75,7 +79,7 @@ def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 @pytest.fixture(params=["asyncio", "trio"])
 def either(request: pytest.FixtureRequest, command: Command) -> Command:
     """The command on each of the event loops."""
-    return Command(command.capsys, ("--backend", request.param))
+    return evolve(command, more=("--backend", request.param))
 
 
 @define

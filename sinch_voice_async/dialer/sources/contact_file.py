@@ -35,9 +35,16 @@ class ContactFile(ABC):
         return f"{type(self).__name__}({str(self.path)!r})"
 
     def __iter__(self) -> Iterator[Contact | BrokenRow]:
+        return (contact for _, contact in self.lines())
+
+    def lines(self) -> Iterator[tuple[int, Contact | BrokenRow]]:
+        """Yield each contact, or broken row, with the line that it stands on, from 1.
+
+        :raises ConfigurationError: the file cannot be read.
+        """
         with readable(self.path):
             for line, row in self._rows():
-                yield BrokenRow(line, row) if isinstance(row, str) else self._contact(line, row)
+                yield line, BrokenRow(line, row) if isinstance(row, str) else self._contact(line, row)
 
     @abstractmethod
     def _rows(self) -> Iterator[tuple[int, Mapping[str, Any] | str]]:

@@ -1,0 +1,1 @@
+"""What ``sinch-voice dial`` does: options -> a campaign, a run that is watched, and a report."""

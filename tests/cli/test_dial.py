@@ -1,0 +1,474 @@
+"""``sinch-voice dial``: a file of contacts in, nobody rung twice, whatever interrupts it, and a report."""
+
+import csv
+import json
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from attrs import frozen
+
+from sinch_voice_async.cli import main
+from sinch_voice_async.cli.dialing.display import Display, Pace, Standing
+from sinch_voice_async.cli.dialing.interrupts import Interrupts
+from sinch_voice_async.cli.exit_codes import ExitCode
+from sinch_voice_async.dialer import ContactState, Counts
+from sinch_voice_async.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from tests.dialer.cluster.postgres import Postgres
+
+from .conftest import CLI, SECRET, Command, Ran, Stdin, Terminal
+
+NUMBERS = [f"+467000000{last:02}" for last in range(1, 5)]
+SPOKEN = ("--text", "Hi {name}", "--cli", CLI)
+QUICK = (*SPOKEN, "--cps", "100", "--poll-interval", "0.05")
+
+
+@frozen
+class InThread(Command):
+    """Runs the command in a thread of its own.
+
+    Python 3.11 tells nobody of an exception that is thrown into a coroutine, as each cancellation is, and whoever
+    measures coverage loses the function that waits for the event loop.
+    """
+
+    def run(self, arguments: Sequence[str]) -> int:
+        """Run it there."""
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(main, arguments).result()
+
+
+@pytest.fixture
+def command(command: Command) -> Command:
+    """The command in a thread."""
+    return InThread(command.capsys)
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def contacts(*rows: str, name: str = "contacts.csv") -> str:
+    """Write a file of contacts, all of ``NUMBERS`` where no rows are given."""
+    Path(name).write_text("\n".join(["number,name", *(rows or [f"{number},Ann" for number in NUMBERS])]), "utf-8")
+    return name
+
+
+def callouts(sandbox: Sandbox) -> list[Any]:
+    """What the sandbox was asked for."""
+    return [call.request["ttsCallout"] for call in sandbox.calls]
+
+
+def rung(sandbox: Sandbox) -> Counter[str]:
+    """How often each number was rung."""
+    return Counter(each["destination"]["endpoint"] for each in callouts(sandbox))
+
+
+class TestRun:
+    """``dial FILE``."""
+
+    def test_everybody_is_rung_once(self, either: Command, sandbox: Sandbox) -> None:
+        """On either event loop: the text of their row, the report on stdout, and how it went on stderr."""
+        ran = either("dial", contacts(), *QUICK, "--locale", "en-GB")
+        assert ran.code == ExitCode.OK
+        assert rung(sandbox) == dict.fromkeys(NUMBERS, 1)
+        assert {each["text"] for each in callouts(sandbox)} == {"Hi Ann"}
+        assert ran.out.startswith("contacts: 4 contacts, 4 callouts\n  4 done: 4 ANSWERED\n")
+        assert ran.err.startswith("4 placed, 0 ringing or talking, 4 answered, 0 busy, 0 failed, 0 unknown, ")
+
+    def test_json_is_a_line_for_each_contact(self, command: Command, sandbox: Sandbox) -> None:
+        """And the totals at the end."""
+        sandbox.phone(NUMBERS[0]).is_busy()
+        *each, totals = command("dial", contacts(), *QUICK, "--json").lines
+        assert {one["number"]: one["result"] for one in each} == dict.fromkeys(NUMBERS, "ANSWERED") | {
+            NUMBERS[0]: "BUSY"
+        }
+        assert totals["results"] == {"ANSWERED": 3, "BUSY": 1}
+
+    @pytest.mark.parametrize("kind", ["csv", "json"])
+    def test_the_report_is_a_file(self, command: Command, kind: str) -> None:
+        """One row for each contact, in the form that the file's name says."""
+        command("dial", contacts(), *QUICK, "--report", f"out.{kind}")
+        with Path(f"out.{kind}").open(encoding="utf-8") as file:
+            rows = [*csv.DictReader(file)] if kind == "csv" else json.load(file)["contacts"]
+        assert {row["number"].lstrip("'") for row in rows} == {*NUMBERS}
+
+    def test_other_files_are_read_by_their_names(self, command: Command, sandbox: Sandbox) -> None:
+        """JSON lines, with another name for the number."""
+        Path("people.jsonl").write_text(json.dumps({"phone": NUMBERS[0], "name": "Bo"}), "utf-8")
+        assert command("dial", "people.jsonl", *QUICK, "--number-column", "phone").code == ExitCode.OK
+        assert rung(sandbox) == {NUMBERS[0]: 1}
+
+    def test_nobody_need_be_followed(self, command: Command, sandbox: Sandbox) -> None:
+        """Then it is over when all have been accepted."""
+        ran = command("dial", contacts(), *QUICK, "--follow", "none", "--json")
+        assert ran.lines[-1]["states"] == {"accepted": 4}
+        assert sandbox.calls
+
+    def test_who_is_on_the_list_is_not_rung(self, command: Command, sandbox: Sandbox) -> None:
+        """``--do-not-call`` names them, one number on a line."""
+        Path("stop.txt").write_text(NUMBERS[1] + "\n", "utf-8")
+        command("dial", contacts(), *QUICK, "--do-not-call", "stop.txt")
+        assert {*rung(sandbox)} == {*NUMBERS} - {NUMBERS[1]}
+
+    def test_who_is_busy_is_rung_again(self, command: Command, sandbox: Sandbox) -> None:
+        """``--attempts`` and ``--redial-after``; here a busy line looks like one that declined."""
+        sandbox.phone(NUMBERS[0]).is_busy()
+        again = ("--attempts", "2", "--redial-after", "0", "--redial-declined")
+        command("dial", contacts(f"{NUMBERS[0]},Ann"), *QUICK, *again)
+        assert rung(sandbox) == {NUMBERS[0]: 2}
+
+    def test_it_is_drawn_on_a_terminal(self, command: Command, terminal: Terminal) -> None:
+        """A bar, and the line in place."""
+        with terminal():
+            command("dial", contacts(), *QUICK)
+        assert "4 placed, 0 ringing" in terminal.shown
+
+
+class TestDisplay:
+    """Where there is no terminal."""
+
+    def test_a_line_now_and_then(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Every ten seconds, and at the end."""
+        now = [100.0]
+        display, standing = Display(lambda: now[0]), Standing(Still(), 2.0)
+        for now[0] in (100.0, 109.0, 110.0, 119.0):
+            display(standing)
+        display.end(standing)
+        line = "3 placed, 1 ringing or talking, 1 answered, 0 busy, 0 failed, 0 unknown, 0 skipped, 5 to do"
+        assert capsys.readouterr().err == f"{line}; 2.0 a second, 0:00:02 left (without credit)\n" * 2
+
+    def test_the_pace_is_that_of_the_last_seconds(self) -> None:
+        """What was ten seconds ago is forgotten."""
+        now = [0.0]
+        pace = Pace(lambda: now[0])
+        assert pace.of(0) is None
+        now[0] = 5.0
+        assert pace.of(50) == 10
+        now[0] = 15.0
+        assert pace.of(70) == 2
+
+
+class Still:
+    """A run that stands still."""
+
+    counts = Counts(
+        states=Counter({ContactState.TODO: 5, ContactState.ACCEPTED: 1, ContactState.DONE: 1}),
+        results=Counter({"ANSWERED": 1}),
+        placed=3,
+    )
+    alive = 1
+    rate = 2.0
+    paused = "without credit"
+
+
+class TestRows:
+    """What cannot be called is said, with its line, before anybody is."""
+
+    def test_the_others_are_rung(self, command: Command, sandbox: Sandbox) -> None:
+        """A number that is none, a field without a value, and a text that is too long."""
+        file = contacts("12,Ann", f"{NUMBERS[0]}, ", f"{NUMBERS[1]},{'a' * 20}", f"{NUMBERS[2]},Cy")
+        ran = command("dial", file, *QUICK, "--max-text-length", "20")
+        assert ran.code == ExitCode.OK
+        line, empty, long, _ = ran.err.splitlines()
+        assert line.startswith("line 2: number must be a telephone number")
+        assert empty == "line 3: the field 'name' is empty"
+        assert long == "line 4: the text has 23 characters, and at most 20 may be spoken"
+        assert rung(sandbox) == {NUMBERS[2]: 1}
+
+    @pytest.mark.parametrize("wrong", [1, 25])
+    def test_nobody_is_rung_if_that_is_wanted(self, command: Command, sandbox: Sandbox, wrong: int) -> None:
+        """``--strict``; the first twenty lines are shown."""
+        ran = command("dial", contacts(*["12,Ann"] * wrong, f"{NUMBERS[0]},Bo"), *QUICK, "--strict")
+        assert ran.code == ExitCode.USAGE
+        assert ran.err.endswith(f"sinch-voice: {wrong} of {wrong + 1} rows cannot be called; nobody was rung.\n")
+        assert ("and 5 lines more" in ran.err) == (wrong > 20)
+        assert not rung(sandbox)
+        assert not Path("contacts.sqlite").exists()
+
+    def test_a_column_that_is_not_there(self, command: Command, sandbox: Sandbox) -> None:
+        """Is no reason to ring anybody."""
+        ran = command("dial", contacts(), "--text", "Hi {surname}", "--cli", CLI)
+        assert ran.code == ExitCode.USAGE
+        assert "line 2: the contact has no field 'surname'\n" in ran.err
+        assert not rung(sandbox)
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("Hi {name", "--text is no template"),
+            ("Hi {}", "the names of columns"),
+            ("Hi {name!r}", "the names of columns"),
+            ("Hi {name:>9}", "the names of columns"),
+            ("Hi {name.__class__}", "the names of columns"),
+            ("Hi {name[0]}", "the names of columns"),
+        ],
+    )
+    def test_a_template_that_is_none(self, command: Command, text: str, said: str) -> None:
+        """Nothing but names stands between braces: whoever writes the file reaches no further."""
+        ran = command("dial", contacts(), "--text", text)
+        assert (ran.code, said in ran.err) == (ExitCode.USAGE, True)
+
+    def test_a_brace_is_written_twice(self, command: Command, sandbox: Sandbox) -> None:
+        """As in Python; a text may also hold no field at all."""
+        command("dial", contacts(f"{NUMBERS[0]},Ann"), *QUICK, "--text", "{{Hi}}")
+        assert [each["text"] for each in callouts(sandbox)] == ["{Hi}"]
+
+
+class TestDryRun:
+    """``--dry-run`` rings nobody."""
+
+    def test_it_says_what_would_be(self, command: Command, sandbox: Sandbox) -> None:
+        """How many, how long, and who not, and why; no journal is begun."""
+        file = contacts("12,Ann", f"{NUMBERS[0]}, ", f"{NUMBERS[1]},Bo", f"{NUMBERS[1]},Bo", f"{NUMBERS[2]},Cy")
+        ran = command("dial", file, *SPOKEN, "--cps", "0.5", "--dry-run")
+        assert ran.out.splitlines() == [
+            "2 would be called, in 0.1 minutes at this pace; nobody was rung",
+            "  1 skipped: no callout could be made: the field 'name' is empty",
+            "  1 rows have the number of another row",
+            "  1 rows are broken",
+        ]
+        assert not rung(sandbox)
+        assert not Path("contacts.sqlite").exists()
+
+    def test_what_was_done_before_counts(self, command: Command) -> None:
+        """It looks into the journal where there is one."""
+        command("dial", contacts(), *QUICK)
+        ran = command("dial", contacts(), *SPOKEN, "--dry-run")
+        assert ran.out.splitlines()[1:] == ["  4 done before"]
+
+    def test_who_has_to_wait_for_their_window(self, command: Command) -> None:
+        """Half the day is never enough: one of these two windows is shut."""
+        waiting = 0
+        for window in ("00:00-12:00", "12:00-24:00"):
+            ran = command("dial", contacts(), *SPOKEN, "--dry-run", "--window", window, "--zone", "Europe/Stockholm")
+            waiting += "  4 of them wait for their calling window" in ran.out
+        assert waiting == 1
+
+
+class TestResume:
+    """A campaign goes on, and is never begun again by mistake."""
+
+    def test_a_second_run_must_be_meant(self, command: Command, sandbox: Sandbox) -> None:
+        """The journal is there already."""
+        command("dial", contacts(), *QUICK)
+        ran = command("dial", contacts(), *QUICK)
+        assert (ran.code, "--resume goes on with it" in ran.err) == (ExitCode.USAGE, True)
+        assert rung(sandbox) == dict.fromkeys(NUMBERS, 1)
+
+    def test_it_goes_on_with_new_rows(self, command: Command, sandbox: Sandbox) -> None:
+        """And rings nobody of before."""
+        command("dial", contacts(f"{NUMBERS[0]},Ann"), *QUICK)
+        assert command("dial", contacts(), *QUICK, "--resume").code == ExitCode.OK
+        assert rung(sandbox) == dict.fromkeys(NUMBERS, 1)
+
+    def test_the_journal_alone_is_enough(self, command: Command, sandbox: Sandbox) -> None:
+        """It has the rows."""
+        sandbox.faults.add("POST", status=402, times=1)
+        command("dial", contacts(), *SPOKEN)
+        ran = command("dial", "run", "--journal", "contacts.sqlite", "--resume", *QUICK)
+        assert ran.code == ExitCode.OK
+        assert rung(sandbox) == dict.fromkeys(NUMBERS, 1)
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            ((), "name the file of contacts"),
+            (("--resume",), "--resume without a file needs --journal"),
+            (("nobody.csv", "--resume"), "there is no journal nobody.sqlite to go on with"),
+            (("nobody.csv",), "nobody.csv cannot be read"),
+        ],
+    )
+    def test_there_is_nothing_to_dial(self, command: Command, arguments: tuple[str, ...], said: str) -> None:
+        """One sentence says what is missing."""
+        ran = command("dial", "run", *arguments, *SPOKEN)
+        assert (ran.code, said in ran.err, ran.out) == (ExitCode.USAGE, True, "")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--window", "nine"), "--window must be such as 09:00-20:00"),
+        (("--window", "09:00-99:00"), "99:00"),
+        (("--zone", "Europe/Stockholm"), "--zone goes with --window"),
+        (("--spend-limit", "much"), "--spend-limit must be an amount"),
+        (("--spend-limit", "-1"), "spend_limit"),
+        (("--cps", "0"), "calls_per_second"),
+        (("--number-column", "phone"), "phone"),
+        (("--journal", "postgresql://me:secret@host/db"), "PGPASSWORD"),
+    ],
+)
+def test_an_option_that_cannot_be(command: Command, sandbox: Sandbox, options: tuple[str, ...], said: str) -> None:
+    """Is named before anybody is rung; a password has no place among the arguments."""
+    ran = command("dial", contacts(), *SPOKEN, *options)
+    assert (ran.code, said in ran.err, ran.out) == (ExitCode.USAGE, True, "")
+    assert not rung(sandbox)
+
+
+def press_ctrl_c(when: Callable[[], object], *, times: int = 1) -> None:
+    """Press Ctrl-C as soon as something is so, and again a little later."""
+
+    def press() -> None:
+        while not when():
+            time.sleep(0.01)
+        for _ in range(times):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.3)
+
+    threading.Thread(target=press).start()
+
+
+def loud(command: Command) -> Command:
+    """Return the command in the main thread, which alone hears Ctrl-C; a test calls it last."""
+    return Command(command.capsys, command.more)
+
+
+@pytest.mark.usefixtures("_ctrl_c")
+class TestStopping:
+    """Whatever stops it, what happened is in the journal, and how to go on is said."""
+
+    def test_ctrl_c_waits_for_what_is_on_its_way(self, either: Command, sandbox: Sandbox) -> None:
+        """Nobody is unknown; the next run rings the others."""
+
+        def check(ran: Ran) -> None:
+            assert ran.code == ExitCode.INTERRUPTED
+            assert "Ctrl-C once more stops at once." in ran.err
+            assert "`sinch-voice dial run --journal contacts.sqlite --resume` with the same options goes on" in ran.err
+            assert "unknown" not in ran.lines[-1]["states"]
+            assert either("dial", contacts(), *QUICK, "--resume").code == ExitCode.OK
+            assert rung(sandbox) == dict.fromkeys(NUMBERS, 1)
+
+        press_ctrl_c(lambda: len(sandbox.calls))
+        check(loud(either)("dial", contacts(), *SPOKEN, "--cps", "5", "--json"))
+
+    def test_ctrl_c_twice_waits_for_nothing(self, either: Command, sandbox: Sandbox) -> None:
+        """Whoever was being rung is unknown, and not rung again."""
+
+        def check(ran: Ran) -> None:
+            assert (ran.code, "on their way are unknown now" in ran.err) == (ExitCode.INTERRUPTED, True)
+            found = either("dial", "unknowns", "contacts.sqlite", "--json").document
+            assert {each["state"] for each in found} == {"unknown"}
+
+        sandbox.faults.add("POST", latency=3.0, times=len(NUMBERS))
+        press_ctrl_c(lambda: sandbox.faults.armed[0][1] != len(NUMBERS), times=2)
+        check(loud(either)("dial", contacts(), *QUICK))
+
+    def test_from_the_third_on_it_is_the_event_loops(self) -> None:
+        """For when nobody looks at the count any more."""
+        with Interrupts() as interrupts:
+            for _ in range(2):
+                os.kill(os.getpid(), signal.SIGINT)
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+        assert interrupts.count == 3
+
+    def test_without_credit_it_stops(self, command: Command, sandbox: Sandbox) -> None:
+        """It does not wait where nobody may be."""
+        sandbox.faults.add("POST", status=402, times=1)
+        ran = command("dial", contacts(), *SPOKEN, "--cps", "5", "--json")
+        assert ran.code == ExitCode.REJECTED
+        assert "Stopped: the account has no credit (402)" in ran.err
+        assert command("dial", contacts(), *QUICK, "--resume").code == ExitCode.OK
+        assert rung(sandbox) == dict.fromkeys(NUMBERS, 1)
+
+    def test_wrong_credentials_mark_nobody(
+        self, command: Command, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The first refusal ends it."""
+        monkeypatch.setenv("SINCH_APPLICATION_SECRET", "d3JvbmcgYnkgb25l")
+        assert command("dial", contacts(), *QUICK).code == ExitCode.AUTHENTICATION
+        monkeypatch.setenv("SINCH_APPLICATION_SECRET", SECRET)
+        assert command("dial", "report", "contacts.sqlite", "--json").document["states"] == {"todo": 4}
+        assert not rung(sandbox)
+
+    def test_what_may_have_rung_has_an_exit_code(self, command: Command, sandbox: Sandbox) -> None:
+        """It is listed, rung again only where somebody says so, and only once they have."""
+        sandbox.faults.add("POST", drop="after", times=1)
+        assert command("dial", contacts(f"{NUMBERS[0]},Ann"), *QUICK).code == ExitCode.UNKNOWN
+        number, placed_at, note = command("dial", "unknowns", "contacts.sqlite").out.rstrip("\n").split("\t")
+        assert (number, bool(placed_at), bool(note)) == (NUMBERS[0], True, True)
+        assert command("dial", "forget", "contacts.sqlite", "--unknown", "--yes").out == (
+            "1 contacts may be dialled again\n"
+        )
+        assert command("dial", contacts(f"{NUMBERS[0]},Ann"), *QUICK, "--resume").code == ExitCode.OK
+        assert rung(sandbox) == {NUMBERS[0]: 2}
+
+
+class TestJournal:
+    """What looks into a journal makes none."""
+
+    def test_forgetting_is_asked_for(self, command: Command, stdin: Stdin) -> None:
+        """No is the answer of whoever says nothing."""
+        command("dial", contacts(), *QUICK)
+        stdin("")
+        ran = command("dial", "forget", "contacts.sqlite", NUMBERS[0])
+        assert ran.code == ExitCode.INTERRUPTED
+        stdin("y\n")
+        assert command("dial", "forget", "contacts.sqlite", NUMBERS[0]).out == "0 contacts may be dialled again\n"
+
+    @pytest.mark.parametrize("more", [(), ("--unknown", NUMBERS[0])])
+    def test_somebody_is_forgotten_by_number_or_all(self, command: Command, more: tuple[str, ...]) -> None:
+        """One of the two is said."""
+        assert command("dial", "forget", "contacts.sqlite", *more).code == ExitCode.USAGE
+
+    @pytest.mark.parametrize("what", ["report", "unknowns", "forget"])
+    def test_there_is_none(self, command: Command, what: str) -> None:
+        """A slip of the keyboard begins no campaign."""
+        ran = command("dial", what, "nobody.sqlite", *(["--unknown"] if what == "forget" else []))
+        assert (ran.code, ran.err) == (ExitCode.USAGE, "sinch-voice: there is no journal nobody.sqlite.\n")
+
+    def test_it_is_something_else(self, command: Command) -> None:
+        """A file that no campaign wrote."""
+        Path("letter.sqlite").write_text("Dear Ann", "utf-8")
+        ran = command("dial", "report", "letter.sqlite")
+        assert (ran.code, "it is no journal" in ran.err) == (ExitCode.FAILED, True)
+
+    def test_it_is_another_campaigns(self, command: Command) -> None:
+        """The name of the journal is said."""
+        command("dial", contacts(), *QUICK)
+        ran = command("dial", "report", "contacts.sqlite", "--name", "debts")
+        assert (ran.code, "'contacts', not 'debts'" in ran.err) == (ExitCode.FAILED, True)
+
+    def test_the_report_is_written_afterwards_too(self, command: Command) -> None:
+        """``dial report -o``."""
+        command("dial", contacts(), *QUICK)
+        assert command("dial", "report", "contacts.sqlite", "-o", "out.csv").out.startswith("contacts: 4 contacts")
+        assert Path("out.csv").read_text("utf-8").count("ANSWERED") == 4
+
+
+class TestWorkers:
+    """One campaign of many machines, in PostgreSQL."""
+
+    @pytest.fixture(autouse=True)
+    def _journal(self, postgres: "Postgres", monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SINCH_VOICE_JOURNAL", postgres.database())
+
+    def test_what_was_enqueued_is_dialled(self, command: Command, sandbox: Sandbox) -> None:
+        """Once, however often it is enqueued; the environment may name the journal."""
+        assert command("dial", "enqueue", contacts(), "--name", "reminders").out == "4 contacts added\n"
+        assert command("dial", "enqueue", contacts(), "--name", "reminders").out == "0 contacts added\n"
+        ran = command("dial", "worker", "--name", "reminders", *QUICK, "--json")
+        assert ran.code == ExitCode.OK
+        assert ran.lines[-1]["results"] == {"ANSWERED": 4}
+        assert rung(sandbox) == dict.fromkeys(NUMBERS, 1)
+
+    @pytest.mark.usefixtures("_ctrl_c")
+    def test_a_worker_may_stay(self, command: Command, sandbox: Sandbox) -> None:
+        """Until Ctrl-C, and without a name the campaign is called like the database."""
+        command("dial", "enqueue", contacts())
+
+        def check(ran: Ran) -> None:
+            assert (ran.code, "another worker, or this one started again" in ran.err) == (ExitCode.INTERRUPTED, True)
+            assert "4 contacts" in command("dial", "report").out
+
+        press_ctrl_c(lambda: len(sandbox.calls) == len(NUMBERS))
+        check(loud(command)("dial", "worker", *QUICK, "--stay"))
