@@ -13,7 +13,7 @@ Source: Voice API, Callbacks; ASGI 3.
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from sinch_voice_async._wire.codec import encode
@@ -118,14 +118,17 @@ class WebhookApp(EventRouter):
         else:
             raise ValueError(f"a callback comes by http, not by {scope['type']}")
 
-    async def _reply(self, scope: Scope, receive: Receive) -> Reply:
+    def _reply(self, scope: Scope, receive: Receive) -> Awaitable[Reply]:
         # One time-out for both, since the platform waits for both.
         known: list[Event] = []
-        return await within(self._timeout, self._work(scope, receive, known), lambda: self._overdue(known))
+        return within(self._timeout, self._work(scope, receive, known), lambda: self._overdue(known))
 
     async def _work(self, scope: Scope, receive: Receive, known: list[Event]) -> Reply:
+        if scope["method"] != "POST":
+            return _refusal(Refused(405, "the method is not POST"))
         try:
-            proof, event = await self._read(scope, receive)
+            body = await read_body(receive, self._max_body)
+            proof, event = self._prove(scope, body), read_event(body)
         except (Refused, WebhookError) as error:
             return _refusal(error)
         known.append(event)
@@ -135,12 +138,6 @@ class WebhookApp(EventRouter):
         if known:
             return self._written(self._late(*known))
         return _refusal(Refused(408, f"the body did not arrive within {self._timeout:g} s"))
-
-    async def _read(self, scope: Scope, receive: Receive) -> tuple[Proof, Event]:
-        if scope["method"] != "POST":
-            raise Refused(405, "the method is not POST")
-        body = await read_body(receive, self._max_body)
-        return self._prove(scope, body), read_event(body)
 
     def _prove(self, scope: Scope, body: bytes) -> Proof:
         return authenticate(
@@ -156,7 +153,8 @@ class WebhookApp(EventRouter):
 
     async def _handle(self, event: Event, proof: Proof) -> Reply:
         try:
-            if not await self._claim(proof):
+            new = self._claim(proof)
+            if not (new if isinstance(new, bool) else await new):
                 return _refusal(repeated())
             if self._tracker is not None:
                 self._tracker.feed(event)
@@ -176,11 +174,8 @@ class WebhookApp(EventRouter):
             self._last = answer, reply
         return reply
 
-    async def _claim(self, proof: Proof) -> bool:
-        if self._replay_cache is None:
-            return True
-        new = self._replay_cache.add(proof.signature, proof.lifetime)
-        return new if isinstance(new, bool) else await new
+    def _claim(self, proof: Proof) -> bool | Awaitable[bool]:
+        return self._replay_cache is None or self._replay_cache.add(proof.signature, proof.lifetime)
 
     async def _release(self, proof: Proof) -> None:
         """Let a request that has failed be sent again."""

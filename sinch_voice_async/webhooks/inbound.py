@@ -32,7 +32,7 @@ from sinch_voice_async.errors import (
 )
 from sinch_voice_async.models.events import Event
 from sinch_voice_async.webhooks.replay import ReplayCache
-from sinch_voice_async.webhooks.signed_headers import HeaderSource, SignedHeaders, read_headers
+from sinch_voice_async.webhooks.signed_headers import HeaderSource, read_headers
 
 __all__ = ["DEFAULT_MAX_AGE", "Proof", "authenticate", "event_from_http", "read_event", "verify"]
 
@@ -141,15 +141,15 @@ def authenticate(
 ) -> Proof:
     """Do what :func:`verify` says, and return what is needed to refuse the same signature a second time."""
     _check_types(method, path, body)
-    signed = read_headers(headers)
-    key, signature = _key_and_signature(signed.authorization)
-    age = _age(signed.timestamp, max_age, now)
-    text = string_to_sign(method, path, bytes(body), signed.content_type, signed.timestamp)
+    authorization, timestamp, content_type = read_headers(headers)
+    key, signature = _key_and_signature(authorization)
+    age = _age(timestamp, max_age, now)
+    text = string_to_sign(method, path, bytes(body), content_type, timestamp)
     if include_query and "?" in path:
         text += path[path.index("?") :]
     # Methods are case-sensitive (RFC 9110, section 9.1), and the string to sign has them in upper case.
     if not _is_signed(credentials, key, text, signature) or not method.isupper():
-        raise InvalidSignatureError(_mismatch(credentials, key, method, path, signed, len(body)))
+        raise InvalidSignatureError(_mismatch(credentials, key, method, path, content_type, len(body)))
     if max_age is None:
         return Proof(signature, DEFAULT_MAX_AGE)
     if not abs(age) <= max_age:
@@ -239,9 +239,9 @@ def _is_key(own: Credentials, key: str) -> bool:
 
 
 def _mismatch(
-    credentials: Sequence[Credentials], key: str, method: str, path: str, signed: SignedHeaders, size: int
+    credentials: Sequence[Credentials], key: str, method: str, path: str, content_type: str, size: int
 ) -> str:
     if not any(_is_key(own, key) for own in credentials):
         return "the request is signed with the key of another application"
-    what = f"{method[:16]!a} on {path[:200]!a}, Content-Type {signed.content_type[:100]!a}, {size} bytes of body"
+    what = f"{method[:16]!a} on {path[:200]!a}, Content-Type {content_type[:100]!a}, {size} bytes of body"
     return f"the signature does not belong to {what}: another secret, or something on the way has changed the request"

@@ -10,11 +10,11 @@ Rules:
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from sinch_voice_async.errors import InvalidRequestError
 
-__all__ = ["HeaderSource", "HeaderValue", "SignedHeaders", "read_headers"]
+__all__ = ["HeaderSource", "HeaderValue", "read_headers"]
 
 HeaderValue: TypeAlias = str | bytes | Sequence[str] | Sequence[bytes]
 
@@ -37,16 +37,11 @@ HeaderSource: TypeAlias = (
 """A mapping of names to values (each text, bytes, or a list of them), an iterable of pairs, or a WSGI environment."""
 
 
-class SignedHeaders(NamedTuple):
-    """What was found; a header that is not there is the empty string."""
+def read_headers(headers: HeaderSource) -> tuple[str, str, str]:
+    """Return ``Authorization``, ``x-timestamp`` and ``Content-Type``, each empty where it is not there.
 
-    authorization: str
-    timestamp: str
-    content_type: str
-
-
-def read_headers(headers: HeaderSource) -> SignedHeaders:
-    """Return the headers that matter; raise ``InvalidRequestError`` where these are no headers."""
+    Raises ``InvalidRequestError`` where these are no headers.
+    """
     found = ["", "", ""]
     try:
         for name, value in _pairs(headers):
@@ -57,7 +52,8 @@ def read_headers(headers: HeaderSource) -> SignedHeaders:
                 found[place] = f"{found[place]}, {text}" if found[place] else text.strip(" \t")
     except (TypeError, ValueError, AttributeError):
         raise InvalidRequestError("headers must be a mapping or pairs of text or bytes", field="headers") from None
-    return SignedHeaders(*found)
+    authorization, timestamp, content_type = found
+    return authorization, timestamp, content_type
 
 
 _PLACES: Final[dict[str | bytes, int]] = {
