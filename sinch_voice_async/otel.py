@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 
 # Asked for before it is imported, so that one sentence says what is missing.
-if importlib.util.find_spec("opentelemetry") is None:
+if importlib.util.find_spec("opentelemetry") is None:  # pragma: no cover  # tried in a process of its own
     raise ModuleNotFoundError(
         "spans are made by OpenTelemetry: pip install 'sinch-voice-async[otel]'", name="opentelemetry"
     )

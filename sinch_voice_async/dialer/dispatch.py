@@ -177,9 +177,9 @@ class Dispatcher:
         self.counts.placed += 1
         match dialed.effect:
             case "none":
-                self._answered()
+                self._answered(dialed.sent_at)
             case "slow down":
-                self._answered()
+                self._answered(dialed.sent_at)
                 retry_after = dialed.error.retry_after if isinstance(dialed.error, RateLimitedError) else None
                 await self.pacer.slow_down(retry_after, dialed.sent_at)
             case "wait for the network":
@@ -194,7 +194,10 @@ class Dispatcher:
                 assert dialed.error is not None
                 self.fail(dialed.error)
 
-    def _answered(self) -> None:
+    def _answered(self, sent_at: float) -> None:
+        # What was sent before the network went says nothing of now.
+        if sent_at <= self._held_at:
+            return
         self._is_answered = True
         self._down_since = None
         self._backoff = 1.0

@@ -3,7 +3,8 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from attrs import define
+import anyio
+from attrs import define, field
 
 from sinch_voice_async.dialer.journal import Journal
 
@@ -17,6 +18,7 @@ class HeldJournal:
     campaign: str
     journal: Journal
     _holders: int = 0
+    _opening: anyio.Lock = field(init=False)
 
     @asynccontextmanager
     async def use(self) -> AsyncGenerator[Journal, None]:
@@ -32,8 +34,16 @@ class HeldJournal:
 
     async def hold(self) -> None:
         """Open it, if nobody has; as often as it is held it must be let go."""
-        await self.journal.open(self.campaign)
+        if not self._holders:
+            self._opening = anyio.Lock()  # one of this event loop: a campaign may outlive it
         self._holders += 1
+        try:
+            # Events come many at once: one of them opens it, and the others wait.
+            async with self._opening:
+                await self.journal.open(self.campaign)
+        except BaseException:
+            await self.let_go()
+            raise
 
     async def let_go(self) -> None:
         """Close it, if nobody else holds it."""

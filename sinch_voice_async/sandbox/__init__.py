@@ -7,7 +7,7 @@ mistake. The extra ``sinch-voice-async[sandbox]`` brings what it runs on.
 import importlib.util
 
 # Asked for before it is imported, so that one sentence says what is missing.
-if importlib.util.find_spec("starlette") is None:
+if importlib.util.find_spec("starlette") is None:  # pragma: no cover  # tried in a process of its own
     raise ModuleNotFoundError(
         "the sandbox runs on Starlette and uvicorn: pip install 'sinch-voice-async[sandbox]'", name="starlette"
     )

@@ -86,13 +86,11 @@ class Keeper:
 
     def save(self) -> None:
         """Write down everything that changed."""
-        if self._kept is not None:
-            now = settings.described(self._kept)
-            changed = [
-                _thing("setting", name, value) for name, value in now.items() if self._settings.get(name) != value
-            ]
-            self._settings = now
-            self._write(self._kept, changed)
+        assert self._kept is not None  # a sandbox gives itself to its keeper before it is served
+        now = settings.described(self._kept)
+        changed = [_thing("setting", name, value) for name, value in now.items() if self._settings.get(name) != value]
+        self._settings = now
+        self._write(self._kept, changed)
 
     def close(self) -> None:
         """Write down what is left, and let go of the file; from then on nothing is kept."""

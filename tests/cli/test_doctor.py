@@ -296,7 +296,8 @@ def answering(answer: bytes) -> Iterator[int]:
                 return
             with connection:
                 if connection.recv(65_536):
-                    connection.sendall(answer)
+                    # Else the next request might go where nobody listens any more.
+                    connection.sendall(answer.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
 
     with _threaded(serve, listener):
         yield listener.getsockname()[1]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,25 @@ async def test_the_network_is_gone_for_a_minute(tmp_path: Path) -> None:
     assert counts.states[ContactState.ACCEPTED] == 20
     assert len({*tries}) <= 8  # the waits grow
     assert clock.elapsed == pytest.approx(61, abs=1)
+
+
+async def test_an_answer_from_before_is_no_news(tmp_path: Path) -> None:
+    """A callout that went out before the network did, and is answered afterwards, does not bring everybody back."""
+    async with virtual_time() as clock:
+        tries: list[float] = []
+
+        async def place(callout: Any, /, *, callback_headers: Mapping[str, str]) -> CalloutReceipt:
+            tries.append(clock.elapsed)
+            if len(tries) == 2:
+                await clock.sleep(1.5)
+            elif len(tries) > 2 and clock.elapsed < 10:
+                raise ConnectError
+            return CalloutReceipt(call_id=f"call {len(tries)}")
+
+        async with campaign(tmp_path, clock, calls_per_second=10).run(place, each(NUMBERS), reminder) as outcomes:
+            await outcomes.wait()
+    failed = [at for at in tries[2:] if at < 10]
+    assert [later - earlier for earlier, later in pairwise(failed)] == pytest.approx([1, 2, 4], abs=0.2)
 
 
 async def test_the_network_is_gone_for_good(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
