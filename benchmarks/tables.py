@@ -63,13 +63,15 @@ def _costs(results: Results, backend: str, scheme: str) -> Table:
 
 
 def _behaviour(results: Results) -> Table:
+    stalls = (("stall_ms", "{:,.0f} ms"), ("stall_at_start_ms", "{:,.0f} ms"))
+    shown = (("connections", "{:,.0f}"), *stalls, ("resident_mb", "{:.0f} MB"))
     rows = []
     for peer in PEERS:
         case = results.find("load", peer.client, in_flight=1000)
         if case is not None:
-            shown = (("connections", "{:,.0f}"), ("stall_ms", "{:,.0f} ms"), ("resident_mb", "{:.0f} MB"))
             rows.append((_name(peer.client), *(_cell(results, case, figure, shape) for figure, shape in shown)))
-    return Table("1,000 in flight, asyncio, plain", ("client", "connections opened", "longest stall", "resident"), rows)
+    head = ("client", "connections opened", "longest stall", "while all begin at once", "resident")
+    return Table("1,000 in flight, asyncio, plain", head, rows)
 
 
 def _bursts(results: Results) -> Table:

@@ -14,7 +14,10 @@ Task = Callable[[], Coroutine[Any, Any, None]]
 
 
 def run(case: dict[str, Any], connect: Connect, work: Work, watch: Task) -> None:
-    """Open one client, let as many tasks work with it as are to be in flight, and one watch, until the first ends."""
+    """Open one client, let as many tasks work with it as are to be in flight, and one watch, until the first ends.
+
+    The watch goes first, on each loop, or it would miss the turn in which all the others begin.
+    """
     if case["backend"] == "trio":
         import trio
 
@@ -43,10 +46,10 @@ async def sleep(seconds: float) -> None:
 
 async def _on_asyncio(case: dict[str, Any], connect: Connect, work: Work, watch: Task) -> None:
     async with connect(case["url"]) as place:
-        workers = [asyncio.create_task(work(place)) for _ in range(case["in_flight"])]
-        ended, running = await asyncio.wait(
-            [*workers, asyncio.create_task(watch())], return_when=asyncio.FIRST_COMPLETED
-        )
+        tasks = [asyncio.create_task(watch())]
+        await asyncio.sleep(0)
+        tasks += [asyncio.create_task(work(place)) for _ in range(case["in_flight"])]
+        ended, running = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
@@ -63,5 +66,6 @@ async def _on_trio(case: dict[str, Any], connect: Connect, work: Work, watch: Ta
 
     async with connect(case["url"]) as place, trio.open_nursery() as nursery:
         nursery.start_soon(until_one_ends, watch)
+        await trio.sleep(0)
         for _ in range(case["in_flight"]):
             nursery.start_soon(until_one_ends, lambda: work(place))
