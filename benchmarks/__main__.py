@@ -11,10 +11,10 @@ import time
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from benchmarks import codec, plan, report, webhooks
+from benchmarks import codec, plan, report
 from benchmarks.environments import ENVIRONMENTS
 from benchmarks.plan import Case
-from benchmarks.run import run
+from benchmarks.run import run, run_callbacks
 from benchmarks.tables import Table, tables
 
 __all__ = ["main"]
@@ -44,6 +44,9 @@ def main() -> None:
             )
 
         results, server = run(cases, tell)
+        if not given.only:
+            status.update("callbacks")
+            run_callbacks(results, *((5_000, 3) if given.quick else (10_000, 5)))
     for table in tables(results):
         console.print(_shown(table))
     whole = not given.quick and not given.only
@@ -51,7 +54,6 @@ def main() -> None:
     console.print(f"{time.monotonic() - begun:.0f} s; written: {', '.join(path.name for path in written)}")
     if whole:
         codec.main()
-        webhooks.main([])
 
 
 def _is_wanted(case: Case, word: str | None) -> bool:

@@ -5,17 +5,20 @@ import attrs
 from benchmarks.machine import LOAD
 from benchmarks.plan import Case
 from benchmarks.results import Results
+from benchmarks.webhooks import BAR, BARE, BUILT, CONNECTIONS, CONSTANT
 
 __all__ = ["Bar", "judge"]
 
 _FLOOR = "the floor sends fixed bytes: no model, JSON, signature, bounds or proof of what was sent"
 _STALL = "one full run of Python's garbage collector, over all that a thousand tasks and the imports keep alive"
+_CALLBACK = "it leaves a quarter of a bare request, which JSON, MD5 and HMAC take alone, without event and document"
 _REASONS: dict[str, str] = {
     **{
         f"processor per callout at 100 in flight, asyncio, {scheme}, against the bare floor": _FLOOR
         for scheme in ("plain", "TLS")
     },
     "longest stall of the event loop at 1,000 in flight, trio": _STALL,
+    **{f"callbacks answered, {name} against a {BARE}": _CALLBACK for name in (BUILT, CONSTANT)},
 }
 """Why a bar falls short, where somebody found out; by the bar's words."""
 
@@ -51,6 +54,7 @@ def judge(results: Results) -> list[Bar]:
         *_downloads(results),
         *_memory(results),
         *_loop(results),
+        *_callbacks(results),
     ]
 
 
@@ -143,6 +147,15 @@ def _loop(results: Results) -> list[Bar]:
         case = results.find("load", "ours", backend, in_flight=1000)
         stall = results.median(case, "stall_ms")
         bars.append(_at_most(f"longest stall of the event loop at 1,000 in flight, {backend}", stall, 50, "{:.0f} ms"))
+    return bars
+
+
+def _callbacks(results: Results) -> list[Bar]:
+    bars = []
+    for name in (BUILT, CONSTANT):
+        ours, bare = (results.find("webhooks", client, in_flight=CONNECTIONS) for client in (name, BARE))
+        ratio = results.ratio(ours, bare, "per_second")
+        bars.append(_at_least(f"callbacks answered, {name} against a {BARE}", ratio, BAR, "{:.2f} x"))
     return bars
 
 

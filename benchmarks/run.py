@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from benchmarks import webhooks
 from benchmarks.certificate import Certificate
 from benchmarks.environments import ENVIRONMENTS
 from benchmarks.machine import BUILD, CLIENT_CORE, ROOT
@@ -16,7 +17,7 @@ from benchmarks.plan import Case
 from benchmarks.results import Results
 from benchmarks.server import Server, fast_server, small_server
 
-__all__ = ["run"]
+__all__ = ["run", "run_callbacks"]
 
 _LONGEST = 120.0
 _IMPORT = "import os, time; os.sched_setaffinity(0, {{{core}}}); begun = time.perf_counter(); import {module}; \
@@ -86,6 +87,14 @@ def run(cases: list[Case], tell: Callable[[Case, int], None]) -> tuple[Results, 
                     tell(case, number)
                     results.add(case, runner.figures(case))
     return results, name
+
+
+def run_callbacks(results: Results, requests: int, rounds: int) -> None:
+    """Measure the other direction too, ``requests`` callbacks in each round, and keep all figures."""
+    for name, figures in webhooks.measure(requests, rounds).items():
+        case = Case(kind="webhooks", client=name, environment="ours", in_flight=webhooks.CONNECTIONS)
+        for one in figures:
+            results.add(case, one)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from benchmarks.environments import ENVIRONMENTS
 from benchmarks.peers import PEERS, label
 from benchmarks.plan import IMPORTS, Case
 from benchmarks.results import Results
+from benchmarks.webhooks import CONNECTIONS
 
 __all__ = ["Table", "tables"]
 
@@ -35,6 +36,7 @@ def tables(results: Results) -> Iterator[Table]:
         _bursts(results),
         _memories(results),
         _downloads(results),
+        _callbacks(results),
         _imports(results),
     ]
     return (table for table in made if table.rows)
@@ -89,6 +91,12 @@ def _downloads(results: Results) -> Table:
     shown = (("mb_per_second", "{:,.0f}"), ("cpu_s_per_gb", "{:.2f} s"), ("growth_mb", "{:.1f} MB"))
     head = ("MB a second", "processor per GB", "memory growth")
     return _each(results, "download", "One long download over loopback", head, shown)
+
+
+def _callbacks(results: Results) -> Table:
+    shown = (("per_second", "{:,.0f}"), ("p99_ms", "{:.1f} ms"), ("cpu_us", "{:.0f} us"))
+    title = f"Callbacks answered under uvicorn, {CONNECTIONS} in flight"
+    return _each(results, "webhooks", title, ("a second", "99 of 100 within", "processor each"), shown)
 
 
 def _each(results: Results, kind: str, title: str, head: tuple[str, ...], shown: tuple[tuple[str, str], ...]) -> Table:

@@ -18,12 +18,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import attrs
 
+__all__ = ["BAR", "BARE", "BUILT", "CONNECTIONS", "CONSTANT", "measure"]
+
 BAR = 0.8
+BARE, BUILT, CONSTANT = "bare Starlette route", "WebhookApp", "WebhookApp, constant document"
+CONNECTIONS = 32
 PATH = "/sinch/ice"
 KEY, SECRET = "669E367E-6BBA-48AB-AF15-266871C28135", "BeIukql3pTKJ8RGL5zo0DA=="
 EVENT = {
@@ -41,36 +45,29 @@ EVENT = {
 ANSWER = b'{"instructions":[{"name":"say","text":"Hello!"}],"action":{"name":"hangup"}}'
 
 
-def main(arguments: list[str] | None = None) -> dict[str, float]:
-    """Run the rounds, print throughput, p99 and their ratio, and return the figures."""
+def main(arguments: list[str] | None = None) -> None:
+    """Run the rounds, and print throughput, p99 and how they compare."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--requests", type=int, default=10_000, help="in each round")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--connections", type=int, default=32)
     options = parser.parse_args(arguments)
-    names = ("starlette", "WebhookApp", "constant")
-    rounds: dict[str, list[Round]] = {name: [] for name in names}
-    with pinned(1), served("bare") as bare, served("webhook") as webhook, served("constant") as constant:
-        for _ in range(options.rounds):
-            for name, server in zip(names, (bare, webhook, constant), strict=True):
-                requests = signed_requests(options.requests)
-                rounds[name].append(asyncio.run(drive(server, requests, options.connections)))
-    bare_figures, figures, constant_figures = (summary(name, rounds[name]) for name in names)
-    ratio, cpu = figures["per_second"] / bare_figures["per_second"], figures["cpu"] / bare_figures["cpu"]
-    verdict = "met" if ratio >= BAR else "not met"
-    print(f"throughput {ratio:.2f} of the bare route, bar {BAR}: {verdict}; CPU {cpu:.2f} of it")
-    constant_ratio = constant_figures["per_second"] / bare_figures["per_second"]
-    print(f"throughput {constant_ratio:.2f} of it where the handler always gives the same document")
-    return figures | {"ratio": ratio, "cpu_ratio": cpu, "constant_ratio": constant_ratio}
+    rounds = measure(options.requests, options.rounds)
+    found = {name: summary(name, rounds[name]) for name in rounds}
+    for name in (BUILT, CONSTANT):
+        ratio, cpu = (found[name][figure] / found[BARE][figure] for figure in ("per_second", "cpu_us"))
+        verdict = "met" if ratio >= BAR else "not met"
+        print(f"{name}: throughput {ratio:.2f} of the bare route, bar {BAR}: {verdict}; CPU {cpu:.2f} of it")
 
 
-@attrs.frozen
-class Round:
-    """What one round came to: requests per second, and the rest in seconds. ``cpu`` is the server's, per request."""
-
-    per_second: float
-    p99: float
-    cpu: float
+def measure(requests: int, rounds: int) -> dict[str, list[dict[str, float]]]:
+    """Return the figures of so many rounds of each application, taken in turn; ``requests`` are those of one round."""
+    found: dict[str, list[dict[str, float]]] = {BARE: [], BUILT: [], CONSTANT: []}
+    with pinned(1), ExitStack() as stack:
+        servers = {name: stack.enter_context(served(name)) for name in found}
+        for _ in range(rounds):
+            for name, server in servers.items():
+                found[name].append(asyncio.run(drive(server, signed_requests(requests))))
+    return found
 
 
 @attrs.frozen
@@ -87,12 +84,11 @@ class Server:
         return 0.0
 
 
-def summary(name: str, rounds: list[Round]) -> dict[str, float]:
+def summary(name: str, rounds: list[dict[str, float]]) -> dict[str, float]:
     """Print and return the medians of one application's rounds."""
-    fields = (field.name for field in attrs.fields(Round))
-    found = {field: statistics.median(getattr(one, field) for one in rounds) for field in fields}
-    per_second, p99, cpu = found["per_second"], found["p99"] * 1e3, found["cpu"] * 1e6
-    print(f"{name:12} {per_second:8.0f} requests/s   p99 {p99:6.2f} ms   server CPU {cpu:5.0f} us each")
+    found = {figure: statistics.median(one[figure] for one in rounds) for figure in rounds[0]}
+    shown = "{per_second:8.0f} requests/s   p99 {p99_ms:6.2f} ms   server CPU {cpu_us:5.0f} us each"
+    print(f"{name:30}{shown.format(**found)}")
     return found
 
 
@@ -149,26 +145,29 @@ class Caller(asyncio.Protocol):
         self._transport.write(request)
 
 
-async def drive(server: Server, requests: list[bytes], connections: int) -> Round:
-    """Send all requests over so many connections, one at a time on each."""
+async def drive(server: Server, requests: list[bytes]) -> dict[str, float]:
+    """Send all requests, one at a time on each connection; ``cpu_us`` is the server's, for each."""
     loop = asyncio.get_running_loop()
     waiting, latencies = iter(requests), list[float]()
     begin, begin_cpu = time.perf_counter(), server.cpu()
     futures: list[asyncio.Future[None]] = []
-    for _ in range(connections):
+    for _ in range(CONNECTIONS):
         futures.append(loop.create_future())
         connect = functools.partial(Caller, waiting, latencies, futures[-1])
         await loop.create_connection(connect, "127.0.0.1", server.port)
     await asyncio.gather(*futures)
     took = time.perf_counter() - begin
     assert len(latencies) == len(requests)
-    each = (server.cpu() - begin_cpu) / len(requests)
-    return Round(len(requests) / took, statistics.quantiles(latencies, n=100)[98], each)
+    return {
+        "per_second": len(requests) / took,
+        "p99_ms": statistics.quantiles(latencies, n=100)[98] * 1e3,
+        "cpu_us": (server.cpu() - begin_cpu) / len(requests) * 1e6,
+    }
 
 
 @contextmanager
 def served(which: str) -> Iterator[Server]:
-    """Serve one of the two in a process of its own."""
+    """Serve an application in a process of its own."""
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
         port = listener.getsockname()[1]
         os.set_inheritable(listener.fileno(), True)
@@ -202,7 +201,7 @@ def serve(which: str, descriptor: int) -> None:
 
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {0})
-    app = bare_app() if which == "bare" else webhook_app(constant=which == "constant")
+    app = bare_app() if which == BARE else webhook_app(constant=which == CONSTANT)
     config = uvicorn.Config(app, log_level="warning", access_log=False, http="httptools", loop="asyncio")
     # Not Config(fd=...): uvicorn takes that for a Unix socket, and leaves Nagle's algorithm on.
     uvicorn.Server(config).run([socket.socket(fileno=descriptor)])
