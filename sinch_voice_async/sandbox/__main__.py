@@ -25,11 +25,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sandbox = _sandbox(options)
         address = {"host": options.host, "port": options.port, "allow_remote": options.allow_remote}
         with closing(sandbox), sandbox.serve(**address):
-            _say(_greeting(sandbox))
+            _say(_greeting(sandbox, options.state))
             _wait_for_signal()
     except (OSError, ValueError) as error:
-        parser.exit(2, f"{parser.prog}: {error}\n")
-    _say(f"Stopped. {sandbox.executed} callouts were placed.")
+        problem = (isinstance(error, OSError) and error.strerror) or error
+        parser.exit(2, f"{parser.prog}: {problem}\n")
+    placed = sandbox.executed
+    _say(f"Stopped. {placed} {'callout was' if placed == 1 else 'callouts were'} placed.")
     return 0
 
 
@@ -65,8 +67,11 @@ def _wait_for_signal() -> None:
         signal.signal(each, handler)
 
 
-def _greeting(sandbox: Sandbox) -> str:
+def _greeting(sandbox: Sandbox, state: str | None) -> str:
     account = sandbox.account
+    urls = account.callback_urls
+    callbacks = f"to {urls.primary}" if urls.primary else "to nobody: --callback-url says where your application is"
+    kept = f"Everything is kept in {state}.\n" if state else ""
     return f"""The sandbox rings at {sandbox.url}, and nobody else does. Ctrl-C stops it.
 Watch its calls, and pick up a telephone, at {sandbox.url}/_sandbox/ in a browser.
 
@@ -76,7 +81,9 @@ Watch its calls, and pick up a telephone, at {sandbox.url}/_sandbox/ in a browse
 export SINCH_APPLICATION_KEY={account.application_key}
 export SINCH_APPLICATION_SECRET={account.application_secret}
 export SINCH_VOICE_BASE_URL={sandbox.url}
-"""
+
+Callbacks go {callbacks}.
+{kept}"""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -84,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m sinch_voice_async.sandbox",
         description="A local stand-in for the Sinch Voice platform, which rings nobody.",
     )
-    parser.add_argument("--port", type=int, default=8070, help="0 takes a free one (default: 8070)")
+    parser.add_argument("--port", type=_port, default=8070, help="0 takes a free one (default: 8070)")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
     parser.add_argument("--allow-remote", action="store_true", help="permit a host that others can reach")
     parser.add_argument("--callback-url", default="", help="the application's primary callback URL")
@@ -107,6 +114,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--quiet", action="store_true", help="print no line for each request and step of a call")
     return parser
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) < 65_536):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: those are 0 to 65535")
+    return int(text)
 
 
 def _shares(text: str) -> dict[str, float]:

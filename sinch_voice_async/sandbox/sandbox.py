@@ -8,23 +8,21 @@
             assert sandbox.calls[receipt.call_id].request["method"] == "ttsCallout"
 """
 
-import base64
-import binascii
-import secrets
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Literal
 
 from starlette.types import ASGIApp
 
 from sinch_voice_async.sandbox.account import Account, CallbackUrls
 from sinch_voice_async.sandbox.app import build_app
 from sinch_voice_async.sandbox.clock import Clock
-from sinch_voice_async.sandbox.exchange.calls import Call, Calls
+from sinch_voice_async.sandbox.exchange.calls import Call
 from sinch_voice_async.sandbox.exchange.conferences import Conferences
 from sinch_voice_async.sandbox.exchange.exchange import Exchange
+from sinch_voice_async.sandbox.exchange.history import Calls
 from sinch_voice_async.sandbox.exchange.parties import Party
 from sinch_voice_async.sandbox.exchange.people import People, Phone
 from sinch_voice_async.sandbox.exchange.person import Person
@@ -32,25 +30,18 @@ from sinch_voice_async.sandbox.exchange.population import Population
 from sinch_voice_async.sandbox.faults import Faults
 from sinch_voice_async.sandbox.keeping import Keeper
 from sinch_voice_async.sandbox.numbers import OwnNumbers
+from sinch_voice_async.sandbox.options import ClientOptions, check_options, made_up_secret
 from sinch_voice_async.sandbox.routes.callouts import CalloutRoutes
 from sinch_voice_async.sandbox.routes.calls import CallRoutes
 from sinch_voice_async.sandbox.routes.conferences import ConferenceRoutes
 from sinch_voice_async.sandbox.routes.configuration import ConfigurationRoutes
 from sinch_voice_async.sandbox.routes.control import with_control
+from sinch_voice_async.sandbox.routes.endpoint import Endpoint
 from sinch_voice_async.sandbox.routes.recordings import RecordingRoutes
 from sinch_voice_async.sandbox.serving import Serving
 from sinch_voice_async.sandbox.storage.recordings import Recording, Recordings
 
-__all__ = ["ClientOptions", "Sandbox"]
-
-
-class ClientOptions(TypedDict):
-    """The arguments that point a ``VoiceClient`` at a sandbox: ``VoiceClient(**sandbox.client_options())``."""
-
-    application_key: str
-    application_secret: str
-    base_url: str
-    configuration_url: str
+__all__ = ["Sandbox"]
 
 
 class Sandbox:
@@ -68,8 +59,9 @@ class Sandbox:
     its numbers and callback URLs, people, calls and recordings across restarts; a call that was going on then is over
     afterwards, with the reason GENERALERROR and without DiCE. What is given here goes before what was kept.
 
-    Raises ValueError where the secret is not base64, ``history`` is less than 0, or ``state`` is another file; OSError
-    where that cannot be opened for writing, or another sandbox has it open.
+    Raises ValueError, with the name of the argument, for what cannot be: a secret that is not base64, another URL than
+    http, a number less than 0, or a ``state`` that is another file; OSError where that cannot be opened for writing, or
+    another sandbox has it open.
     """
 
     def __init__(
@@ -90,15 +82,19 @@ class Sandbox:
         calls_per_second: float | None = None,
         state: str | Path | None = None,
     ) -> None:
-        if history < 0:
-            raise ValueError("history must be 0 or more")
-        _check_secret(application_secret or "")
+        check_options(
+            secret=application_secret or "",
+            speed=speed,
+            callback_url=callback_url,
+            history=history,
+            calls_per_second=calls_per_second,
+        )
         self._keeper = None if state is None else Keeper(state)
         key, secret = self._keeper.application if self._keeper else (None, None)
         self.clock: Clock = Clock(speed)
         self.account: Account = Account(
             application_key=application_key or key or str(uuid.uuid4()),
-            application_secret=application_secret or secret or _made_up_secret(),
+            application_secret=application_secret or secret or made_up_secret(),
             max_text_length=max_text_length,
             callback_urls=CallbackUrls(callback_url),
         )
@@ -117,13 +113,7 @@ class Sandbox:
             diary=self._keeper,
         )
         self.calls: Calls = self.exchange.calls
-        self._endpoints = [
-            *CalloutRoutes(self.account, self.exchange, self.faults).endpoints(),
-            *CallRoutes(self.calls, show_caller=show_caller).endpoints(),
-            *ConferenceRoutes(Conferences(self.calls)).endpoints(),
-            *ConfigurationRoutes(self.account, self.numbers).endpoints(),
-            *RecordingRoutes(self.recordings, lambda: self.url).endpoints(),
-        ]
+        self._endpoints: list[Endpoint] = self._routes(show_caller=show_caller)
         platform = build_app(self._endpoints, account=self.account, clock=self.clock, faults=self.faults)
         self.app: ASGIApp = with_control(platform, self)
         """The sandbox as an ASGI application, for ``httpx.ASGITransport`` on asyncio and trio."""
@@ -131,6 +121,15 @@ class Sandbox:
             self._keeper.restore(self)
             self.app = self._keeper.watching(self.app)
         self._serving: Serving[Sandbox] | None = None
+
+    def _routes(self, *, show_caller: bool) -> list[Endpoint]:
+        return [
+            *CalloutRoutes(self.account, self.exchange, self.faults).endpoints(),
+            *CallRoutes(self.calls, show_caller=show_caller).endpoints(),
+            *ConferenceRoutes(Conferences(self.calls)).endpoints(),
+            *ConfigurationRoutes(self.account, self.numbers).endpoints(),
+            *RecordingRoutes(self.recordings, lambda: self.url).endpoints(),
+        ]
 
     def __repr__(self) -> str:
         return f"<Sandbox {self.url} key={self.account.application_key[:8]}... calls={len(self.calls)}>"
@@ -235,14 +234,3 @@ class Sandbox:
         self.exchange.close()
         if self._keeper is not None:
             self._keeper.close()
-
-
-def _made_up_secret() -> str:
-    return base64.b64encode(secrets.token_bytes(16)).decode()
-
-
-def _check_secret(secret: str) -> None:
-    try:
-        base64.b64decode(secret, validate=True)
-    except binascii.Error:
-        raise ValueError("application_secret is not base64") from None

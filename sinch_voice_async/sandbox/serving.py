@@ -135,16 +135,23 @@ class _Server(uvicorn.Server):
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise _explained(error, host, port) from None
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(2048)
-    except OSError:
+    except OSError as error:
         listener.close()
-        raise
+        raise _explained(error, host, port) from None
     return listener
+
+
+def _explained(error: OSError, host: str, port: int) -> OSError:
+    return OSError(error.errno, f"cannot listen at {host} port {port}: {error.strerror}")
 
 
 def _is_loopback(host: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.clock import Clock
-from sinch_voice_async.sandbox.exchange.calls import Calls
+from sinch_voice_async.sandbox.exchange.history import Calls
 from sinch_voice_async.sandbox.exchange.people import People
 from sinch_voice_async.sandbox.exchange.person import Person
 from sinch_voice_async.sandbox.exchange.population import Population

@@ -4,7 +4,8 @@ Documents: Calling API, "Get Conference Info" and the commands to participants. 
 participant has answered and is over when the last has left.
 """
 
-from sinch_voice_async.sandbox.exchange.calls import Call, Calls
+from sinch_voice_async.sandbox.exchange.calls import Call
+from sinch_voice_async.sandbox.exchange.history import Calls
 from sinch_voice_async.sandbox.exchange.parties import Seat
 from sinch_voice_async.sandbox.refusals import RefusalError
 

@@ -13,10 +13,11 @@ from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.exchange.actions import perform
 from sinch_voice_async.sandbox.exchange.asking import hidden
 from sinch_voice_async.sandbox.exchange.callouts import Callout
-from sinch_voice_async.sandbox.exchange.calls import Call, Calls
+from sinch_voice_async.sandbox.exchange.calls import Call
 from sinch_voice_async.sandbox.exchange.control import live
 from sinch_voice_async.sandbox.exchange.courier import Courier
 from sinch_voice_async.sandbox.exchange.events import urls_for
+from sinch_voice_async.sandbox.exchange.history import Calls
 from sinch_voice_async.sandbox.exchange.instructions import at_once, carry_out
 from sinch_voice_async.sandbox.exchange.line import Line
 from sinch_voice_async.sandbox.exchange.parties import Party

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sinch_voice_async.sandbox.account import Account
-from sinch_voice_async.sandbox.exchange.calls import Call, Calls
+from sinch_voice_async.sandbox.exchange.calls import Call
 from sinch_voice_async.sandbox.exchange.courier import Courier
+from sinch_voice_async.sandbox.exchange.history import Calls
 from sinch_voice_async.sandbox.exchange.people import People
 from sinch_voice_async.sandbox.exchange.streaming import Streams
 from sinch_voice_async.sandbox.exchange.timeline import Heard

@@ -34,8 +34,9 @@ class Entry:
     data: Mapping[str, object] = field(default_factory=dict)
 
     def summary(self) -> str:
-        """Return what a log may say of it: no texts, no keys, no numbers."""
-        outcome = self.data.get("error") or self.data.get("status") or self.data.get("reason") or ""
+        """Return what a log may say of it: no texts, no keys, no numbers, no query of a URL."""
+        members = (self.data.get(name) for name in ("error", "status", "reason", "url"))
+        outcome = str(next((each for each in members if each), "")).partition("?")[0]
         return f"{self.kind:<11} {self.text if self.kind in LOGGED else ''} {outcome}".rstrip()
 
 

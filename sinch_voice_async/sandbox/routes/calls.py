@@ -5,8 +5,9 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sinch_voice_async.sandbox.exchange.calls import RATE, Call, Calls
+from sinch_voice_async.sandbox.exchange.calls import RATE, Call
 from sinch_voice_async.sandbox.exchange.events import party
+from sinch_voice_async.sandbox.exchange.history import Calls
 from sinch_voice_async.sandbox.exchange.parties import Party
 from sinch_voice_async.sandbox.exchange.svaml import check_svaml
 from sinch_voice_async.sandbox.fields import Codes
