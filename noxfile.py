@@ -119,6 +119,18 @@ def mutation(session: nox.Session) -> None:
 
 
 @nox.session
+def vendors(session: nox.Session) -> None:
+    """Run the vendor's own libraries against the sandbox, unchanged but for the host: for Python, and for Node."""
+    session.install("-e", ".[sandbox]", *_group("test"), *_group("vendors"))
+    home = Path(session.create_tmp()).resolve()
+    if shutil.which("npm") is not None:  # where there is none, their tests say that they are skipped
+        options = ["--prefix", str(home), "--ignore-scripts", "--no-audit", "--no-fund", "--no-save"]
+        session.run("npm", "install", *options, "@sinch/voice@1.4.0", "@sinch/sdk-core@1.4.0", external=True)
+    modules = {"SINCH_NODE_MODULES": str(home / "node_modules")}
+    session.run("pytest", "tests/sandbox/vendors", *session.posargs, env=modules)
+
+
+@nox.session
 def typing(session: nox.Session) -> None:
     """Check the types: mypy strict, pyright, and that everything public has a type."""
     session.install("-e", f".[{EXTRAS}]", *_group("test"), *_group("examples"), *_group("typing"))
