@@ -149,7 +149,7 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def benchmarks(session: nox.Session) -> None:
     """Measure this library beside its peers, and print the README's table."""
-    session.install(".", *_group("benchmarks"))
+    session.install(".[sandbox]", *_group("benchmarks"))
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 

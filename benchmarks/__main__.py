@@ -1,6 +1,6 @@
 """``python -m benchmarks [--quick]``: prepare the peers, measure all side by side, print and write the tables.
 
-``python -m benchmarks dialer`` and ``... dialer_kills`` measure campaigns instead.
+``python -m benchmarks dialer`` and ``... dialer_kills`` measure campaigns instead, ``... exchange`` the sandbox.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from rich.table import Table as RichTable
 from benchmarks import codec, plan, report
 from benchmarks.environments import ENVIRONMENTS
 from benchmarks.plan import Case
-from benchmarks.run import run, run_callbacks
+from benchmarks.run import run, run_callbacks, run_exchange
 from benchmarks.tables import Table, tables
 
 __all__ = ["main"]
@@ -22,7 +22,7 @@ __all__ = ["main"]
 
 def main() -> None:
     """Measure, and say where the results are."""
-    if sys.argv[1:2] in (["dialer"], ["dialer_kills"]):
+    if sys.argv[1:2] in (["dialer"], ["dialer_kills"], ["exchange"]):
         importlib.import_module(f"benchmarks.{sys.argv[1]}").main(sys.argv[2:])
         return
     arguments = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
@@ -47,6 +47,8 @@ def main() -> None:
         if not given.only:
             status.update("callbacks")
             run_callbacks(results, *((5_000, 3) if given.quick else (10_000, 5)))
+            status.update("the sandbox's exchange")
+            run_exchange(results, 1 if given.quick else 3)
     for table in tables(results):
         console.print(_shown(table))
     whole = not given.quick and not given.only

@@ -5,6 +5,7 @@ process of its own. All calls are placed at once, and none may lose an event. ``
 """
 
 import argparse
+import json
 import multiprocessing
 import socket
 import statistics
@@ -22,24 +23,36 @@ from sinch_voice_async.sandbox import Sandbox
 from sinch_voice_async.sandbox.exchange.callouts import Callout, read_callout
 from sinch_voice_async.sandbox.fields import Fields
 
-__all__ = ["main"]
+__all__ = ["CALLS", "main"]
+
+CALLS = 2_000
+WITH, WITHOUT = "with three callbacks each", "without callbacks"
 
 SOMEBODY = {"type": "number", "endpoint": "+46700000001"}
 MENU = {"action": {"name": "runMenu", "menus": [{"id": "main", "options": [{"dtmf": "1", "action": "return(yes)"}]}]}}
 ANSWERS = {"ace": MENU, "pie": {"action": {"name": "hangup"}}}
 
 
-def main(arguments: list[str] | None = None) -> dict[str, float]:
-    """Run the rounds, print calls per second, and return them."""
+def main(arguments: list[str] | None = None) -> None:
+    """Run the rounds, and print calls per second."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--calls", type=int, default=2_000, help="at once")
+    parser.add_argument("--calls", type=int, default=CALLS, help="at once")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", action="store_true", help="print every round")
     options = parser.parse_args(arguments)
+    found = measure(options.calls, options.rounds)
+    if options.json:
+        print(json.dumps(found))
+        return
+    told = ", ".join(f"{statistics.median(rates):,.0f}/s {name}" for name, rates in found.items())
+    print(f"{options.calls:,} calls at once: {told}")
+
+
+def measure(calls: int, rounds: int) -> dict[str, list[float]]:
+    """Return how many calls were completed in a second, in each of so many rounds."""
     with served() as url:
-        with_callbacks = statistics.median(round_of(options.calls, url) for _ in range(options.rounds))
-    without = statistics.median(round_of(options.calls, "") for _ in range(options.rounds))
-    print(f"{options.calls} calls at once: {with_callbacks:.0f}/s with three callbacks each, {without:.0f}/s without")
-    return {"with_callbacks": with_callbacks, "without_callbacks": without}
+        with_callbacks = [round_of(calls, url) for _ in range(rounds)]
+    return {WITH: with_callbacks, WITHOUT: [round_of(calls, "") for _ in range(rounds)]}
 
 
 def round_of(count: int, url: str) -> float:

@@ -4,12 +4,13 @@ import contextlib
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
 
-from benchmarks import webhooks
+from benchmarks import exchange, webhooks
 from benchmarks.certificate import Certificate
 from benchmarks.environments import ENVIRONMENTS
 from benchmarks.machine import BUILD, CLIENT_CORE, ROOT
@@ -17,7 +18,7 @@ from benchmarks.plan import Case
 from benchmarks.results import Results
 from benchmarks.server import Server, fast_server, small_server
 
-__all__ = ["run", "run_callbacks"]
+__all__ = ["run", "run_callbacks", "run_exchange"]
 
 _LONGEST = 120.0
 _IMPORT = "import os, time; os.sched_setaffinity(0, {{{core}}}); begun = time.perf_counter(); import {module}; \
@@ -95,6 +96,16 @@ def run_callbacks(results: Results, requests: int, rounds: int) -> None:
         case = Case(kind="webhooks", client=name, environment="ours", in_flight=webhooks.CONNECTIONS)
         for one in figures:
             results.add(case, one)
+
+
+def run_exchange(results: Results, rounds: int) -> None:
+    """Measure the sandbox's exchange too, in a process of its own, and keep all figures."""
+    command = [sys.executable, "-m", "benchmarks.exchange", "--json", f"--rounds={rounds}"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=rounds * _LONGEST, check=True)
+    for name, rates in json.loads(ended.stdout).items():
+        case = Case(kind="exchange", client=name, environment="ours", in_flight=exchange.CALLS)
+        for rate in rates:
+            results.add(case, {"per_second": rate})
 
 
 @contextlib.contextmanager

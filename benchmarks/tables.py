@@ -6,6 +6,7 @@ import attrs
 
 from benchmarks.bars import judge
 from benchmarks.environments import ENVIRONMENTS
+from benchmarks.exchange import CALLS
 from benchmarks.peers import PEERS, label
 from benchmarks.plan import IMPORTS, Case
 from benchmarks.results import Results
@@ -37,6 +38,7 @@ def tables(results: Results) -> Iterator[Table]:
         _memories(results),
         _downloads(results),
         _callbacks(results),
+        _scripted_calls(results),
         _imports(results),
     ]
     return (table for table in made if table.rows)
@@ -97,6 +99,11 @@ def _callbacks(results: Results) -> Table:
     shown = (("per_second", "{:,.0f}"), ("p99_ms", "{:.1f} ms"), ("cpu_us", "{:.0f} us"))
     title = f"Callbacks answered under uvicorn, {CONNECTIONS} in flight"
     return _each(results, "webhooks", title, ("a second", "99 of 100 within", "processor each"), shown)
+
+
+def _scripted_calls(results: Results) -> Table:
+    title = f"Scripted calls that the sandbox's exchange completes, {CALLS:,} at once"
+    return _each(results, "exchange", title, ("a second",), (("per_second", "{:,.0f}"),))
 
 
 def _each(results: Results, kind: str, title: str, head: tuple[str, ...], shown: tuple[tuple[str, str], ...]) -> Table:
