@@ -41,8 +41,8 @@ nitpick_ignore_regex = [
     ("py:.*", r"(anyio|attr|attrs|httpx|opentelemetry|starlette)(\..*)?"),
     ("py:.*", r"(_socket|collections|datetime|decimal|enum|json|os|pathlib|random|ssl|types|typing|zoneinfo)(\..*)?"),
     # What is not public has no page, although a signature may name it.
-    ("py:.*", r"sinch_voice_async\.(_\w+|sandbox\.(exchange|storage|refusals|sandbox))\..*"),
-    ("py:.*", r"(.*\.)?(T|I_co|A_co|Served|\w+Handler)"),
+    ("py:.*", r"sinch_voice_async\.(_\w+|sandbox\.(exchange|storage|refusals|sandbox|options))\..*"),
+    ("py:.*", r"(.*\.)?(T|I_co|A_co|Fate|HasItems|Served|\w+Handler)"),
 ]
 
 
