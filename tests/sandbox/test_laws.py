@@ -16,54 +16,7 @@ from sinch_voice_async.sandbox.numbers import look_up
 from sinch_voice_async.sandbox.refusals import RefusalError
 from sinch_voice_async.sandbox.storage.audio import Tone
 from sinch_voice_async.sandbox.storage.ranges import requested_span
-
-NAMES = st.sampled_from(
-    [
-        "method",
-        "ttsCallout",
-        "customCallout",
-        "conferenceCallout",
-        "destination",
-        "type",
-        "endpoint",
-        "text",
-        "prompts",
-        "ice",
-        "ace",
-        "conferenceId",
-        "maxDuration",
-        "instructions",
-        "action",
-        "name",
-        "menus",
-        "id",
-        "options",
-        "ids",
-    ]
-)
-WORDS = st.sampled_from(
-    [
-        "ttsCallout",
-        "customCallout",
-        "conferenceCallout",
-        "number",
-        "+46700000001",
-        "hangup",
-        "runMenu",
-        "say",
-        "main",
-        "playFiles",
-        "connectSip",
-        "menu(x)",
-        '{"action":{"name":"connectSip","destination":{"endpoint":1}}}',
-    ]
-)
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8) | WORDS
-JSON = st.recursive(
-    SCALARS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES | st.text(max_size=8), inner, max_size=6),
-    max_leaves=25,
-)
+from tests.sandbox.shapes import JSON
 
 
 @given(JSON)
