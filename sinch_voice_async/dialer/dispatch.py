@@ -61,7 +61,7 @@ class Dispatcher:
     _is_answered: bool = False
     _down_since: float | None = None
     _backoff: float = 1.0
-    _held_at: float = -math.inf
+    _held_until: float = -math.inf
     _turn: anyio.Lock = field(factory=lambda: anyio.Lock(fast_acquire=True))
     _waits: list[anyio.CancelScope] = field(factory=list)
     _places: anyio.Semaphore = field(init=False)
@@ -195,8 +195,8 @@ class Dispatcher:
                 self.fail(dialed.error)
 
     def _answered(self, sent_at: float) -> None:
-        # What was sent before the network went says nothing of now.
-        if sent_at <= self._held_at:
+        # What was sent before the network went, or before the next try, does not bring everybody back.
+        if sent_at < self._held_until:
             return
         self._is_answered = True
         self._down_since = None
@@ -205,15 +205,16 @@ class Dispatcher:
     async def _wait_for_network(self, error: Exception | None, sent_at: float) -> None:
         assert error is not None
         self._is_answered = False
-        # Hundreds may fail at once: that is one piece of news.
-        if sent_at <= self._held_at:
+        # Hundreds may fail at once, some of which were claimed meanwhile: that is one piece of news.
+        if sent_at < self._held_until:
             return
-        now = self._held_at = self.clock.monotonic()
+        now = self.clock.monotonic()
         if self._down_since is None:
             self._down_since = now
             _LOG.warning("nothing can be sent (%s): trying again for %g s", type(error).__name__, self.patience)
         if now - self._down_since > self.patience:
             self.fail(error)
+        self._held_until = now + self._backoff
         await self.pacer.hold(self._backoff)
         self._backoff = min(self._backoff * 2, _LONGEST_BACKOFF)
 

@@ -67,7 +67,7 @@ class PatientJournal(SqliteJournal):
 
     def __init__(self, path: Any, clock: VirtualClock) -> None:
         super().__init__(path)
-        self._virtual = clock
+        self.clock = clock
 
     async def _read(self, *arguments: Any) -> Any:
         return await self._meanwhile(super()._read, *arguments)
@@ -79,11 +79,11 @@ class PatientJournal(SqliteJournal):
         return await self._meanwhile(super()._write_many, *arguments)
 
     async def _meanwhile(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        self._virtual.busy += 1
+        self.clock.busy += 1
         try:
             return await work(*arguments)
         finally:
-            self._virtual.busy -= 1
+            self.clock.busy -= 1
 
 
 async def everybody_waits() -> None:
