@@ -57,7 +57,7 @@ class VoiceClient:
     ``proxy``, or the usual variables (``HTTPS_PROXY``, ``NO_PROXY``), send requests through httpx's own transport.
     ``verify`` is as in httpx. ``transport`` replaces the pool and is closed with the client; ``http_client`` is an
     ``httpx.AsyncClient`` of yours and is left open; with either, only what httpx's trace extension proves unsent counts
-    as unsent.
+    as unsent, and ``read`` is what httpx makes of it: the longest silence within an answer.
     ``allow_insecure`` permits plain http to another machine. ``observer`` watches each attempt. ``callout_max_idle`` is
     how many seconds a connection may have been idle and still be used for what is never repeated; ``max_answer_bytes``
     bounds a JSON answer.
