@@ -36,11 +36,11 @@ class Standing:
     def __init__(self, run: Running, pace: float | None) -> None:
         counts, states, results = run.counts, run.counts.states, run.counts.results
         to_do = states[ContactState.TODO]
-        self.total = sum(states.values())
-        self.done = self.total - to_do - run.alive
+        self.total: int = sum(states.values())
+        self.done: int = self.total - to_do - run.alive
         failed = sum(results.values()) - results["ANSWERED"] - results["BUSY"] + states[ContactState.REJECTED]
         left = "" if not pace else f", {_clock(to_do / pace)} left"
-        self.line = (
+        self.line: str = (
             f"{counts.placed} placed, {run.alive} ringing or talking, {results['ANSWERED']} answered, "
             f"{results['BUSY']} busy, {failed} failed, {states[ContactState.UNKNOWN]} unknown, "
             f"{states[ContactState.SKIPPED]} skipped, {to_do} to do; {pace or 0.0:.1f} a second{left}"

@@ -12,7 +12,7 @@ class Interrupts:
     """Counts Ctrl-C within ``with``; from the third on it is the event loop's own, for when nobody looks any more."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count: int = 0
         self._before: Any = None
 
     def __enter__(self) -> Self:
