@@ -90,7 +90,7 @@ def requests(draw: st.DrawFn) -> Asked:
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(requests(), min_size=1, max_size=4), st.sampled_from(["asyncio", "trio"]))
+@given(st.lists(requests(), min_size=4, max_size=16), st.sampled_from(["asyncio", "trio"]))
 def test_any_request_is_answered(asked: list[Asked], backend: str) -> None:
     """Never a 500 or an exception, in any order, and the sandbox places a call and tells of it after that."""
     anyio.run(answered, asked, backend=backend)

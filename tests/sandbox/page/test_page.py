@@ -118,7 +118,7 @@ def test_a_call_is_looked_at(page: Chromium, served: Sandbox, application: Appli
     call = place(served)
     page.click("#list button")
     application.event("pie")
-    page.wait_for("document.getElementById('transcript').children.length === 2")
+    page.wait_for("document.getElementById('transcript')?.children.length === 2")
     assert "Press 1 to confirm your appointment." in page.text("#transcript")
     assert "en-GB" in page.text("#transcript")
     assert call.call_id in page.text("#facts")
@@ -149,7 +149,7 @@ def test_nothing_that_came_from_a_call_becomes_markup(
     rings(page)
     page.click("#answer")
     page.click("#list button")
-    page.wait_for("document.getElementById('transcript').children.length === 1")
+    page.wait_for("document.getElementById('transcript')?.children.length === 1")
     assert "onerror" in page.text("#facts")
     assert page.evaluate("document.querySelectorAll('main img, main script').length") == 0
     assert page.evaluate("document.title") == "Telephone exchange"
