@@ -49,7 +49,8 @@ def failure(line: Line, reason: str) -> DisconnectError:
 
 
 def illegal(line: Line, refusal: RefusalError) -> DisconnectError:
-    """Tell the application that its SVAML is illegal, and return what ends the call."""
+    """Tell the application, and whoever reads the timeline, why its SVAML is illegal; return what ends the call."""
+    line.log("note", "illegal SVAML", {"error": refusal.message})
     tell(line, "notify", type="callingerror", errorCode=ILLEGAL_SVAML, errorMsg=refusal.message)
     return failure(line, "INVALIDSVAMLACTION")
 

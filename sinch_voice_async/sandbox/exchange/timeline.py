@@ -37,6 +37,8 @@ class Entry:
         """Return what a log may say of it: no texts, no keys, no numbers, no query of a URL."""
         members = (self.data.get(name) for name in ("error", "status", "reason", "url"))
         outcome = str(next((each for each in members if each), "")).partition("?")[0]
+        # What came from elsewhere must not write lines of its own.
+        outcome = outcome.encode("unicode_escape").decode()
         return f"{self.kind:<11} {self.text if self.kind in LOGGED else ''} {outcome}".rstrip()
 
 

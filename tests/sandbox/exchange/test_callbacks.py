@@ -1,5 +1,6 @@
 """Callbacks over real HTTP: what is sent, in which order, and what becomes of applications that misbehave."""
 
+import logging
 import threading
 import time
 from typing import Any
@@ -173,12 +174,17 @@ async def a_while() -> None:
         always(Response(b"[1]")),
     ],
 )
-def test_illegal_svaml_is_told_and_ends_the_call(fast: Sandbox, answer: Answer) -> None:
-    """``callingerror`` with 40001, and INVALIDSVAMLACTION; what came back is in the timeline."""
+def test_illegal_svaml_is_told_and_ends_the_call(
+    fast: Sandbox, answer: Answer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """``callingerror`` with 40001, and INVALIDSVAMLACTION; what came back is in the timeline, why also in the log."""
+    caplog.set_level(logging.INFO, "sinch_voice_async.sandbox")
     call, application = run(fast, ace=answer)
     assert application.told() == ["ace", "callingerror", "dice"]
     assert application.events[1]["errorCode"] == 40001
-    assert application.events[1]["errorMsg"]
+    [problem] = [entry.data["error"] for entry in call.timeline if entry.text == "illegal SVAML"]
+    assert application.events[1]["errorMsg"] == problem
+    assert str(problem) in caplog.text
     assert ending(call) == ("ANSWERED", "INVALIDSVAMLACTION", 0)
     assert "answer ace" in lines(call)
 
