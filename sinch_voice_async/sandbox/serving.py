@@ -42,7 +42,8 @@ class Serving(Generic[Served]):
     ) -> None:
         if not allow_remote and not _is_loopback(host):
             raise ValueError(
-                f"host {host!r} is not loopback: anybody could reach the sandbox; allow_remote=True permits it"
+                f"host {host!r} is not loopback: anybody could reach the sandbox; "
+                "allow_remote=True, or --allow-remote, permits it"
             )
         self._app = app
         self._served = served
