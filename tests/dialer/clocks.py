@@ -103,6 +103,13 @@ async def a_moment() -> None:
         await anyio.lowlevel.checkpoint()
 
 
+async def until(happened: Callable[[], bool]) -> None:
+    """Come back when something has happened, or fail: a run that has ended meanwhile would be waited for forever."""
+    with anyio.fail_after(30):
+        while not happened():
+            await anyio.sleep(0.001)
+
+
 async def each(items: Iterable[Any]) -> AsyncIterator[Any]:
     """Give items one by one, without a thread of which virtual time would know nothing."""
     for item in items:

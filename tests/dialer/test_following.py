@@ -20,7 +20,7 @@ from sinch_voice_async.dialer import (
 )
 from sinch_voice_async.dialer.following import Follower
 from sinch_voice_async.webhooks import AnsweredCall, DisconnectedCall, IncomingCall
-from tests.dialer.clocks import PatientJournal, VirtualClock, a_moment, each, virtual_time
+from tests.dialer.clocks import PatientJournal, VirtualClock, a_moment, each, until, virtual_time
 from tests.dialer.platforms import Platform, reminder
 
 NUMBERS = [f"+467000000{last:02}" for last in range(6)]
@@ -70,8 +70,7 @@ async def test_callbacks_that_reach_another_process(tmp_path: Path) -> None:
         ours, platform = campaign(tmp_path, clock), Platform()
         elsewhere = campaign(tmp_path)
         async with elsewhere, ours.run(platform, each(NUMBERS[:1]), reminder) as outcomes:
-            while not outcomes.alive:
-                await anyio.sleep(0.001)
+            await until(lambda: outcomes.alive > 0)
             await elsewhere.settle(dice(platform, "call-1"))
             assert (await anext(outcomes)).state is ContactState.DONE
             await outcomes.wait()
@@ -124,9 +123,13 @@ async def test_a_callback_settles_what_is_unknown(tmp_path: Path, with_intent: b
 async def test_what_is_settled_while_the_run_goes_on_is_counted_and_told(tmp_path: Path) -> None:
     """Of a contact in doubt, and of one that nobody follows."""
     ours, platform = campaign(tmp_path, follow=None, in_flight=1), Platform(TransportError())
-    async with ours.run(platform, NUMBERS[:2], reminder) as outcomes:
+    async with ours.run(platform, NUMBERS[:3], reminder) as outcomes:
+
+        async def pause() -> None:
+            outcomes.pause()
+
+        platform.script.append(pause)  # with one left to dial, so that the run does not end meanwhile
         first, second = await anext(outcomes), await anext(outcomes)
-        outcomes.pause()
         await ours.settle(IncomingCall(call_id="c", custom=f"[intent:{first.token}]"))
         await ours.settle(dice(platform, "call-2"))
         assert [(await anext(outcomes)).state for _ in range(2)] == [ContactState.ACCEPTED, ContactState.DONE]
@@ -151,8 +154,7 @@ async def test_an_event_of_a_call_whose_attempt_is_past(tmp_path: Path) -> None:
     async with virtual_time() as clock:
         ours, platform = campaign(tmp_path, clock, redial=RedialRules(attempts=2, delay=7200.0)), Platform()
         async with ours.run(platform, each(NUMBERS[:1]), reminder) as outcomes:
-            while not outcomes.alive:
-                await anyio.sleep(0.001)
+            await until(lambda: outcomes.alive > 0)
             await ours.settle(dice(platform, "call-1", "BUSY"))
             outcomes.cancel()
         late = dice(platform, "call-1")
@@ -189,15 +191,13 @@ async def test_who_was_busy_when_the_last_run_ended_is_dialled_by_the_next(tmp_p
     """Also where the rules have come later; calls that were alive are followed on."""
     ours, platform = campaign(tmp_path, in_flight=2), Platform()
     async with ours.run(platform, NUMBERS[:2], reminder) as outcomes:
-        while outcomes.alive < 2:
-            await anyio.sleep(0.001)
+        await until(lambda: outcomes.alive >= 2)
     await ours.settle(dice(platform, "call-1", "BUSY", "N/A"))
     again = campaign(tmp_path, redial=RedialRules(attempts=2, delay=0.0), in_flight=1)
     async with again.run(platform, None, reminder) as outcomes:
         assert outcomes.alive == 1  # it has the only place
         await again.settle(dice(platform, "call-2"))
-        while platform.rang.total() < 3 or not outcomes.alive:
-            await anyio.sleep(0.001)
+        await until(lambda: platform.rang.total() >= 3 and outcomes.alive > 0)
         await again.settle(dice(platform, "call-3"))
         counts = await outcomes.wait()
     assert counts.results == {"ANSWERED": 2}
@@ -208,8 +208,7 @@ async def test_more_calls_alive_than_places(tmp_path: Path) -> None:
     """A run with fewer places than the last one follows what is alive, and dials nobody before there is room."""
     ours, platform = campaign(tmp_path, in_flight=3), Platform()
     async with ours.run(platform, NUMBERS[:3], reminder) as outcomes:
-        while outcomes.alive < 3:
-            await anyio.sleep(0.001)
+        await until(lambda: outcomes.alive >= 3)
     again = campaign(tmp_path, in_flight=1)
     async with again.run(platform, None, reminder) as outcomes:
         assert outcomes.alive == 3
@@ -223,8 +222,7 @@ async def test_calls_that_must_be_over_are_not_followed_on(tmp_path: Path) -> No
     async with virtual_time() as clock:
         ours = campaign(tmp_path, clock, longest_call=60.0)
         async with ours.run(Platform(), each(NUMBERS[:1]), reminder) as outcomes:
-            while not outcomes.alive:
-                await anyio.sleep(0.001)
+            await until(lambda: outcomes.alive > 0)
         clock.wall += 3600
         async with ours.run(Platform(), None, reminder) as outcomes:
             assert outcomes.alive == 0

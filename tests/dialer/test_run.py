@@ -24,7 +24,7 @@ from sinch_voice_async import (
     TtsCallout,
 )
 from sinch_voice_async.dialer import BrokenRow, CallingWindow, Campaign, Claim, Contact, ContactState, Outcome, course
-from tests.dialer.clocks import NOON, PatientJournal, VirtualClock, a_moment, each, virtual_time
+from tests.dialer.clocks import NOON, PatientJournal, VirtualClock, a_moment, each, until, virtual_time
 from tests.dialer.platforms import Platform, reminder
 
 FAST = math.inf
@@ -92,8 +92,7 @@ async def test_what_is_cancelled_from_outside_is_in_doubt(tmp_path: Path) -> Non
     with anyio.move_on_after(10) as scope:
         async with ours.run(platform, NUMBERS, reminder) as outcomes:
             await anext(outcomes)
-            while platform.now < 4:
-                await anyio.sleep(0.001)
+            await until(lambda: platform.now >= 4)
             scope.cancel()
             await anyio.sleep_forever()
     counted = await states(ours)
@@ -110,7 +109,8 @@ async def None_step() -> None:  # noqa: N802 - it stands in a script beside exce
 
 async def test_no_more_than_in_flight(tmp_path: Path) -> None:
     """And as many as that, once the platform has answered."""
-    ours, platform = campaign(tmp_path, in_flight=3), Platform(*[lambda: anyio.sleep(0.005)] * 20)
+    ours, platform = campaign(tmp_path, in_flight=3), Platform(None_step)
+    platform.script += [lambda: until(lambda: platform.most >= 3)] * 19
     async with ours.run(platform, NUMBERS, reminder) as outcomes:
         await outcomes.wait()
     assert platform.most == 3
@@ -133,17 +133,15 @@ async def test_an_error_is_raised_when_nobody_iterates(tmp_path: Path) -> None:
     ours, platform = campaign(tmp_path), Platform(AuthenticationError(status=401))
     with pytest.raises(AuthenticationError):
         async with ours.run(platform, NUMBERS, reminder):
-            while not platform.headers:
-                await anyio.sleep(0.001)
+            await until(lambda: bool(platform.headers))
 
 
 async def test_no_credit_pauses(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """One contact is refused and goes back; when there is credit again, everybody is called."""
     ours, platform = campaign(tmp_path), Platform(None_step, PaymentRequiredError(status=402))
     async with ours.run(platform, NUMBERS, reminder) as outcomes:
-        while outcomes.paused is None:
-            await anyio.sleep(0.001)
-        assert "402" in outcomes.paused
+        await until(lambda: outcomes.paused is not None)
+        assert "402" in str(outcomes.paused)
         outcomes.resume()
         await outcomes.wait()
     assert platform.rang == dict.fromkeys(NUMBERS, 1)
@@ -295,8 +293,7 @@ async def test_a_clock_that_jumps_does_not_lose_anybody(tmp_path: Path) -> None:
     async with virtual_time() as clock:
         ours = campaign(tmp_path, clock, window=CallingWindow("09:00", "20:00", zone="Asia/Tokyo"))
         async with ours.run(Platform(), each(NUMBERS[:1]), reminder) as outcomes:
-            while not clock.elapsed:
-                await anyio.sleep(0.001)
+            await until(lambda: clock.elapsed > 0)
             clock.wall += 86_400 - 3600 * 10
             await anext(outcomes)
     assert clock.elapsed < 3600
@@ -511,8 +508,7 @@ async def test_whoever_listens_slowly_slows_the_campaign_down(tmp_path: Path, mo
     monkeypatch.setattr(course, "_BUFFER", 10)
     ours, platform = campaign(tmp_path, in_flight=2), Platform()
     async with ours.run(platform, NUMBERS, reminder) as outcomes:
-        while platform.rang.total() < 12:
-            await anyio.sleep(0.001)
+        await until(lambda: platform.rang.total() >= 12)
         await anyio.sleep(0.02)
         assert platform.rang.total() <= 13
         assert isinstance(await anext(outcomes), Outcome)

@@ -5,6 +5,7 @@ Rules:
 - One statement is one transaction, and it has come through when ``run`` returns.
 - Statements run in a worker thread, one at a time: that is how they run on asyncio and on trio alike.
 - A statement whose connection broke is run again on the next one. Whoever writes a statement makes that harmless.
+- Nobody waits for somebody else's lock for good: it is asked for again as long as patience lasts.
 - What has begun is not cancelled: a claim of which nobody knows would ring nobody.
 """
 
@@ -36,13 +37,17 @@ _DEFAULTS: Final = {
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
 }
-# Whoever was told to stop, to wait or to try again: deadlocks, a server that starts or stops, too many connections.
-_PASSING: Final = frozenset({"40001", "40P01", "53300", "57P01", "57P02", "57P03"})
+# Whoever was told to stop, to wait or to try again: deadlocks, locks, a server that starts or stops, too many
+# connections. A full disk is not among them: nothing that waits here makes room on it.
+_PASSING: Final = frozenset({"40001", "40P01", "53300", "55P03", "57P01", "57P02", "57P03"})
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 2.0
-_DURABLE: Final = """
-SELECT set_config('synchronous_commit', 'on', false)
-WHERE current_setting('synchronous_commit') IN ('off', 'local')
+# Whoever has set a time for locks knows why.
+_SETTINGS: Final = """
+SELECT
+    CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
+        THEN set_config('synchronous_commit', 'on', false) END,
+    CASE WHEN current_setting('lock_timeout') = '0' THEN set_config('lock_timeout', '10s', false) END
 """
 
 
@@ -59,12 +64,12 @@ def where(url: str) -> str:
 
 
 def connect(url: str) -> Connection:
-    """Return a connection on which each statement is a transaction, and is durable when it is done."""
+    """Return a connection on which each statement is a transaction, durable when done; no lock is waited for long."""
     words: dict[str, Any] = {**_DEFAULTS, **conninfo_to_dict(url)}
     with ExitStack() as stack:
         connection = Connection.connect(**words, autocommit=True, row_factory=dict_row)
         stack.enter_context(closing(connection))
-        connection.execute(_DURABLE)
+        connection.execute(_SETTINGS)
         stack.pop_all()
     return connection
 

@@ -397,6 +397,24 @@ async def test_a_server_that_stays_away(postgres: Postgres, url: str, campaign: 
             postgres.start()
 
 
+async def test_a_locked_journal(url: str, campaign: str) -> None:
+    """Who keeps it locked for longer than our patience is told of; when the lock is gone, everything is as before."""
+    async with worker(f"{url}&options=-c%20lock_timeout%3D20ms", campaign, patience=0.1) as journal:
+        await journal.enqueue(PEOPLE[:1], 0.0)
+        with psycopg.connect(url) as somebody:
+            somebody.execute("LOCK TABLE sinch_voice_dialer.contact")
+            with pytest.raises(JournalError, match="lock timeout"):
+                await journal.claim(claim(PEOPLE[0].number))
+        assert await journal.claim(claim(PEOPLE[0].number)) is not None
+
+
+async def test_no_lock_is_waited_for_forever(journal: PostgresJournal) -> None:
+    """Where nobody has set a time for it, the journal does."""
+    assert journal._opened is not None
+    shown = await journal._opened.database.run(lambda c: c.execute("SHOW lock_timeout").fetchone())
+    assert shown == {"lock_timeout": "10s"}
+
+
 async def test_deadlocks_are_tried_again(url: str, journal: PostgresJournal) -> None:
     """What PostgreSQL says to try again is tried again."""
     assert journal._opened is not None

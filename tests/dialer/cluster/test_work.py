@@ -7,11 +7,12 @@ from collections import Counter
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
+import psycopg
 import pytest
 
 from sinch_voice_async.dialer import BrokenRow, Campaign, Contact, ContactState
 from sinch_voice_async.dialer.cluster import PostgresJournal, enqueue, worker
-from sinch_voice_async.errors import ConfigurationError
+from sinch_voice_async.errors import ConfigurationError, JournalError
 from tests.dialer.cluster.clocks import CountingClock
 from tests.dialer.cluster.postgres import Postgres
 from tests.dialer.platforms import Platform, reminder
@@ -64,6 +65,39 @@ async def test_postgres_restarts_under_the_workers(postgres: Postgres, url: str,
         tasks.start_soon(work)
     assert platform.rang == Counter(contact.number for contact in PEOPLE)
     assert (await fast(url, campaign).report()).states == {ContactState.ACCEPTED: 40}
+
+
+REFUSING = """
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'what is wrong' USING ERRCODE = '{code}'; END $$;
+    CREATE TRIGGER refuse BEFORE UPDATE ON sinch_voice_dialer.contact FOR EACH ROW WHEN (NEW.state = '{state}')
+        EXECUTE FUNCTION refuse();
+"""
+
+
+DISK_FULL, CORRUPTED = "53100", "XX001"
+
+
+@pytest.mark.parametrize(
+    ("code", "state", "rung"), [(DISK_FULL, "dialing", 0), (DISK_FULL, "accepted", 1), (CORRUPTED, "dialing", 0)]
+)
+async def test_a_database_that_cannot_write(postgres: Postgres, code: str, state: str, rung: int) -> None:
+    """The campaign ends with what is wrong and nobody is rung without a claim; who was rung is in doubt, not to do."""
+    url = postgres.database()
+    await enqueue(fast(url, "x"), PEOPLE[:3])
+    with psycopg.connect(url, autocommit=True) as database:
+        database.execute(REFUSING.format(code=code, state=state))
+    platform = Platform()
+    with pytest.raises(JournalError, match="what is wrong"):
+        async with worker(fast(url, "x"), platform, reminder) as outcomes:
+            await outcomes.wait()
+    assert platform.rang.total() == rung
+    with psycopg.connect(url, autocommit=True) as database:
+        database.execute("DROP FUNCTION refuse CASCADE")
+    async with worker(fast(url, "x"), platform, reminder) as outcomes:
+        await outcomes.wait()
+    assert set(platform.rang.values()) == {1}
+    assert [outcome.number for outcome in (await fast(url, "x").report()).unknown] == [*platform.rang][:rung]
 
 
 async def test_a_worker_that_stays(url: str, campaign: str) -> None:
