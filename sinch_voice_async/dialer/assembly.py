@@ -1,5 +1,6 @@
 """Puts the parts of a run together, and connects them."""
 
+import inspect
 from typing import Any
 
 from sinch_voice_async.dialer.budget import Budget
@@ -31,6 +32,11 @@ def place_of(client: Any) -> Place:
     return place  # type: ignore[no-any-return]
 
 
+def _check_callout_of(callout_of: object) -> None:
+    if not callable(callout_of) or inspect.iscoroutinefunction(callout_of):
+        raise ConfigurationError("callout must be a function, not async, that takes a contact and returns its callout")
+
+
 def screen_of(settings: Settings, budget: Budget) -> Screen:
     """Return the rules under which contacts are called."""
     return Screen(
@@ -43,7 +49,11 @@ def screen_of(settings: Settings, budget: Budget) -> Screen:
 
 
 def previewing(settings: Settings, callout_of: CalloutOf, max_text_length: int | None) -> Previewing:
-    """Return what looks at contacts under the rules of a campaign that has not spent anything."""
+    """Return what looks at contacts under the rules of a campaign that has not spent anything.
+
+    :raises ConfigurationError: ``callout_of`` is not a function, or an async one.
+    """
+    _check_callout_of(callout_of)
     screen = screen_of(settings, Budget(None, Counts(), lambda: 0))
     return Previewing(screen=screen, callout_of=callout_of, clock=settings.clock, max_text_length=max_text_length)
 
@@ -53,8 +63,10 @@ def assemble(
 ) -> Course:
     """Return a run that has not begun.
 
-    :raises ConfigurationError: ``client`` cannot place callouts, or is to be polled and cannot tell about calls.
+    :raises ConfigurationError: ``client`` cannot place callouts, or is to be polled and cannot tell about calls;
+        ``callout_of`` is not a function, or an async one.
     """
+    _check_callout_of(callout_of)
     place = place_of(client)
     get_call = _get_call_of(client) if settings.follow == "poll" else None
     counts, gate, clock = Counts(), Gate(), settings.clock

@@ -28,6 +28,7 @@ from sinch_voice_async.dialer.settling import attempt_of, settle
 from sinch_voice_async.dialer.sqlite.journal import SqliteJournal
 from sinch_voice_async.dialer.states import Change, ContactState
 from sinch_voice_async.dialer.window import CallingWindow
+from sinch_voice_async.errors import JournalError
 from sinch_voice_async.models.events import CallEvent
 
 __all__ = ["Campaign"]
@@ -108,6 +109,7 @@ class Campaign:
         )
         self._held = HeldJournal(name, self.journal)
         self._course: Course | None = None
+        self._is_running = False
 
     def __repr__(self) -> str:
         return f"Campaign({self.name!r}, journal={self.journal!r})"
@@ -221,7 +223,15 @@ class Campaign:
         await self._held.let_go()
 
     async def _enter(self, course: Course) -> None:
-        await self._held.hold()
+        if self._is_running:
+            # The journal would refuse it too; but what it then lets go is the right of the run that dials.
+            raise JournalError(f"the campaign {self.name!r}: another run of it dials, and only one may")
+        self._is_running = True
+        try:
+            await self._held.hold()
+        except BaseException:
+            self._is_running = False
+            raise
         try:
             await course.begin()
         except BaseException:
@@ -232,5 +242,8 @@ class Campaign:
 
     async def _leave(self) -> None:
         self._course = None
-        await self.journal.end()
-        await self._held.let_go()
+        try:
+            await self.journal.end()
+            await self._held.let_go()
+        finally:
+            self._is_running = False

@@ -8,8 +8,8 @@ Rules:
 """
 
 import json
+import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping
-from itertools import islice
 from typing import Any, Final, TypeAlias
 
 import anyio
@@ -28,6 +28,7 @@ Contacts: TypeAlias = Iterable[Contact | BrokenRow | str] | AsyncIterable[Contac
 Put: TypeAlias = Callable[[list[Row]], Awaitable[None]]
 
 _BATCH: Final = 1000
+_LONGEST_READING: Final = 0.1
 _PLAIN: Final = (str, int, float, bool, type(None))
 
 
@@ -88,7 +89,12 @@ def _waiting(receive: MemoryObjectReceiveStream[Row]) -> Iterator[Row]:
 
 
 def _some(items: Iterator[tuple[int, Any]]) -> list[Row]:
-    return [to_row(item, line) for line, item in islice(items, _BATCH)]
+    rows, until = list[Row](), time.monotonic() + _LONGEST_READING
+    for line, item in items:
+        rows.append(to_row(item, line))
+        if len(rows) == _BATCH or time.monotonic() >= until:
+            break
+    return rows
 
 
 def _from_number(item: object) -> Contact:

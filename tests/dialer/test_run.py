@@ -1,6 +1,7 @@
 """A run and what befalls it: pause, cancel, no credit, wrong credentials, no network, slow readers."""
 
 import math
+import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -23,7 +24,17 @@ from sinch_voice_async import (
     TransportError,
     TtsCallout,
 )
-from sinch_voice_async.dialer import BrokenRow, CallingWindow, Campaign, Claim, Contact, ContactState, Outcome, course
+from sinch_voice_async.dialer import (
+    BrokenRow,
+    CallingWindow,
+    Campaign,
+    Claim,
+    Contact,
+    ContactState,
+    Outcome,
+    course,
+    feeding,
+)
 from tests.dialer.clocks import NOON, PatientJournal, VirtualClock, a_moment, each, until, virtual_time
 from tests.dialer.platforms import Platform, reminder
 
@@ -443,6 +454,28 @@ async def test_contacts_that_come_later_are_called_when_they_come(tmp_path: Path
     assert platform.rang == dict.fromkeys(NUMBERS[:3], 1)
 
 
+async def test_a_source_that_is_slow_does_not_hold_back_its_contacts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is not async neither: who waited for a thousand rows would wait here for ever."""
+    monkeypatch.setattr(feeding, "_LONGEST_READING", 0.0)
+    platform, rung = Platform(), threading.Event()
+
+    async def ring() -> None:
+        rung.set()
+
+    platform.script.append(ring)
+
+    def slowly() -> Iterator[str]:
+        yield NUMBERS[0]
+        assert rung.wait(10)
+        yield NUMBERS[1]
+
+    async with campaign(tmp_path).run(platform, slowly(), reminder) as outcomes:
+        await outcomes.wait()
+    assert platform.rang == dict.fromkeys(NUMBERS[:2], 1)
+
+
 def failing() -> Iterator[str]:
     """Give one number, and then no more."""
     yield NUMBERS[0]
@@ -501,6 +534,35 @@ async def test_a_run_is_used_once_and_within_its_block(tmp_path: Path) -> None:
             await anext(run)
         with pytest.raises(CampaignError, match="once"):
             await run.__aenter__()
+
+
+async def test_a_second_run_leaves_the_first_alone(tmp_path: Path) -> None:
+    """It is refused; the first keeps its right to dial, and a third is refused as well. Afterwards one may run."""
+    ours, others, platform = campaign(tmp_path), campaign(tmp_path), Platform()
+    async with ours.run(platform, NUMBERS, reminder) as outcomes:
+        for another in (ours, others):
+            with pytest.raises(JournalError, match="another run"):
+                await another.run(platform, NUMBERS, reminder).__aenter__()
+        with pytest.raises(JournalError, match="another run"):
+            await others.run(platform, NUMBERS, reminder).__aenter__()
+        await outcomes.wait()
+    async with ours.run(platform, None, reminder) as outcomes:
+        await outcomes.wait()
+    assert platform.rang == dict.fromkeys(NUMBERS, 1)
+
+
+async def later(contact: Contact) -> None:
+    """What is no function for a callout: nobody awaits it."""
+
+
+@pytest.mark.parametrize("callout", [None, "text", later], ids=["None", "text", "async"])
+async def test_a_callout_must_be_a_plain_function(tmp_path: Path, callout: Any) -> None:
+    """Before anybody is dialled, and not as the reason for which everybody was skipped."""
+    ours = campaign(tmp_path)
+    with pytest.raises(ConfigurationError, match="callout must be a function, not async"):
+        await ours.run(Platform(), NUMBERS, callout).__aenter__()
+    with pytest.raises(ConfigurationError, match="callout must be a function, not async"):
+        await ours.preview(NUMBERS, callout)
 
 
 async def test_whoever_listens_slowly_slows_the_campaign_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
