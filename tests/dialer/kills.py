@@ -31,10 +31,10 @@ from sinch_voice_async.dialer import Campaign, Contact, ContactState, Outcome
 ROOT = Path(__file__).parents[2]
 _HEAD = b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\n%bContent-Length: %d\r\n\r\n%b"
 # Of a thousand requests, how many end so: before anything is executed, and after.
-UNEXECUTED = {"refuse": 20, "close": 10}
-EXECUTED = {"reset": 10, "fail": 10, "garble": 5, "silence": 2}
+UNEXECUTED = {"refuse": 20, "overload": 10, "close": 10}
+EXECUTED = {"reset": 10, "fail": 10, "garble": 5, "cut": 5, "silence": 2, "slow": 10}
 # After these nobody can know, unless the server tells: as many contacts are unknown besides those that were killed.
-DOUBTFUL = ("close", "reset", "fail", "silence")
+DOUBTFUL = ("close", "reset", "fail", "cut", "silence")
 
 
 class Telephones:
@@ -93,6 +93,8 @@ class Telephones:
         match fault:
             case "refuse":
                 writer.write(_HEAD % (429, b"Retry-After: 0\r\n", 2, b"{}"))
+            case "overload":
+                writer.write(_HEAD % (503, b"Retry-After: 0\r\n", 2, b"{}"))
             case "close":
                 return False
             case "reset":
@@ -103,10 +105,14 @@ class Telephones:
                 writer.write(_HEAD % (500, b"", 2, b"{}"))
             case "garble":
                 writer.write(_HEAD % (200, b"", 6, b"<html>"))
+            case "cut":
+                writer.write(_HEAD % (200, b"", 90, b'{"callId": "'))
+                return False
             case "silence":
                 await asyncio.sleep(3600)
             case _:
                 answer = json.dumps({"callId": f"call-{self.rang.total()}"}).encode()
+                await asyncio.sleep(0.05 if fault == "slow" else 0)
                 writer.write(_HEAD % (200, b"", len(answer), answer))
         await writer.drain()
         return True
