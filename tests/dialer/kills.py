@@ -34,7 +34,13 @@ _HEAD = b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\n%bContent-Length: %
 UNEXECUTED = {"refuse": 20, "overload": 10, "close": 10}
 EXECUTED = {"reset": 10, "fail": 10, "garble": 5, "cut": 5, "silence": 2, "slow": 10}
 # After these nobody can know, unless the server tells: as many contacts are unknown besides those that were killed.
-DOUBTFUL = ("close", "reset", "fail", "cut", "silence")
+DOUBTFUL = ("overload", "close", "reset", "fail", "cut", "silence")
+_ANSWERS = {
+    "refuse": _HEAD % (429, b"Retry-After: 0\r\n", 2, b"{}"),
+    "overload": _HEAD % (503, b"Retry-After: 0\r\n", 2, b"{}"),
+    "fail": _HEAD % (500, b"", 2, b"{}"),
+    "garble": _HEAD % (200, b"", 6, b"<html>"),
+}
 
 
 class Telephones:
@@ -91,20 +97,14 @@ class Telephones:
         if fault not in UNEXECUTED:
             self.rang[body["ttsCallout"]["destination"]["endpoint"]] += 1
         match fault:
-            case "refuse":
-                writer.write(_HEAD % (429, b"Retry-After: 0\r\n", 2, b"{}"))
-            case "overload":
-                writer.write(_HEAD % (503, b"Retry-After: 0\r\n", 2, b"{}"))
+            case "refuse" | "overload" | "fail" | "garble":
+                writer.write(_ANSWERS[fault])
             case "close":
                 return False
             case "reset":
                 writer.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
                 writer.transport.abort()
                 return False
-            case "fail":
-                writer.write(_HEAD % (500, b"", 2, b"{}"))
-            case "garble":
-                writer.write(_HEAD % (200, b"", 6, b"<html>"))
             case "cut":
                 writer.write(_HEAD % (200, b"", 90, b'{"callId": "'))
                 return False
