@@ -19,7 +19,7 @@ import anyio.to_thread
 import pytest
 from attrs import frozen
 
-from sinch_voice_async import VoiceClient
+from sinch_voice_async import VoiceClient, errors
 from sinch_voice_async.sandbox import Sandbox
 
 ROOT = Path(__file__).parent.parent
@@ -126,6 +126,13 @@ def test_every_document_is_read() -> None:
         text = document.read_text(encoding="utf-8")
         fences = re.findall(r"^\s*`{3,}\s*(?:python|py|\{code-block\}\s*python)", text, re.MULTILINE)
         assert len(fences) == len(list(blocks(document))), document
+
+
+def test_the_table_of_errors_is_whole() -> None:
+    """Each exception has a row, but for the base of all, which the page begins with."""
+    for table in (document for document in DOCUMENTS if document.match("reference/errors.md")):
+        rows = re.findall(r"^\| `(\w+)` \|", table.read_text(encoding="utf-8"), re.MULTILINE)
+        assert sorted([*rows, "SinchVoiceError"]) == sorted(name for name in errors.__all__ if name.endswith("Error"))
 
 
 def test_every_promise_of_security_has_its_test() -> None:

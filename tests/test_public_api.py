@@ -1,16 +1,20 @@
 """The public names: exported, documented, typed, and shaped as the documentation promises."""
 
 import inspect
+import re
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 import sinch_voice_async
-from sinch_voice_async import VoiceClient, dialer, errors, sandbox, svaml, testing, webhooks
+from sinch_voice_async import VoiceClient, dialer, errors, otel, sandbox, svaml, testing, webhooks
+from sinch_voice_async.dialer import cluster
 
-MODULES: list[ModuleType] = [sinch_voice_async, svaml, webhooks, dialer, sandbox, testing]
+MODULES: list[ModuleType] = [sinch_voice_async, svaml, webhooks, dialer, cluster, sandbox, testing, otel]
+REFERENCE = [*(Path(__file__).parent.parent / "docs" / "reference").glob("*.md")]
 
 SIGNATURES: dict[str, str] = {
     "__init__": "application_key application_secret * region auth base_url configuration_url timeout retry limits "
@@ -47,6 +51,14 @@ SIGNATURES: dict[str, str] = {
     "recordings.delete": "key",
     "recordings.archive": "directory * start end concurrency delete_after progress",
 }
+
+
+@pytest.mark.skipif(not REFERENCE, reason="the pages are in the repository")
+def test_the_reference_has_every_public_name() -> None:
+    """Nothing is exported that has no entry."""
+    text = "\n".join(page.read_text(encoding="utf-8") for page in REFERENCE)
+    names = [(module.__name__, name) for module in MODULES for name in module.__all__ if not name.startswith("__")]
+    assert [pair for pair in names if not re.search(rf"\b{pair[1]}\b", text)] == []
 
 
 def _shape(function: Callable[..., Any]) -> str:

@@ -159,6 +159,20 @@ async def test_no_credit_pauses(tmp_path: Path, caplog: pytest.LogCaptureFixture
     assert "no credit" in caplog.text
 
 
+async def test_a_run_that_could_not_begin_may_be_tried_again(tmp_path: Path) -> None:
+    """A journal that cannot be opened refuses each run; once it can, the same campaign goes ahead."""
+    file = tmp_path / "x.sqlite"
+    file.write_text("a letter", "utf-8")
+    ours, platform = campaign(tmp_path), Platform()
+    for _ in range(2):
+        with pytest.raises(JournalError, match="no journal"):
+            await ours.run(platform, NUMBERS, reminder).__aenter__()
+    file.unlink()
+    async with ours.run(platform, NUMBERS, reminder) as outcomes:
+        await outcomes.wait()
+    assert platform.rang == dict.fromkeys(NUMBERS, 1)
+
+
 async def test_the_network_is_gone_for_a_minute(tmp_path: Path) -> None:
     """The campaign waits for it, trying with one contact at a time, and then goes on; nobody is marked."""
     async with virtual_time() as clock:

@@ -45,6 +45,18 @@ async def call_back(app: WebhookApp, event: Mapping[str, Any]) -> svaml.Svaml[An
     return svaml.loads(response.content) if response.content else None
 
 
+async def test_quickstart_shows_four_calls(
+    anyio_backend_name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each way to call out is answered, and on trio it shows what an error says too."""
+    quickstart = load("quickstart")
+    monkeypatch.setattr(quickstart, "console", quickstart.Console(width=100))
+    await quickstart.main(anyio_backend_name)
+    shown = capsys.readouterr().out
+    assert shown.count("ANSWERED") == 4
+    assert ("outcome 'unsent' after 3 attempt(s)" in shown) == (anyio_backend_name == "trio")
+
+
 async def test_batch_rings_nobody_twice(capsys: pytest.CaptureFixture[str]) -> None:
     """On a sandbox with trouble, every callout is accounted for, and no telephone rings a second time."""
     batch = load("batch_of_callouts")
