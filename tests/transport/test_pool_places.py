@@ -164,10 +164,10 @@ async def test_failed_connect_frees_its_place(serve: Serve, client_tls: ssl.SSLC
     async with pool_of(client_tls, 1) as pool:
 
         async def fail() -> None:
-            with pytest.raises(httpx.ConnectError):
-                await pool.exchange(
-                    Origin("http", "no-such-host.invalid", 80), b"GET", b"/", list, b"", timeout=TIMEOUT
-                )
+            with socket.socket() as deaf, pytest.raises(httpx.ConnectError):
+                deaf.bind(("127.0.0.1", 0))
+                nobody = Origin("http", "127.0.0.1", deaf.getsockname()[1])
+                await pool.exchange(nobody, b"GET", b"/", list, b"", timeout=TIMEOUT)
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(fail)
