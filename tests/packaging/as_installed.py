@@ -20,11 +20,14 @@ EXTRAS = {"sinch_voice_async.sandbox": "sandbox", "sinch_voice_async.otel": "ote
 
 
 def check_files() -> None:
-    """The package with its type marker and what belongs to the installation, and nothing beside it."""
+    """The package with its type marker, the command, what belongs to the installation, and nothing beside them."""
     distribution = importlib.metadata.distribution("sinch-voice-async")
     assert distribution.version == sinch_voice_async.__version__
-    names = [str(file) for file in distribution.files or ()]
-    folders = {name.partition("/")[0] for name in names}
+    names = [file.as_posix() for file in distribution.files or ()]
+    # The command goes where the environment keeps its programs, outside of the folder for packages.
+    commands = [name for name in names if name.startswith("../")]
+    assert [name.rpartition("/")[2].removesuffix(".exe") for name in commands] == ["sinch-voice"], commands
+    folders = {name.partition("/")[0] for name in names} - {".."}
     assert folders == {"sinch_voice_async", f"sinch_voice_async-{distribution.version}.dist-info"}, folders
     assert "sinch_voice_async/py.typed" in names
 
