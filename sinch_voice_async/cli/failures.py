@@ -12,7 +12,8 @@ __all__ = ["Failure", "explain", "masked"]
 
 _NUMBER: Final = re.compile(r"\+\d{5,15}\b|(?<![\w.:/-])\d{7,15}(?![\w.:-])")
 _PARAMETER: Final = re.compile(
-    r"\b(application_key|base_url|configuration_url|allow_insecure|max_text_length)(?:=True)?\b"
+    r"\b(application_key|base_url|configuration_url|allow_insecure|max_text_length|spend_limit|in_flight|poll_interval)"
+    r"(?:=True)?\b"
 )
 _DOCTOR = "`sinch-voice doctor` finds out why."
 

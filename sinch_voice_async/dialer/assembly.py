@@ -32,8 +32,8 @@ def place_of(client: Any) -> Place:
     return place  # type: ignore[no-any-return]
 
 
-def _check_callout_of(callout_of: object) -> None:
-    if not callable(callout_of) or inspect.iscoroutinefunction(callout_of):
+def _check_callout_of(callout_of: CalloutOf) -> None:
+    if not callable(callout_of) or any(map(inspect.iscoroutinefunction, (callout_of, type(callout_of).__call__))):
         raise ConfigurationError("callout must be a function, not async, that takes a contact and returns its callout")
 
 

@@ -83,7 +83,7 @@ class Campaign:
         until: datetime | None = None,
         redial: RedialRules | None = None,
         do_not_call: DoNotCall = (),
-        spend_limit: Decimal | int | None = None,
+        spend_limit: Decimal | int | str | None = None,
         follow: Follow = None,
         longest_call: float = 14_400.0,
         poll_interval: float = 5.0,

@@ -60,8 +60,8 @@ def _to_amount(limit: Decimal | int | str | None) -> Decimal | None:
         amount = None if limit is None else Decimal(limit)
     except (InvalidOperation, TypeError, ValueError):
         raise ConfigurationError(f"spend_limit must be an amount, not {limit!r}") from None
-    if amount is not None and not amount > 0:
-        raise ConfigurationError(f"spend_limit must be more than nothing, not {limit!r}")
+    if amount is not None and not (amount.is_finite() and amount > 0):
+        raise ConfigurationError(f"spend_limit must be more than nothing, and finite, not {limit!r}")
     return amount
 
 

@@ -167,7 +167,7 @@ class WebhookApp(EventRouter):
     def _written(self, answer: Answer) -> Reply:
         if answer is None:
             return _EMPTY
-        # Nor is one that was written last time written again.
+        # Many applications give the same document again and again: one written last time is not written again.
         last, reply = self._last
         if answer is not last:
             reply = Reply(200, encode(answer))

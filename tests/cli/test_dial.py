@@ -301,7 +301,8 @@ class TestResume:
         (("--window", "09:00-99:00"), "99:00"),
         (("--zone", "Europe/Stockholm"), "--zone goes with --window"),
         (("--spend-limit", "much"), "--spend-limit must be an amount"),
-        (("--spend-limit", "-1"), "spend_limit"),
+        (("--spend-limit", "nan"), "--spend-limit must be more than nothing"),
+        (("--in-flight", "0"), "--in-flight must be a whole number"),
         (("--cps", "0"), "calls_per_second"),
         (("--number-column", "phone"), "phone"),
         (("--journal", "postgresql://me:secret@host/db"), "PGPASSWORD"),
@@ -443,6 +444,17 @@ class TestJournal:
         command("dial", contacts(), *QUICK)
         assert command("dial", "report", "contacts.sqlite", "-o", "out.csv").out.startswith("contacts: 4 contacts")
         assert Path("out.csv").read_text("utf-8").count("ANSWERED") == 4
+
+
+@pytest.mark.parametrize(
+    "arguments", [("enqueue", "contacts.csv", "contacts.sqlite"), ("worker", "other.sqlite", *SPOKEN)]
+)
+def test_workers_share_no_file(command: Command, arguments: tuple[str, ...]) -> None:
+    """A journal in a file is dialled from by one process, and none is begun by a slip."""
+    command("dial", contacts(), *QUICK)
+    ran = command("dial", *arguments)
+    assert (ran.code, "workers share a journal in PostgreSQL" in ran.err) == (ExitCode.USAGE, True)
+    assert not Path("other.sqlite").exists()
 
 
 class TestWorkers:

@@ -569,7 +569,14 @@ async def later(contact: Contact) -> None:
     """What is no function for a callout: nobody awaits it."""
 
 
-@pytest.mark.parametrize("callout", [None, "text", later], ids=["None", "text", "async"])
+class Later:
+    """Nor is this."""
+
+    async def __call__(self, contact: Contact) -> None:
+        """Do nothing."""
+
+
+@pytest.mark.parametrize("callout", [None, "text", later, Later()], ids=["None", "text", "async", "async object"])
 async def test_a_callout_must_be_a_plain_function(tmp_path: Path, callout: Any) -> None:
     """Before anybody is dialled, and not as the reason for which everybody was skipped."""
     ours = campaign(tmp_path)
@@ -612,6 +619,8 @@ async def test_a_client_that_cannot_place_callouts_is_refused(tmp_path: Path, cl
         {"redial": 3},
         {"spend_limit": "much"},
         {"spend_limit": -1},
+        {"spend_limit": "nan"},
+        {"spend_limit": "inf"},
         {"follow": "closely"},
         {"patience": 0},
         {"longest_call": None},

@@ -63,6 +63,7 @@ print(decode({document.encode()!r}, {name}))
     [
         ("sinch_voice_async.sandbox", "starlette", "sandbox"),
         ("sinch_voice_async.otel", "opentelemetry", "otel"),
+        ("sinch_voice_async.dialer.cluster", "psycopg", "cluster"),
     ],
 )
 def test_a_missing_extra_says_its_name(module: str, needs: str, extra: str) -> None:

@@ -130,11 +130,10 @@ def _enqueue(
     settings: Settings, /, *, file: Path, journal: str, name: str | None, number_column: str, zone_column: str | None
 ) -> None:
     """Write the contacts of FILE into a journal, for workers to dial."""
-    from sinch_voice_async.cli.dialing.contacts import contacts_of  # noqa: PLC0415 - it loads the dialer
-    from sinch_voice_async.dialer.cluster import enqueue  # noqa: PLC0415 - an extra of its own
+    from sinch_voice_async.cli.dialing.command import fill  # noqa: PLC0415 - it loads the dialer
 
-    contacts = contacts_of(file, number=number_column, zone=zone_column)
-    added = on_loop(settings, lambda: enqueue(_campaign(journal, name), contacts), lambda: "Stopped.")
+    campaign = _campaign(journal, name)
+    added = on_loop(settings, lambda: fill(campaign, file, number=number_column, zone=zone_column), lambda: "Stopped.")
     show(settings, {"added": added}, f"{added} contacts added")
 
 

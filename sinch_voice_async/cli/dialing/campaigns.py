@@ -1,7 +1,6 @@
 """Options -> a campaign, and the callout for each contact."""
 
 from collections.abc import Callable
-from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -10,9 +9,9 @@ from attrs import frozen
 
 from sinch_voice_async import ConfigurationError, InvalidRequestError, TtsCallout
 from sinch_voice_async.cli.dialing.template import Template
-from sinch_voice_async.dialer import CallingWindow, Campaign, Contact, RedialRules, read_numbers
+from sinch_voice_async.dialer import CallingWindow, Campaign, Contact, RedialRules, SqliteJournal, read_numbers
 
-__all__ = ["Wanted", "existing", "name_of"]
+__all__ = ["Wanted", "check_shared", "existing", "name_of"]
 
 
 @frozen(kw_only=True)
@@ -48,7 +47,7 @@ class Wanted:
             window=_window(self.window, self.zone),
             redial=self._redial_rules(),
             do_not_call=() if self.do_not_call is None else read_numbers(self.do_not_call),
-            spend_limit=None if self.spend_limit is None else _amount(self.spend_limit),
+            spend_limit=self.spend_limit,
             follow=None if self.follow == "none" else self.follow,
             poll_interval=self.poll_interval,
         )
@@ -92,6 +91,15 @@ def existing(journal: str, name: str | None) -> Campaign:
     return Campaign(name or name_of(journal), journal=journal)
 
 
+def check_shared(campaign: Campaign) -> None:
+    """Make sure that several workers can have a campaign.
+
+    :raises ConfigurationError: its journal is a file.
+    """
+    if isinstance(campaign.journal, SqliteJournal):
+        raise ConfigurationError("workers share a journal in PostgreSQL: name it as postgresql://user@host/database")
+
+
 def _window(hours: str | None, zone: str | None) -> CallingWindow | None:
     if hours is None:
         if zone is not None:
@@ -101,10 +109,3 @@ def _window(hours: str | None, zone: str | None) -> CallingWindow | None:
     if not dash:
         raise ConfigurationError("--window must be such as 09:00-20:00")
     return CallingWindow(opens.strip(), closes.strip(), zone=zone)
-
-
-def _amount(text: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except ArithmeticError:
-        raise ConfigurationError("--spend-limit must be an amount such as 12.50") from None

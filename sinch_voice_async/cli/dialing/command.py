@@ -9,7 +9,7 @@ import anyio
 from attrs import define
 
 from sinch_voice_async import ConfigurationError, VoiceClient
-from sinch_voice_async.cli.dialing.campaigns import Wanted
+from sinch_voice_async.cli.dialing.campaigns import Wanted, check_shared
 from sinch_voice_async.cli.dialing.contacts import Inspection, contacts_of, inspect
 from sinch_voice_async.cli.dialing.display import Pace, Standing, display_for
 from sinch_voice_async.cli.dialing.interrupts import Interrupts
@@ -20,7 +20,7 @@ from sinch_voice_async.cli.running import on_loop, with_client
 from sinch_voice_async.cli.settings import Settings
 from sinch_voice_async.dialer import Campaign, CampaignRun, ContactFile, Preview
 
-__all__ = ["run", "work"]
+__all__ = ["fill", "run", "work"]
 
 _LOOK = 0.1
 
@@ -58,12 +58,21 @@ def run(
     return watched.run(lambda client: campaign.run(client, contacts, callout_of), options.max_text_length)
 
 
+async def fill(campaign: Campaign, file: Path, *, number: str, zone: str | None) -> int:
+    """Write the contacts of a file into a journal for workers, and return how many were new."""
+    check_shared(campaign)
+    from sinch_voice_async.dialer.cluster import enqueue  # noqa: PLC0415 - an extra of its own
+
+    return await enqueue(campaign, contacts_of(file, number=number, zone=zone))
+
+
 def work(settings: Settings, *, journal: str, name: str | None, stay: bool, **wanted: Any) -> int:
     """Dial what others have enqueued."""
-    from sinch_voice_async.dialer.cluster import worker  # noqa: PLC0415 - an extra of its own
-
     options = Wanted(**wanted)
     campaign, callout_of = options.campaign(journal, name), options.callout_of()
+    check_shared(campaign)
+    from sinch_voice_async.dialer.cluster import worker  # noqa: PLC0415 - an extra of its own
+
     watched = Watched(settings, campaign, "another worker, or this one started again, goes on", None)
     return watched.run(lambda client: worker(campaign, client, callout_of, stay=stay), options.max_text_length)
 

@@ -3,6 +3,14 @@
 A worker is a run of the campaign, on asyncio or trio; what makes it one of many is the journal that they share.
 """
 
+import importlib.util
+
+# Asked for before it is imported, so that one sentence says what is missing.
+if importlib.util.find_spec("psycopg") is None:  # pragma: no cover  # tried in a process of its own
+    raise ModuleNotFoundError(
+        "workers share a journal in PostgreSQL: pip install 'sinch-voice-async[cluster]'", name="psycopg"
+    )
+
 from sinch_voice_async.dialer.cluster.journal import PostgresJournal
 from sinch_voice_async.dialer.cluster.pacer import SharedPacer
 from sinch_voice_async.dialer.cluster.work import enqueue, worker
