@@ -6,7 +6,7 @@ Rules:
 - What would befall the next contact too (credentials, credit, pace, network) is the campaign's business, and the
   contact goes back.
 - Where no answer comes, the next callout goes alone: a silent platform makes one unknown at a time, not hundreds.
-- An exception that is none of ours proves nothing: the telephone may have rung, and the campaign stops.
+- An exception that is not the client's proves nothing: the telephone may have rung, and the campaign stops.
 """
 
 from typing import Final, Literal, TypeAlias
@@ -17,6 +17,7 @@ from sinch_voice_async.dialer.states import Change
 from sinch_voice_async.errors import (
     APIError,
     AuthenticationError,
+    CampaignError,
     ConfigurationError,
     InvalidRequestError,
     PaymentRequiredError,
@@ -50,7 +51,7 @@ def judge(error: Exception, *, returned: int) -> Judgement:
             return Judgement(change=Change.SKIP, note=f"it cannot be sent: {error}")
         case PaymentRequiredError():
             return Judgement(change=Change.GIVE_BACK, note=_told(error), effect="pause")
-        case SinchVoiceError():
+        case SinchVoiceError() if not isinstance(error, CampaignError):
             return _judge_by_outcome(error, returned)
         case _:
             return Judgement(change=Change.DOUBT, note=_told(error), effect="stop")

@@ -26,7 +26,7 @@ from sinch_voice_async.dialer.intent import HEADER, new_token, with_intent
 from sinch_voice_async.dialer.journal import Claim, Journal, News, Outcome
 from sinch_voice_async.dialer.screening import Screen, Verdict
 from sinch_voice_async.dialer.states import Change, ContactState
-from sinch_voice_async.errors import InvalidRequestError
+from sinch_voice_async.errors import CampaignError, InvalidRequestError
 
 __all__ = ["CalloutOf", "Dialed", "Place", "Placer", "Ready", "made"]
 
@@ -134,7 +134,7 @@ class Placer:
     async def _send(self, claimed: Outcome, token: str, callout: Any) -> Dialed:
         sent_at = self.clock.monotonic()
         try:
-            receipt = await self.place(callout, callback_headers={HEADER: token})
+            receipt = await _awaitable(self.place(callout, callback_headers={HEADER: token}))
         except Exception as error:  # noqa: BLE001 - it is judged, and what stops the campaign is raised by the run
             judgement = judge(error, returned=claimed.returned)
             outcome = await self._write(token, judgement.change, News(note=judgement.note))
@@ -172,6 +172,13 @@ def made(callout_of: CalloutOf, contact: Contact) -> tuple[Any, str | None]:
         # What others raise may quote the row.
         reason = str(problem) if isinstance(problem, InvalidRequestError) else type(problem).__name__
         return None, f"no callout could be made: {reason}"
+
+
+def _awaitable(answer: Any) -> Any:
+    """Return what placing a callout gave; raise ``CampaignError`` where it was done, but not by a coroutine."""
+    if not hasattr(answer, "__await__"):
+        raise CampaignError(f"client must place callouts asynchronously: it returned {type(answer).__name__}")
+    return answer
 
 
 def _skipped(outcome: Outcome, note: str, at: float) -> Outcome:

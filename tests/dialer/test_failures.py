@@ -5,6 +5,7 @@ import pytest
 from sinch_voice_async import (
     AuthenticationError,
     BadRequestError,
+    CampaignError,
     ConfigurationError,
     ConnectError,
     DecodeError,
@@ -35,6 +36,7 @@ TABLE = [
     (ServerError(status=500, outcome="unknown"), Change.DOUBT, "go alone"),
     (DecodeError("x"), Change.ACCEPT, "none"),
     (RuntimeError("+46700000001"), Change.DOUBT, "stop"),
+    (CampaignError("client must place callouts asynchronously"), Change.DOUBT, "stop"),
 ]
 
 

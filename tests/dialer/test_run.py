@@ -442,6 +442,20 @@ async def test_an_exception_of_an_unknown_kind_stops_the_campaign(tmp_path: Path
     assert await states(ours) == {ContactState.UNKNOWN: 1, ContactState.TODO: 19}
 
 
+async def test_a_client_that_is_not_asynchronous_stops_the_campaign(tmp_path: Path) -> None:
+    """It is found out by the first callout, which it has placed."""
+    rang: list[TtsCallout] = []
+
+    def place(callout: TtsCallout, *, callback_headers: object) -> None:
+        rang.append(callout)
+
+    ours = campaign(tmp_path)
+    with pytest.raises(CampaignError, match="client must place callouts asynchronously: it returned NoneType"):
+        async with ours.run(place, NUMBERS, reminder) as outcomes:
+            await outcomes.wait()
+    assert (await states(ours))[ContactState.UNKNOWN] == len(rang) < 20
+
+
 async def test_broken_rows_are_reported_and_the_rest_goes_on(tmp_path: Path) -> None:
     """By their line: those of a file, and items that are no contact."""
     rows = [NUMBERS[0], "0700000001", BrokenRow(7, "it has 1 cells"), 5, Contact(NUMBERS[1], fields={"x": object()})]
