@@ -116,8 +116,10 @@ class Dispatcher:
 
     async def _rest(self) -> bool:
         """Wait for something to do; False where nothing can come any more."""
+        # Asked before the journal is: what comes while it answers is not in its answer, and would be left behind.
+        may_end = not self._in_hand and not self.is_waiting()
         due = await self.journal.next_due()
-        if due is None and not self._in_hand and not self.is_waiting():
+        if due is None and may_end:
             return False
         # A nap is short, since the time of day may jump; and not too short, since those in hand may be due.
         left = _LONGEST_NAP if due is None else min(due - self.clock.now(), _LONGEST_NAP)

@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -32,6 +32,7 @@ from sinch_voice_async.dialer import (
     Contact,
     ContactState,
     Outcome,
+    SqliteJournal,
     course,
     feeding,
 )
@@ -480,6 +481,42 @@ async def test_contacts_that_come_later_are_called_when_they_come(tmp_path: Path
     async with campaign(tmp_path).run(platform, slowly(), reminder) as outcomes:
         await outcomes.wait()
     assert platform.rang == dict.fromkeys(NUMBERS[:3], 1)
+
+
+class BusyJournal(SqliteJournal):
+    """One whose answer to who is due comes when it is old: everybody has been enqueued meanwhile."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.asked, self.filled = anyio.Event(), anyio.Event()
+
+    async def next_due(self) -> float | None:
+        """Look, and answer later."""
+        due = await super().next_due()
+        self.asked.set()
+        await self.filled.wait()
+        await anyio.sleep(0.1)  # until the run knows that the source has ended
+        return due
+
+    async def enqueue(self, contacts: Sequence[Contact], at: float) -> int:
+        """Add contacts."""
+        added = await super().enqueue(contacts, at)
+        self.filled.set()
+        return added
+
+
+async def test_who_comes_while_the_journal_is_asked_who_is_left_is_not_forgotten(tmp_path: Path) -> None:
+    """Nobody was left when it looked, and no more come when it answers: yet the run is not over."""
+    platform, journal = Platform(), BusyJournal(tmp_path / "x.sqlite")
+
+    async def numbers() -> AsyncIterator[str]:
+        await journal.asked.wait()
+        yield NUMBERS[0]
+
+    ours = Campaign("x", journal=journal, calls_per_second=FAST)
+    async with ours.run(platform, numbers(), reminder) as outcomes:
+        await outcomes.wait()
+    assert platform.rang == {NUMBERS[0]: 1}
 
 
 async def test_a_source_that_is_slow_does_not_hold_back_its_contacts(
