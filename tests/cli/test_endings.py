@@ -226,6 +226,7 @@ def test_what_a_group_of_tasks_raises_is_unpacked(backend: Any) -> None:
         on_loop(Settings(backend=backend), lambda: fail(KeyboardInterrupt()), lambda: "left")
 
 
+@pytest.mark.usefixtures("_ctrl_c")
 def test_the_real_program_ends_cleanly(sandbox: Sandbox) -> None:
     """As a process of its own, without a terminal: Ctrl-C is one line, code 130, and no warning."""
     sandbox.phone(CALLEE).hangs_up(after=None)
