@@ -25,6 +25,7 @@ from sinch_voice_async.dialer.gate import Gate
 from sinch_voice_async.dialer.journal import Journal, Outcome
 from sinch_voice_async.dialer.pacer import Paces
 from sinch_voice_async.dialer.placing import Dialed, Placer, Ready
+from sinch_voice_async.dialer.states import ContactState
 from sinch_voice_async.errors import RateLimitedError
 
 __all__ = ["Dispatcher"]
@@ -35,6 +36,7 @@ _BATCH: Final = 200
 _LONGEST_NAP: Final = 30.0
 _NO_CREDIT: Final = "the account has no credit (402): resume when it has"
 _LONGEST_BACKOFF: Final = 30.0
+_NOT_PLACED: Final = {ContactState.TODO, ContactState.SKIPPED}
 
 
 @define(eq=False, kw_only=True)
@@ -176,7 +178,9 @@ class Dispatcher:
     async def _react(self, dialed: Dialed) -> None:
         if dialed.sent_at is None:
             return
-        self.counts.placed += 1
+        # Not where it is certain that nobody was reached: the contact went back, or cannot be sent.
+        if dialed.outcome is None or dialed.outcome.state not in _NOT_PLACED:
+            self.counts.placed += 1
         match dialed.effect:
             case "none":
                 self._answered(dialed.sent_at)

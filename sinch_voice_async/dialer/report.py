@@ -147,7 +147,7 @@ class Report:
         if self.rate is not None:
             yield f"  {self.rate:.2f} callouts per second"
         if self.broken:
-            yield f"  {len(self.broken)} rows could not be read; the first is line {self.broken[0].line}"
+            yield f"  rows that could not be read: {len(self.broken)}; the first is line {self.broken[0].line}"
 
     def _reasons_of(self, state: ContactState) -> Mapping[str, int]:
         by_state = {"done": self.results, "skipped": self.skipped, "rejected": self.rejected}
