@@ -91,7 +91,7 @@ def raw(port: int, request: bytes) -> bytes:
 
 def test_misbehaving_clients_are_answered_and_let_go(server: str) -> None:
     """Chunks without end, a length too large, a body that stalls: each is answered, and the connection is closed."""
-    app = WebhookApp(credentials=CREDENTIALS, handler_timeout=0.1)
+    app = WebhookApp(credentials=CREDENTIALS, handler_timeout=0.5)
     app.ice(lambda event: pytest.fail("a handler saw what nobody signed"))
     head = b"POST / HTTP/1.1\r\nhost: x\r\n"
     with served(app, server) as port:

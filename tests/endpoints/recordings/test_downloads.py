@@ -175,7 +175,7 @@ async def test_silence_is_a_break_too(sandbox: Sandbox) -> None:
     stored = sandbox.add_recording(data=DATA)
     stored.stall(100_000, seconds=30)
     async with (
-        VoiceClient(**sandbox.client_options(), retry=QUICK, timeout=0.2) as client,
+        VoiceClient(**sandbox.client_options(), retry=QUICK, timeout=0.5) as client,
         client.recordings.download(stored.key) as download,
     ):
         assert await download.read() == DATA
