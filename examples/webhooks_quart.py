@@ -42,4 +42,5 @@ async def sinch() -> Response:
 
 
 if __name__ == "__main__":
-    app.run(port=int(os.environ.get("PORT", "8000")))
+    # The reloader would be a second process, which outlives the first.
+    app.run(port=int(os.environ.get("PORT", "8000")), use_reloader=False)
