@@ -17,9 +17,9 @@ class Counts:
     """The numbers of a campaign, all runs of it together; ``counts.states[ContactState.DONE]``.
 
     ``results`` counts calls that are over by their result (``ANSWERED``, ``BUSY`` …), ``placed`` the callouts that this
-    run has sent, but for those whose contact went back since nobody was reached, ``broken`` the rows that could not be
-    read, ``duplicates`` the rows of this run whose number was there already, which all are where a campaign is
-    continued. ``spent`` is the known cost, whatever the currency.
+    run has sent, but for those whose contact went back or was skipped, ``broken`` the rows that could not be read,
+    ``duplicates`` the rows of this run whose number was there already, which all are where a campaign is continued.
+    ``spent`` is the known cost, whatever the currency.
     """
 
     states: Counter[ContactState] = field(factory=Counter)

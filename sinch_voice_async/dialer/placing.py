@@ -12,6 +12,7 @@
 The same for every journal, on one machine or on many.
 """
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
@@ -176,7 +177,7 @@ def made(callout_of: CalloutOf, contact: Contact) -> tuple[Any, str | None]:
 
 def _awaitable(answer: Any) -> Any:
     """Return what placing a callout gave; raise ``CampaignError`` where it was done, but not by a coroutine."""
-    if not hasattr(answer, "__await__"):
+    if not inspect.isawaitable(answer):
         raise CampaignError(f"client must place callouts asynchronously: it returned {type(answer).__name__}")
     return answer
 

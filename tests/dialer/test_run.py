@@ -467,6 +467,7 @@ async def test_broken_rows_are_reported_and_the_rest_goes_on(tmp_path: Path) -> 
     assert counts.broken == 4
     report = await ours.report()
     assert [row.line for row in report.broken] == [2, 4, 5, 7]
+    assert "rows that could not be read: 4; the first is line 2" in str(report)
 
 
 async def test_contacts_that_come_later_are_called_when_they_come(tmp_path: Path) -> None:

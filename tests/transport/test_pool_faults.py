@@ -144,7 +144,7 @@ async def test_slow_but_steady(serve: Serve, pool: ConnectionPool) -> None:
 
 async def test_no_time_limits(serve: Serve, pool: ConnectionPool) -> None:
     """Time limits of None are none."""
-    server = serve(answer(), say(OK + b"Content-Length: 2\r\n\r\n", b"hi", pause=0.05))
+    server = serve(answer(), say(OK + b"Content-Length: 2\r\n\r\n", b"hi", pause=1.5 * LIMIT))
     await post(pool, server, timeout=httpx.Timeout(LIMIT))
     assert (await post(pool, server, timeout=httpx.Timeout(None))).body == b"hi"
     await anyio.sleep(LIMIT)
