@@ -14,17 +14,13 @@ if importlib.util.find_spec("starlette") is None:  # pragma: no cover  # tried i
 
 from sinch_voice_async.sandbox.account import Account, CallbackUrls
 from sinch_voice_async.sandbox.clock import Clock
-from sinch_voice_async.sandbox.exchange.calls import Call
+from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Entry, Heard
 from sinch_voice_async.sandbox.exchange.exchange import Exchange
-from sinch_voice_async.sandbox.exchange.history import Calls
-from sinch_voice_async.sandbox.exchange.people import People, Phone
-from sinch_voice_async.sandbox.exchange.person import Person
-from sinch_voice_async.sandbox.exchange.population import Population
-from sinch_voice_async.sandbox.exchange.timeline import Entry, Heard
+from sinch_voice_async.sandbox.exchange.people import People, Person, Phone, Population
 from sinch_voice_async.sandbox.faults import Fault, Faults
 from sinch_voice_async.sandbox.options import ClientOptions
 from sinch_voice_async.sandbox.sandbox import Sandbox
-from sinch_voice_async.sandbox.serving import Serving
+from sinch_voice_async.sandbox.server import Serving
 from sinch_voice_async.sandbox.storage.recordings import Recording, Recordings
 
 __all__ = [

@@ -16,29 +16,22 @@ from typing import Literal
 
 from starlette.types import ASGIApp
 
-from sinch_voice_async.sandbox.account import Account, CallbackUrls
+from sinch_voice_async.sandbox.account import Account, CallbackUrls, OwnNumbers
 from sinch_voice_async.sandbox.app import build_app
 from sinch_voice_async.sandbox.clock import Clock
-from sinch_voice_async.sandbox.exchange.calls import Call
-from sinch_voice_async.sandbox.exchange.conferences import Conferences
+from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Conferences, Party
 from sinch_voice_async.sandbox.exchange.exchange import Exchange
-from sinch_voice_async.sandbox.exchange.history import Calls
-from sinch_voice_async.sandbox.exchange.parties import Party
-from sinch_voice_async.sandbox.exchange.people import People, Phone
-from sinch_voice_async.sandbox.exchange.person import Person
-from sinch_voice_async.sandbox.exchange.population import Population
+from sinch_voice_async.sandbox.exchange.people import People, Person, Phone, Population
 from sinch_voice_async.sandbox.faults import Faults
-from sinch_voice_async.sandbox.keeping import Keeper
-from sinch_voice_async.sandbox.numbers import OwnNumbers
 from sinch_voice_async.sandbox.options import ClientOptions, check_options, made_up_secret
-from sinch_voice_async.sandbox.routes.callouts import CalloutRoutes
-from sinch_voice_async.sandbox.routes.calls import CallRoutes
+from sinch_voice_async.sandbox.routes.calls import CalloutRoutes, CallRoutes
 from sinch_voice_async.sandbox.routes.conferences import ConferenceRoutes
 from sinch_voice_async.sandbox.routes.configuration import ConfigurationRoutes
 from sinch_voice_async.sandbox.routes.control import with_control
 from sinch_voice_async.sandbox.routes.endpoint import Endpoint
 from sinch_voice_async.sandbox.routes.recordings import RecordingRoutes
-from sinch_voice_async.sandbox.serving import Serving
+from sinch_voice_async.sandbox.server import Serving
+from sinch_voice_async.sandbox.state import Keeper
 from sinch_voice_async.sandbox.storage.recordings import Recording, Recordings
 
 __all__ = ["Sandbox"]

@@ -19,7 +19,7 @@ def serve_app(app: Callable[..., Awaitable[Any]]) -> Generator[str, None, None]:
         with serve_app(app) as url, Sandbox(key, secret, callback_url=url).serve() as sandbox:
             ...
     """
-    from sinch_voice_async.sandbox.serving import Serving  # noqa: PLC0415 - of an extra
+    from sinch_voice_async.sandbox.server import Serving  # noqa: PLC0415 - of an extra
 
     serving = Serving(app, app, host="127.0.0.1", port=0, allow_remote=False, stopped=lambda: None)
     with serving:

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from sinch_voice_async.sandbox import Sandbox
-from sinch_voice_async.sandbox.serving import Serving
+from sinch_voice_async.sandbox.server import Serving
 
 Answer = Callable[[dict[str, Any]], Response | dict[str, Any] | None]
 

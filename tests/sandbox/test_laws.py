@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinch_voice_async.sandbox.authentication import Arrival, authenticate
+from sinch_voice_async.sandbox.account import look_up
+from sinch_voice_async.sandbox.auth import Arrival, authenticate
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.exchange.callouts import read_callout
 from sinch_voice_async.sandbox.exchange.svaml import check_svaml
 from sinch_voice_async.sandbox.fields import read_object
-from sinch_voice_async.sandbox.numbers import look_up
 from sinch_voice_async.sandbox.refusals import RefusalError
+from sinch_voice_async.sandbox.routes.download import requested_span
 from sinch_voice_async.sandbox.storage.audio import Tone
-from sinch_voice_async.sandbox.storage.ranges import requested_span
 from tests.sandbox.shapes import JSON
 
 

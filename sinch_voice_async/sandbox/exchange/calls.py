@@ -8,17 +8,116 @@ Documents: Calling API, "Get Call Result" (states, results and reasons).
 """
 
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import anyio
 
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.exchange.callouts import Callout
-from sinch_voice_async.sandbox.exchange.parties import Ending, Handle, Party, Seat
-from sinch_voice_async.sandbox.exchange.timeline import Entry, Heard
+from sinch_voice_async.sandbox.fields import Fields
+from sinch_voice_async.sandbox.refusals import RefusalError
 
-__all__ = ["RATE", "Call"]
+__all__ = ["RATE", "Call", "Calls", "Conferences", "Ending", "Entry", "Handle", "Heard", "Participant", "Party", "Seat"]
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """One end of a call: ``kind`` is number, did, username, sip or websocket; both are empty where nobody is known."""
+
+    kind: str = ""
+    endpoint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """When a call ended, in exchange seconds, and why."""
+
+    at: float
+    result: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Seat:
+    """A call's place in a conference; ``dtmf`` says what happens to keys pressed there."""
+
+    conference_id: str
+    joined_at: float
+    dtmf: str = "ignore"
+    muted: bool = False
+    on_hold: bool = False
+    moh: str | None = None
+
+
+class Handle(Protocol):
+    """What a call asks of the exchange that runs it."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every callback has been delivered or given up."""
+        ...
+
+    def catch_up(self) -> None:
+        """Let happen what is due."""
+
+    def pick_up(self) -> None:
+        """Answer the telephone that rings."""
+
+    def press(self, keys: str) -> None:
+        """Press keys."""
+
+    def disconnect(self, result: str, reason: str) -> None:
+        """End the call now."""
+
+    def manage(self, document: Fields, leg: str) -> None:
+        """Do what SVAML says to an ongoing call."""
+
+    def reply(self, problem: str) -> None:
+        """Say that somebody outside has answered, or what the problem is."""
+
+    def note(self, text: str) -> None:
+        """Remember something in words."""
+
+
+LOGGED = {"state", "instruction", "action", "callback", "answer", "managed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that happened, ``at`` exchange seconds since the sandbox was made; ``data`` can be written as JSON."""
+
+    at: float
+    kind: str
+    text: str
+    data: Mapping[str, object] = field(default_factory=dict)
+
+    def summary(self) -> str:
+        """Return what a log may say of it: no texts, no keys, no numbers, no query of a URL."""
+        members = (self.data.get(name) for name in ("error", "status", "reason", "url"))
+        outcome = str(next((each for each in members if each), "")).partition("?")[0]
+        # What came from elsewhere must not write lines of its own.
+        outcome = outcome.encode("unicode_escape").decode()
+        return f"{self.kind:<11} {self.text if self.kind in LOGGED else ''} {outcome}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One prompt that was heard: a ``text`` in a ``locale``, or a ``file``: its name or URL; the others are empty.
+
+    ``text`` of SSML is its whole markup. ``seconds`` is how long it takes, unless somebody cuts it short. ``leg`` is
+    who heard it: the caller, the callee, or both.
+    """
+
+    at: float
+    seconds: float
+    text: str = ""
+    locale: str = ""
+    file: str = ""
+    leg: str = "callee"
+
 
 RATE = 0.0368
 """USD per started minute, the rate in the documents' own sample."""
@@ -193,3 +292,96 @@ class Call:
 
     def _is_settled(self) -> bool:
         return self.is_final and self.handle.is_settled
+
+
+class Calls:
+    """The calls of a sandbox, oldest first: iterable, counted by ``len``, found by call id with ``calls[call_id]``.
+
+    Of those that are over, the newest ``history`` are kept: the rest is forgotten, as if there had been no such call.
+    """
+
+    def __init__(self, history: int) -> None:
+        self.history: int = history
+        self.placed: int = 0
+        """How many callouts were accepted, forgotten ones included."""
+        self.cleared: int = 0
+        """How often every call was forgotten at once."""
+        self._by_id: dict[str, Call] = {}
+        self._over: deque[str] = deque()
+        self._forgets: Callable[[str], None] | None = None
+
+    def __iter__(self) -> Iterator[Call]:
+        # A copy, which one thread may walk while another places a call.
+        return iter(list(self._by_id.values()))
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __getitem__(self, call_id: str) -> Call:
+        return self._by_id[call_id]
+
+    def get(self, call_id: str) -> Call | None:
+        """Return a call, or None where there is none with this id."""
+        return self._by_id.get(call_id)
+
+    def add(self, call: Call) -> None:
+        """Keep a call."""
+        self._by_id[call.call_id] = call
+        self.placed += not call.is_inbound
+
+    def end(self, call: Call) -> None:
+        """Take note that a call is over, and forget the one that has been for longest where there are too many."""
+        self._over.append(call.call_id)
+        while len(self._over) > self.history:
+            self._forget(self._over.popleft())
+
+    def restore(self, call: Call) -> None:
+        """Keep a call of another time, which is over."""
+        self._by_id[call.call_id] = call
+        self.end(call)
+
+    def watch(self, forgets: Callable[[str], None]) -> None:
+        """Have a function called with the id of each call that is forgotten."""
+        self._forgets = forgets
+
+    def clear(self) -> None:
+        """Forget every call, and that there were any."""
+        for call_id in list(self._by_id):
+            self._forget(call_id)
+        self._over.clear()
+        self.placed = 0
+        self.cleared += 1
+
+    def _forget(self, call_id: str) -> None:
+        self._by_id.pop(call_id, None)
+        if self._forgets is not None:
+            self._forgets(call_id)
+
+
+Participant = tuple[Call, Seat]
+"""A call, and its place in the conference."""
+
+
+class Conferences:
+    """A view on the calls of an exchange."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def participants(self, conference_id: str) -> list[Participant]:
+        """Return who sits in an ongoing conference, or answer 40400."""
+        present = [
+            (call, call.seat)
+            for call in self._calls
+            if not call.is_final and call.seat is not None and call.seat.conference_id == conference_id
+        ]
+        if not present:
+            raise RefusalError(40400, f"No such ongoing conference '{conference_id}' in the application's context")
+        return present
+
+    def participant(self, conference_id: str, call_id: str) -> Participant:
+        """Return one participant of an ongoing conference, or answer 40400."""
+        for call, seat in self.participants(conference_id):
+            if call.call_id == call_id:
+                return call, seat
+        raise RefusalError(40400, f"No such participant in conference '{conference_id}'")

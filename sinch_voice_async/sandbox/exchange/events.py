@@ -1,19 +1,24 @@
-"""What the platform tells an application, and where it sends it.
+"""Asking the application what to do, and telling it what happened.
 
-Documents: Callback API, one section for each event; Calling API, "Custom Callout". What a callout names for an event is
-a URL, or SVAML in its place; where it names nothing, the application's own URLs are used. An event is not sent where
-the callout has not enabled it, and none but ICE where the other end is an app or a browser.
+Documents: Callback API. Where nobody answers, ICE ends the call with an error message, ACE connects it, and a
+notification is lost; what then becomes of a prompt input is not documented: here the call goes on. An answer without a
+body counts as none. SVAML that is illegal there is told by the notification ``callingerror`` and ends the call.
 """
 
 import json
 from collections.abc import Mapping
+from functools import partial
 
 from sinch_voice_async.sandbox.account import Account
-from sinch_voice_async.sandbox.exchange.calls import RATE, Call
-from sinch_voice_async.sandbox.exchange.parties import Party
-from sinch_voice_async.sandbox.fields import Fields
+from sinch_voice_async.sandbox.exchange.callbacks import Parcel, Reply
+from sinch_voice_async.sandbox.exchange.calls import RATE, Call, Party
+from sinch_voice_async.sandbox.exchange.runner import DisconnectError, Line
+from sinch_voice_async.sandbox.exchange.svaml import check_svaml
+from sinch_voice_async.sandbox.fields import Fields, read_object
+from sinch_voice_async.sandbox.refusals import RefusalError
 
-__all__ = ["inline", "party", "sample", "urls_for"]
+__all__ = ["ask", "failure", "hidden", "illegal", "inline", "party", "sample", "tell", "urls_for"]
+
 
 ENABLED_BY = {"ace": "enableAce", "dice": "enableDice", "pie": "enablePie"}
 
@@ -58,7 +63,7 @@ def sample(call: Call, event: str, at: float, account: Account, **members: objec
         "custom": call.custom,
         "applicationKey": account.application_key,
         **({"cookies": [{"key": key, "value": value} for key, value in call.cookies.items()]} if call.cookies else {}),
-        **_MEMBERS.get(event, _nothing)(call),
+        **_MEMBERS.get(event, _no_members)(call),
         **members,
     }
 
@@ -95,7 +100,7 @@ def _disconnected(call: Call) -> Mapping[str, object]:
     }
 
 
-def _nothing(_call: Call) -> Mapping[str, object]:
+def _no_members(_call: Call) -> Mapping[str, object]:
     return {}
 
 
@@ -105,3 +110,87 @@ def party(one: Party) -> Mapping[str, str]:
 
 
 _MEMBERS = {"ice": _incoming, "dice": _disconnected}
+
+
+ILLEGAL_SVAML = 40001
+
+
+async def ask(line: Line, event: str, **members: object) -> Fields | None:
+    """Return the application's SVAML for an event, None where it gives none."""
+    if event == "ace" and line.is_suppressed:
+        return None
+    document = inline(line.call, event)
+    if document is not None:
+        line.log("note", f"{event} is answered by the callout itself")
+        return document
+    urls = urls_for(line.call, event, line.services.account)
+    if not urls:
+        return None
+    _post(line, event, urls, members, is_question=True)
+    reply: Reply = await line.answer()
+    return _document(line, event, reply)
+
+
+def tell(line: Line, event: str, **members: object) -> None:
+    """Send an event whose answer changes nothing."""
+    urls = () if event == "dice" and line.is_suppressed else urls_for(line.call, event, line.services.account)
+    if urls:
+        _post(line, event, urls, members, is_question=False)
+
+
+def failure(line: Line, reason: str) -> DisconnectError:
+    """Return what ends a call that went wrong."""
+    return DisconnectError("FAILED" if line.call.answered is None else "ANSWERED", reason)
+
+
+def illegal(line: Line, refusal: RefusalError) -> DisconnectError:
+    """Tell the application, and whoever reads the timeline, why its SVAML is illegal; return what ends the call."""
+    line.log("note", "illegal SVAML", {"error": refusal.message})
+    tell(line, "notify", type="callingerror", errorCode=ILLEGAL_SVAML, errorMsg=refusal.message)
+    return failure(line, "INVALIDSVAMLACTION")
+
+
+def _post(line: Line, event: str, urls: tuple[str, ...], members: dict[str, object], *, is_question: bool) -> None:
+    content = sample(line.call, event, line.now, line.services.account, **members)
+    line.log("callback", event, {"url": urls[0], "event": content})
+    done = partial(_arrived, line, event, is_question=is_question)
+    line.services.courier.post(line.mailbox, Parcel(urls, content, line.call.callback_headers, done))
+
+
+def _arrived(line: Line, event: str, reply: Reply, *, is_last: bool, is_question: bool) -> None:
+    line.log("answer", event, _described(reply))
+    if is_question and is_last:
+        line.signal("answer", reply)
+
+
+def _document(line: Line, event: str, reply: Reply) -> Fields | None:
+    if reply.error or not reply.body.strip():
+        return None
+    try:
+        return check_svaml(read_object(reply.body), event)
+    except RefusalError as refusal:
+        raise illegal(line, refusal) from None
+
+
+def _described(reply: Reply) -> dict[str, object]:
+    if reply.error:
+        return {"url": reply.url, "status": reply.status, "error": reply.error}
+    try:
+        body = json.loads(reply.body) if reply.body.strip() else None
+    except (ValueError, RecursionError):
+        body = reply.body.decode(errors="replace")
+    return {"url": reply.url, "status": reply.status, "contentType": reply.content_type, "body": hidden(body)}
+
+
+def hidden(value: object) -> object:
+    """Return JSON without the credentials of recordings; what is nested too deeply to look through is not shown."""
+    try:
+        return _hidden(value)
+    except RecursionError:
+        return "(nested too deeply)"
+
+
+def _hidden(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: "***" if name.lower() == "credentials" else _hidden(member) for name, member in value.items()}
+    return [_hidden(member) for member in value] if isinstance(value, list) else value

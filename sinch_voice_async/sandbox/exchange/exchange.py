@@ -10,22 +10,14 @@ from typing import Protocol
 
 from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.clock import Clock
-from sinch_voice_async.sandbox.exchange.actions import perform
-from sinch_voice_async.sandbox.exchange.asking import hidden
+from sinch_voice_async.sandbox.exchange.callbacks import Courier, Turns
 from sinch_voice_async.sandbox.exchange.callouts import Callout
-from sinch_voice_async.sandbox.exchange.calls import Call
-from sinch_voice_async.sandbox.exchange.control import live
-from sinch_voice_async.sandbox.exchange.courier import Courier
-from sinch_voice_async.sandbox.exchange.events import urls_for
-from sinch_voice_async.sandbox.exchange.history import Calls
-from sinch_voice_async.sandbox.exchange.instructions import at_once, carry_out
-from sinch_voice_async.sandbox.exchange.line import Line
-from sinch_voice_async.sandbox.exchange.parties import Party
+from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Party
+from sinch_voice_async.sandbox.exchange.events import hidden, urls_for
 from sinch_voice_async.sandbox.exchange.people import People
-from sinch_voice_async.sandbox.exchange.services import Services
+from sinch_voice_async.sandbox.exchange.runner import Line, Services, Timers
 from sinch_voice_async.sandbox.exchange.streaming import Streams
-from sinch_voice_async.sandbox.exchange.timers import Timers
-from sinch_voice_async.sandbox.exchange.turns import Turns
+from sinch_voice_async.sandbox.exchange.svaml_steps import at_once, carry_out, live, perform
 from sinch_voice_async.sandbox.fields import Fields
 from sinch_voice_async.sandbox.storage.recordings import Recordings
 

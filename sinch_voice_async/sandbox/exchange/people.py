@@ -1,12 +1,94 @@
 """Who is at the other end of a number, and what they do when it rings."""
 
+import random
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
+from typing import Literal
 
-from sinch_voice_async.sandbox.exchange.person import Person
-from sinch_voice_async.sandbox.exchange.population import Population
+__all__ = ["People", "Person", "Phone", "Population"]
 
-__all__ = ["People", "Phone"]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """What somebody does with a telephone; seconds are those of the exchange."""
+
+    answers_after: float | None = 0.0
+    """Seconds of ringing; None: never answers."""
+    hangs_up_after: float | None = 3.0
+    """Seconds after answering, or after dialling in; None: stays until the call is ended from the other side."""
+    refuses: Literal["busy", "declined"] | None = None
+    """The line is busy, or the call is declined."""
+    keys: tuple[str, ...] = ()
+    """What they press, one text for each time that a menu asks; then they press nothing."""
+    is_machine: bool = False
+    """Whether it is an answering machine that picks up."""
+    beeps_after: float = 8.0
+    """Seconds after answering at which an answering machine beeps."""
+    is_manual: bool = False
+    """Whether the telephone rings until the test, or somebody at the sandbox's page, picks it up."""
+
+
+MACHINE_BEEPS_AFTER = 8.0
+MACHINE_RECORDS_FOR = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Population:
+    """What share of all numbers does what, 0.0 to 1.0; the shares add up to 1. Pairs are the least and most seconds.
+
+    Raises ValueError for shares that do not add up, and for times that are none.
+    """
+
+    answer: float = 1.0
+    """Somebody picks up, listens, and hangs up."""
+    busy: float = 0.0
+    no_answer: float = 0.0
+    machine: float = 0.0
+    """An answering machine picks up."""
+    seed: int = 0
+    """Another seed is another town."""
+    rings_for: tuple[float, float] = (2.0, 15.0)
+    """How long it rings before somebody picks up."""
+    talks_for: tuple[float, float] = (5.0, 45.0)
+    """How long somebody listens before they hang up."""
+
+    def __post_init__(self) -> None:
+        shares = self.shares
+        for name, share in shares.items():
+            if not 0.0 <= share <= 1.0:
+                raise ValueError(f"{name} must be a share from 0 to 1")
+        if abs(sum(shares.values()) - 1.0) > 1e-9:
+            raise ValueError(f"the shares {', '.join(shares)} add up to {sum(shares.values()):g} and not to 1")
+        for name in ("rings_for", "talks_for"):
+            least, most = getattr(self, name)
+            if not 0.0 <= least <= most < float("inf"):
+                raise ValueError(f"{name} must be the least and the most seconds")
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The shares by name."""
+        return {each.name: getattr(self, each.name) for each in fields(self)[:4]}
+
+    def at(self, number: str) -> Person:
+        """Return who is at a number, which is written without a plus sign."""
+        chance = random.Random(f"{self.seed}:{number}")  # noqa: S311  # nobody is to be surprised
+        shares = self.shares
+        [kind] = chance.choices(list(shares), list(shares.values()))
+        rings, talks = chance.uniform(*self.rings_for), chance.uniform(*self.talks_for)
+        match kind:
+            case "busy":
+                return Person(refuses="busy")
+            case "no_answer":
+                return Person(answers_after=None)
+            case "machine":
+                return Person(
+                    answers_after=rings,
+                    hangs_up_after=MACHINE_BEEPS_AFTER + MACHINE_RECORDS_FOR,
+                    is_machine=True,
+                    beeps_after=MACHINE_BEEPS_AFTER,
+                )
+            case _:
+                return Person(answers_after=rings, hangs_up_after=talks)
 
 
 class Phone:

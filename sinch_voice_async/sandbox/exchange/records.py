@@ -11,9 +11,7 @@ from typing import Any
 
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.exchange.callouts import Callout, read_callout
-from sinch_voice_async.sandbox.exchange.calls import Call
-from sinch_voice_async.sandbox.exchange.parties import Ending, Party, Seat
-from sinch_voice_async.sandbox.exchange.timeline import Entry, Heard
+from sinch_voice_async.sandbox.exchange.calls import Call, Ending, Entry, Heard, Party, Seat
 from sinch_voice_async.sandbox.fields import Fields
 
 __all__ = ["recall", "record"]

@@ -4,9 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sinch_voice_async.sandbox.exchange.callouts import MUSIC
-from sinch_voice_async.sandbox.exchange.calls import Call
-from sinch_voice_async.sandbox.exchange.conferences import Conferences, Participant
-from sinch_voice_async.sandbox.exchange.parties import Seat
+from sinch_voice_async.sandbox.exchange.calls import Call, Conferences, Participant, Seat
 from sinch_voice_async.sandbox.fields import Fields
 from sinch_voice_async.sandbox.routes.endpoint import Endpoint, body_of, note, path_member
 

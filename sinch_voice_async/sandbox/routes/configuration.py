@@ -6,10 +6,9 @@ They live under ``/v1`` on a host of their own; here all hosts are one.
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sinch_voice_async.sandbox.account import Account
+from sinch_voice_async.sandbox.account import Account, OwnNumber, OwnNumbers, look_up
 from sinch_voice_async.sandbox.exchange.calls import RATE
 from sinch_voice_async.sandbox.fields import Fields
-from sinch_voice_async.sandbox.numbers import OwnNumber, OwnNumbers, look_up
 from sinch_voice_async.sandbox.refusals import RefusalError
 from sinch_voice_async.sandbox.routes.endpoint import Endpoint, body_of, path_member
 

@@ -8,8 +8,7 @@ from typing import Literal, Protocol
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sinch_voice_async.sandbox.exchange.calls import Call
-from sinch_voice_async.sandbox.exchange.history import Calls
+from sinch_voice_async.sandbox.exchange.calls import Call, Calls
 from sinch_voice_async.sandbox.fields import Fields
 from sinch_voice_async.sandbox.refusals import RefusalError
 from sinch_voice_async.sandbox.routes.control_table import Control

@@ -5,8 +5,7 @@ from dataclasses import replace
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sinch_voice_async.sandbox.exchange.people import People
-from sinch_voice_async.sandbox.exchange.person import Person
+from sinch_voice_async.sandbox.exchange.people import People, Person
 from sinch_voice_async.sandbox.fields import Fields
 from sinch_voice_async.sandbox.routes.control_table import Control, given, number
 from sinch_voice_async.sandbox.routes.endpoint import path_member

@@ -3,8 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sinch_voice_async.sandbox.exchange.people import People
-from sinch_voice_async.sandbox.exchange.population import Population
+from sinch_voice_async.sandbox.exchange.people import People, Population
 from sinch_voice_async.sandbox.fields import Fields
 from sinch_voice_async.sandbox.refusals import RefusalError
 from sinch_voice_async.sandbox.routes.control_table import Control, number

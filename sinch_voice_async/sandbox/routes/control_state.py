@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.clock import Clock
-from sinch_voice_async.sandbox.exchange.history import Calls
+from sinch_voice_async.sandbox.exchange.calls import Calls
 from sinch_voice_async.sandbox.exchange.people import People
 from sinch_voice_async.sandbox.fields import Fields
 from sinch_voice_async.sandbox.routes import control_account, control_clock, control_phones

@@ -9,23 +9,156 @@ time-out or an error the application's fallback URL is tried once. Documents: Ca
 """
 
 import json
+import socket
+import ssl
 import threading
 from collections import deque
-from collections.abc import Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Protocol, Self
 
 import anyio
 import httpx
 
 from sinch_voice_async.sandbox.account import Account
-from sinch_voice_async.sandbox.authentication import Arrival, signature, string_to_sign
+from sinch_voice_async.sandbox.auth import Arrival, signature, string_to_sign
 from sinch_voice_async.sandbox.clock import Clock
-from sinch_voice_async.sandbox.exchange.bell import Bell
-from sinch_voice_async.sandbox.exchange.carriers import Carriers
-from sinch_voice_async.sandbox.exchange.parcels import Mailbox, Parcel, Reply
-from sinch_voice_async.sandbox.exchange.turns import Turns
 
-__all__ = ["Courier"]
+__all__ = ["Bell", "Carriers", "Courier", "Done", "Mailbox", "Parcel", "Reply", "Turns"]
+
+
+class Turns:
+    """A lock that a thread may take again, and that says whether it has: ``with turns as is_first``.
+
+    What happens in a call may look at calls itself. Then time must not pass, for the call is in the middle of
+    something. ``leaving`` is called at the end of each turn, before the next one begins.
+    """
+
+    def __init__(self, leaving: Callable[[], None]) -> None:
+        self._leaving = leaving
+        self._lock = threading.RLock()
+        self._depth = 0
+
+    def __enter__(self) -> bool:
+        self._lock.acquire()
+        self._depth += 1
+        return self._depth == 1
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            if self._depth == 1:
+                self._leaving()
+        finally:
+            self._depth -= 1
+            self._lock.release()
+
+
+class Bell:
+    """Wakes the thread from any other: anyio has no way to do so that never waits, and a socket has."""
+
+    def __init__(self) -> None:
+        self._ear, self._hand = socket.socketpair()
+        self._ear.setblocking(False)
+        self._is_ringing = False
+
+    def ring(self) -> None:
+        """Wake the thread, by whose turn it is; it may be heard only once for several times."""
+        if not self._is_ringing:
+            self._is_ringing = True
+            self._hand.send(b"!")
+
+    async def heard(self, seconds: float | None) -> bool:
+        """Wait until it rings; False where it does not in time."""
+        with anyio.move_on_after(seconds):
+            await anyio.wait_readable(self._ear)
+            self._is_ringing = False
+            self._ear.recv(1)
+            return True
+        return False
+
+    def close(self) -> None:
+        """Take it down."""
+        self._ear.close()
+        self._hand.close()
+
+
+AT_ONCE = 100
+"""Callbacks under way at one time, and so connections to the application."""
+
+
+class Carriers:
+    """HTTP transports that are used by one callback at a time, the last one used first.
+
+    httpx looks at every connection of a pool for every request, which takes long where there are a hundred.
+    """
+
+    def __init__(self) -> None:
+        self._slots = anyio.Semaphore(AT_ONCE)
+        self._free: list[httpx.AsyncHTTPTransport] = []
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        with anyio.CancelScope(shield=True):
+            for carrier in self._free:
+                await carrier.aclose()
+
+    @asynccontextmanager
+    async def one(self) -> AsyncGenerator[httpx.AsyncHTTPTransport, None]:
+        """Lend one, once fewer than :data:`AT_ONCE` are lent."""
+        async with self._slots:
+            carrier = self._free.pop() if self._free else httpx.AsyncHTTPTransport(verify=_trust(), retries=1)
+            try:
+                yield carrier
+            finally:
+                self._free.append(carrier)
+
+
+@lru_cache(maxsize=1)
+def _trust() -> ssl.SSLContext:
+    """Return the certificates that the system trusts, which take a while to read."""
+    return ssl.create_default_context()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back: a 2xx with its body, or an ``error`` in words, with the status where there was one."""
+
+    url: str
+    status: int | None = None
+    content_type: str = ""
+    body: bytes = b""
+    error: str = ""
+
+
+class Done(Protocol):
+    """Hears of one reply to a callback."""
+
+    def __call__(self, reply: Reply, /, *, is_last: bool) -> None:
+        """Take a reply; after the last one, no other comes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One callback; ``urls`` are tried in turn, and ``done`` hears of each reply."""
+
+    urls: tuple[str, ...]
+    event: Mapping[str, object]
+    headers: Mapping[str, str]
+    done: Done
+
+
+@dataclass(slots=True, eq=False)
+class Mailbox:
+    """The callbacks of one call, which are delivered in the order in which they were posted."""
+
+    parcels: deque[Parcel] = field(default_factory=deque)
+    is_active: bool = False
+    """Whether a callback is under way, or waits for one that is."""
+
 
 LARGEST_ANSWER = 1_048_576
 LINGERS = 0.5

@@ -6,15 +6,75 @@ silence. Keys that no option begins with are invalid. ``repeats`` times the menu
 a telephone is not understood here: ``enableVoice`` changes nothing.
 """
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NoReturn
 
-from sinch_voice_async.sandbox.exchange.asking import tell
-from sinch_voice_async.sandbox.exchange.line import DisconnectError, Line
-from sinch_voice_async.sandbox.exchange.prompts import parts_of, play
+from sinch_voice_async.sandbox.exchange.calls import Heard, Seat
+from sinch_voice_async.sandbox.exchange.events import tell
+from sinch_voice_async.sandbox.exchange.recordings import stop_conference
+from sinch_voice_async.sandbox.exchange.runner import DisconnectError, Line, RedirectError
 from sinch_voice_async.sandbox.fields import Fields
 from sinch_voice_async.sandbox.refusals import RefusalError
 
-__all__ = ["Choice", "run_menu"]
+__all__ = ["Choice", "confer", "hear", "play", "run_menu", "spoken"]
+
+
+PART = re.compile(r"#(tts|ssml|href)\[(.*?)\](?=;|\s*$)|([^;]+)", re.DOTALL)
+TAG = re.compile(r"<[^>]*>")
+CHARACTERS_PER_SECOND = 15
+SECONDS_OF_A_FILE = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a prompt: a text, or the name of a file."""
+
+    text: str = ""
+    file: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """How long it takes."""
+        return len(TAG.sub("", self.text)) / CHARACTERS_PER_SECOND if self.text else SECONDS_OF_A_FILE
+
+
+def spoken(text: str) -> Iterator[Part]:
+    """Return the one part that a plain text is."""
+    yield Part(text=text)
+
+
+def parts_of(prompt: str) -> Iterator[Part]:
+    """Return the parts of a prompt in order."""
+    for kind, inner, bare in PART.findall(prompt):
+        content = (inner if kind else bare).strip()
+        if content:
+            yield Part(text=content) if kind in {"tts", "ssml"} else Part(file=content)
+
+
+def hear(line: Line, part: Part, locale: str) -> float:
+    """Let whoever is there hear one part, and return how long it takes; no time where nobody is there."""
+    if line.person is None:
+        return 0.0
+    seconds = round(part.seconds, 3)
+    heard = Heard(line.now, seconds, part.text, locale if part.text else "", part.file, line.leg)
+    line.call.heard.append(heard)
+    data = {"seconds": seconds, "text": heard.text, "locale": heard.locale, "file": heard.file, "leg": heard.leg}
+    line.log("heard", heard.text or heard.file, data)
+    return seconds
+
+
+async def play(line: Line, parts: Iterator[Part], locale: str = "", *, barge: bool = False) -> str | None:
+    """Play parts one after the other; with ``barge`` the first key ends it and is returned."""
+    for part in parts:
+        seconds = hear(line, part, locale)
+        if not barge:
+            await line.sleep(seconds)
+        elif (key := await line.key(seconds)) is not None:
+            return key
+    return None
+
 
 TIMEOUT_MILLS = 5_000
 THINKS_FOR = 1.0
@@ -109,3 +169,48 @@ def _have_person_press(line: Line) -> None:
     if line.keys_left:
         for position, key in enumerate(line.keys_left.pop(0)):
             line.later(THINKS_FOR + position * BETWEEN_KEYS, lambda key=key: line.press(key))  # type: ignore[misc]  # a lambda's default has no type
+
+
+CONFERENCE_TIMEOUT_MILLS = 3_000
+
+
+async def confer(line: Line, action: Fields) -> NoReturn:
+    """Join a conference and stay there until the call ends or is sent elsewhere."""
+    options = action.child("conferenceDtmfOptions") or Fields({})
+    seat = Seat(action.required_text("conferenceId"), line.now, (options.text("mode") or "ignore").lower())
+    seat.moh = action.text("moh") or action.text("mohClass")
+    line.call.seat = seat
+    line.enter("conference", conferenceId=seat.conference_id)
+    try:
+        greeting = action.text("greeting")
+        if greeting:
+            await play(line, spoken(greeting), action.text("locale") or "")
+        await _listen(line, seat, options)
+    except RedirectError:
+        line.call.seat = None
+        raise
+    finally:
+        stop_conference(line, seat.conference_id)
+
+
+async def _listen(line: Line, seat: Seat, options: Fields) -> NoReturn:
+    most = options.whole("maxDigits") or 1
+    patience = (options.whole("timeoutMills") or CONFERENCE_TIMEOUT_MILLS) / 1000
+    while True:
+        keys = await line.key(None) or ""
+        if seat.dtmf == "forward":
+            _forward(line, seat, keys)
+        while seat.dtmf == "detect" and len(keys) < most:
+            key = await line.key(patience)
+            if key is None:
+                break
+            keys += key
+        if seat.dtmf == "detect":
+            # The answer to this one is a plain 200.
+            tell(line, "pie", menuResult=Choice(seat.conference_id, "sequence", keys).result())
+
+
+def _forward(line: Line, seat: Seat, key: str) -> None:
+    for other in line.services.calls:
+        if other is not line.call and other.seat is not None and other.seat.conference_id == seat.conference_id:
+            other.handle.note(f"hears the key {key} of another participant")

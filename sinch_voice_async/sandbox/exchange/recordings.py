@@ -8,11 +8,9 @@ automatic name with the ending of what it is. Whose ``record`` began the recordi
 import json
 from collections.abc import Sequence
 
-from sinch_voice_async.sandbox.exchange.asking import tell
-from sinch_voice_async.sandbox.exchange.calls import Call
-from sinch_voice_async.sandbox.exchange.line import Line
-from sinch_voice_async.sandbox.exchange.tapes import Tape
-from sinch_voice_async.sandbox.exchange.timeline import Heard
+from sinch_voice_async.sandbox.exchange.calls import Call, Heard
+from sinch_voice_async.sandbox.exchange.events import tell
+from sinch_voice_async.sandbox.exchange.runner import Line, Tape
 from sinch_voice_async.sandbox.fields import Fields
 
 __all__ = ["announce", "record", "record_conference", "start_recording", "stop_conference", "stop_recording"]

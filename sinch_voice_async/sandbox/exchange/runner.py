@@ -5,23 +5,123 @@ application's answer; it ends by :class:`DisconnectError` and is sent another wa
 where it waits. Everything here happens under the exchange's lock.
 """
 
+import heapq
+import itertools
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from types import coroutine
-from typing import Any
+from typing import Any, Protocol
 
-from sinch_voice_async.sandbox.exchange.calls import Call
-from sinch_voice_async.sandbox.exchange.parcels import Mailbox
-from sinch_voice_async.sandbox.exchange.person import Person
-from sinch_voice_async.sandbox.exchange.services import Services
-from sinch_voice_async.sandbox.exchange.tapes import Tape
-from sinch_voice_async.sandbox.exchange.timeline import Entry
+from sinch_voice_async.sandbox.account import Account
+from sinch_voice_async.sandbox.exchange.callbacks import Courier, Mailbox
+from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Entry, Heard
+from sinch_voice_async.sandbox.exchange.people import People, Person
+from sinch_voice_async.sandbox.exchange.streaming import Streams
 from sinch_voice_async.sandbox.fields import Fields
+from sinch_voice_async.sandbox.storage.recordings import Recordings
 
-__all__ = ["DisconnectError", "Line", "RedirectError"]
+__all__ = ["DisconnectError", "Line", "Owner", "RedirectError", "Services", "Tape", "Timers"]
 
 logger: logging.Logger = logging.getLogger("sinch_voice_async.sandbox")
+
+FEWEST_TO_SWEEP = 1_024
+Timer = tuple[float, int, "Owner", Callable[[], None]]
+
+
+class Owner(Protocol):
+    """Whose timer it is."""
+
+    now: float
+    is_over: bool
+    is_asking: bool
+
+
+class Timers:
+    """Timers of many owners, fired in the order of their time and then of their making."""
+
+    def __init__(self) -> None:
+        self._heap: list[Timer] = []
+        self._held: dict[Owner, list[Timer]] = {}
+        self._count = itertools.count()
+        self._sweeps_at = FEWEST_TO_SWEEP
+
+    def add(self, at: float, owner: Owner, action: Callable[[], None]) -> None:
+        """Have ``action`` called at a time, unless its owner is over by then."""
+        heapq.heappush(self._heap, (at, next(self._count), owner, action))
+        if len(self._heap) > self._sweeps_at:
+            self._sweep()
+
+    def fire(self, now: float) -> None:
+        """Call everything that is due, each at its own time."""
+        while self._heap and self._heap[0][0] <= now:
+            timer = heapq.heappop(self._heap)
+            at, _, owner, action = timer
+            if owner.is_over:
+                continue
+            if owner.is_asking:
+                self._held.setdefault(owner, []).append(timer)
+                continue
+            owner.now = max(owner.now, at)
+            action()
+
+    def release(self, owner: Owner) -> None:
+        """Let an owner's timers go on, once it has its answer."""
+        for timer in self._held.pop(owner, ()):
+            heapq.heappush(self._heap, timer)
+
+    def _sweep(self) -> None:
+        """Forget the timers of owners that are over, each of which may be hours away; seldom enough to cost nothing."""
+        self._heap = [timer for timer in self._heap if not timer[2].is_over]
+        heapq.heapify(self._heap)
+        self._sweeps_at = max(FEWEST_TO_SWEEP, 2 * len(self._heap))
+
+    def next_at(self) -> float | None:
+        """Return when the next timer is due, None where there is none."""
+        return self._heap[0][0] if self._heap else None
+
+    def clear(self) -> None:
+        """Forget every timer."""
+        self._heap.clear()
+        self._held.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Tape:
+    """Runs ``since`` this exchange second; ``options`` are those of SVAML."""
+
+    since: float
+    options: Fields
+
+    @property
+    def is_transcribed(self) -> bool:
+        """Whether what is said is to be written down."""
+        options = self.options.child("transcriptionOptions")
+        return options is not None and options.flag("enabled")
+
+    @property
+    def place(self) -> str:
+        """Where the file is to be stored, as SVAML says it; the older documents' own name is understood."""
+        return self.options.text("destinationUrl") or self.options.text("destination") or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of one exchange; ``changed`` is told of every call that has, ``base_url`` says where the sandbox is.
+
+    ``tapes`` says what ends the recording of a conference, given what was heard there and when it is over.
+    """
+
+    account: Account
+    calls: Calls
+    people: People
+    recordings: Recordings
+    timers: Timers
+    courier: Courier
+    tapes: dict[str, Callable[[Sequence[Heard], float], None]]
+    streams: Streams
+    base_url: Callable[[], str]
+    changed: Callable[[Call], None]
 
 
 class DisconnectError(Exception):
