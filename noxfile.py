@@ -74,7 +74,8 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports")
     session.run("codespell")
-    session.run("python", "docs/check_links.py")
+    for each in ("links", "citations", "language", "budgets"):
+        session.run("python", "-m", f"checks.{each}")
     session.run("zizmor", "--offline", "--persona=auditor", "--no-progress", "--quiet", ".github")
     session.notify("audit")
 

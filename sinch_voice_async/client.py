@@ -64,7 +64,7 @@ class VoiceClient:
 
     :raises ConfigurationError: an argument or a variable is missing or malformed; the message names it.
 
-    Source: Calling API; Authentication; OpenAPI document of the Voice API, servers.
+    Source: Calling API; Authentication; OpenAPI, servers.
     """
 
     callouts: Callouts

@@ -37,7 +37,7 @@ class OpenTelemetryObserver:
     later ones; ``sinch.outcome`` says what became of the request. The trace context is sent along in the headers of the
     global propagator (``traceparent``), unless ``propagate_context`` is False. Providers left out are the global ones.
 
-    Source: OpenTelemetry semantic conventions, HTTP client spans and metrics.
+    Source: OpenTelemetry HTTP, client spans and metrics.
     """
 
     def __init__(

@@ -20,7 +20,7 @@ class Region(enum.StrEnum):
 
     A conference lives in one region: place and manage everything of one conference through the same one.
 
-    Source: OpenAPI document of the Voice API, servers.
+    Source: OpenAPI, servers.
     """
 
     GLOBAL = "global"

@@ -1,53 +1,139 @@
-"""The shape of the package: what a callout visits, and what importing it costs."""
+"""The shape of the package: what a task walks through, and who imports what when."""
 
 import logging
-import sys
-from itertools import groupby
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from types import FrameType
 
+import anyio
+import httpx
 import pytest
 
-import sinch_voice_async
-from sinch_voice_async import VoiceClient
+from sinch_voice_async import Credentials, TtsCallout, VoiceClient, svaml
+from sinch_voice_async.dialer import Campaign, Contact
 from sinch_voice_async.sandbox import Sandbox
+from sinch_voice_async.testing import signed_callback
+from sinch_voice_async.webhooks import IncomingCall, WebhookApp, event_from_http
+from tests.walks import Walk, walking
 
-PACKAGE = Path(sinch_voice_async.__file__).parent
-# Below the pool the bytes are pumped, which nobody counts who reads the walk; the sandbox has a thread of its own.
-UNCOUNTED = ("_transport/connections/", "_transport/http11.py", "_transport/bodies.py", "sandbox/")
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "explanation" / "architecture.md"
+CREDENTIALS = Credentials("walk-key", "d2Fsay1zZWNyZXQ=")
+CLI = "+46700000000"
+
+# The most files that a task may enter, and the most crossings between them, on asyncio.
+MOST = {
+    "callout": (13, 50),
+    "incoming call": (18, 80),
+    "event": (9, 25),
+    "download": (19, 145),
+    "contact": (36, 240),
+    "sandbox": (31, 330),
+}
 
 
-async def test_a_callout_is_a_short_walk(caplog: pytest.LogCaptureFixture) -> None:
-    """A text-to-speech callout visits at most 6 files of ours, with at most 14 crossings between them."""
-    # Nobody observes it: servers of other tests turn the log on for the whole process.
+@pytest.fixture(autouse=True)
+def _quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """Log records that other tests have switched on are no part of a walk."""
     caplog.set_level(logging.WARNING, "sinch_voice_async")
-    steps: list[tuple[str, FrameType]] = []
 
-    def note(frame: FrameType, event: str, _: object) -> None:
-        # No coverage tracer follows a profiler.
-        if event in ("call", "return") and Path(frame.f_code.co_filename).is_relative_to(PACKAGE):  # pragma: no cover
-            steps.append((event, frame))
 
+async def callout() -> Walk:
+    """Place a text-to-speech callout, from the method to the socket and back."""
     async with Sandbox().serve() as sandbox, VoiceClient(**sandbox.client_options()) as client:
-        await client.callouts.tts("+46700000001", "Hello", cli="+46700000000")
-        before = sys.getprofile()
-        sys.setprofile(note)
-        try:
-            await client.callouts.tts("+46700000001", "Hello", cli="+46700000000")
-        finally:
-            sys.setprofile(before)
-    walk = [name for name, _ in groupby(name for name in _files(steps) if not name.startswith(UNCOUNTED))]
-    assert len(set(walk)) <= 6, walk
-    assert len(walk) - 1 <= 14, walk
+        await client.callouts.tts("+46700000001", "Hello", cli=CLI)
+        with walking(Walk(without="sandbox/")) as walk:
+            await client.callouts.tts("+46700000001", "Hello", cli=CLI)
+    return walk
 
 
-def _files(steps: list[tuple[str, FrameType]]) -> list[str]:
-    """Return the file of each step, without those that only suspend a coroutine and take it up again."""
-    first = {frame: index for index, (event, frame) in reversed([*enumerate(steps)]) if event == "call"}
-    last = {frame: index for index, (event, frame) in enumerate(steps) if event == "return"}
-    kept = {*first.values(), *last.values()}
-    return [
-        Path(frame.f_code.co_filename).relative_to(PACKAGE).as_posix()
-        for index, (_, frame) in enumerate(steps)
-        if index in kept
-    ]
+async def incoming_call() -> Walk:
+    """Answer an incoming call event through the webhook application."""
+    app = WebhookApp(credentials=CREDENTIALS)
+
+    @app.ice
+    async def incoming(_event: IncomingCall) -> svaml.IceSvaml:
+        return svaml.Svaml(instructions=[svaml.Say("Hello")], action=svaml.Hangup())
+
+    walk = Walk()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://walk.example") as platform:
+        for number in range(2):
+            headers, body = signed_callback(IncomingCall(call_id=str(number), cli=CLI), CREDENTIALS, "/")
+            walk = Walk()
+            with walking(walk):
+                response = await platform.post("/", headers=headers, content=body)
+            assert response.status_code == 200
+    return walk
+
+
+async def event() -> Walk:
+    """Verify and decode an event."""
+    headers, body = signed_callback(IncomingCall(call_id="1", cli=CLI), CREDENTIALS, "/")
+    event_from_http("POST", "/", headers, body, credentials=CREDENTIALS)
+    with walking(Walk()) as walk:
+        event_from_http("POST", "/", headers, body, credentials=CREDENTIALS)
+    return walk
+
+
+async def download(folder: Path) -> Walk:
+    """Download a recording and save it."""
+    walk = Walk()
+    sandbox = Sandbox()
+    sandbox.add_recording("walk.wav")
+    async with sandbox.serve(), VoiceClient(**sandbox.client_options()) as client:
+        for name in ("first", "second"):
+            walk = Walk(without="sandbox/")
+            with walking(walk, threads=True):
+                async with client.recordings.download("walk.wav") as chunks:
+                    await chunks.save(folder / name)
+    return walk
+
+
+async def contact(folder: Path) -> Walk:
+    """Dial one contact of a campaign, without following the call."""
+
+    def hello(contact: Contact) -> TtsCallout:
+        return TtsCallout(destination=contact.number, text="Hello", cli=CLI)
+
+    numbers = [f"+4670000000{last}" for last in range(4)]
+    async with Sandbox().serve() as sandbox, VoiceClient(**sandbox.client_options()) as client:
+        campaign = Campaign("walk", journal=folder / "walk.sqlite", calls_per_second=1000, in_flight=1)
+        # The journal writes in a thread of its own.
+        with walking(Walk(without="sandbox/"), threads=True) as walk:
+            async with campaign.run(client, numbers, hello) as outcomes:
+                async for outcome in outcomes:
+                    if outcome.number == numbers[1]:
+                        walk.steps.clear()
+                    elif outcome.number == numbers[2]:
+                        walk.stop()
+    return walk
+
+
+async def sandbox() -> Walk:
+    """Place one callout in the sandbox, until the call is over."""
+    with walking(Walk(within="sandbox/"), threads=True) as walk:
+        async with Sandbox(speed=100).serve() as exchange, VoiceClient(**exchange.client_options()) as client:
+            warm = await client.callouts.tts("+46700000001", "Hello", cli=CLI)
+            await exchange.calls[warm.call_id].until_final()
+            walk.steps.clear()
+            receipt = await client.callouts.tts("+46700000001", "Hello", cli=CLI)
+            await exchange.calls[receipt.call_id].until_final()
+            walk.stop()
+    return walk
+
+
+@pytest.mark.parametrize("name", MOST)
+async def test_a_walk_is_short(name: str, tmp_path: Path) -> None:
+    """A task enters few files and crosses between them seldom; nothing is left out."""
+    walks: dict[str, Callable[[], Awaitable[Walk]]] = {
+        "callout": callout,
+        "incoming call": incoming_call,
+        "event": event,
+        "download": lambda: download(tmp_path),
+        "contact": lambda: contact(tmp_path),
+        "sandbox": sandbox,
+    }
+    with anyio.fail_after(60):
+        walk = await walks[name]()
+    files, crossings = MOST[name]
+    assert 0 < len(walk.files) <= files, walk
+    assert walk.crossings <= crossings, walk

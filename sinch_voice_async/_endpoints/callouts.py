@@ -183,7 +183,7 @@ class Callouts:
         :raises APIError: the platform refused it; 402 not enough credit, 403 destination forbidden, 429 too many.
         :raises TransportError: no answer came; ``outcome`` says whether the telephone may ring all the same.
 
-        Source: Calling API, Conference and Text-To-Speech Callouts; HTTP headers in callout requests.
+        Source: Calling API, Conference and Text-To-Speech Callouts, HTTP headers in callout requests.
         """
         if not isinstance(callout, _KINDS):
             raise InvalidRequestError(f"callout must be a callout, not {type(callout).__name__}", field="callout")

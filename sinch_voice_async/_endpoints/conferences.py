@@ -51,14 +51,14 @@ class Conferences:
     async def hold(self, conference_id: str, call_id: str, moh: MusicOnHold | None = None) -> None:
         """Put a participant on hold, with ``moh`` as the music: ring, music1, music2 or music3.
 
-        Source: OpenAPI document of the Voice API, Manage Conference Participant.
+        Source: OpenAPI, Manage Conference Participant.
         """
         await self._command(conference_id, call_id, ConferenceCommand(command="onhold", moh=moh))
 
     async def resume(self, conference_id: str, call_id: str) -> None:
         """Take a participant off hold.
 
-        Source: OpenAPI document of the Voice API, Manage Conference Participant.
+        Source: OpenAPI, Manage Conference Participant.
         """
         await self._command(conference_id, call_id, ConferenceCommand(command="resume"))
 

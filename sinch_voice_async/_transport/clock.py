@@ -1,6 +1,6 @@
-"""How far this machine's clock is off, learnt from the platform when it says that a timestamp is wrong.
+"""How far this machine's clock is off, learnt from the platform when it refuses a timestamp.
 
-Source: reliability rule: correct once, from the ``Date`` header, and never in a loop.
+The offset is taken from the ``Date`` header of the answer, once per request.
 """
 
 import logging

@@ -8,7 +8,9 @@ Rules, the first that fits:
 4. A 401 that complains about the timestamp is repeated once, if the answer showed that our clock is wrong.
 5. Nothing is repeated past ``max_attempts``, past the ``deadline``, or when the client's quota is used up.
 
-Source: the numbers are those of the AWS SDKs' standard retry mode; the reasons stand in the explanation of retries.
+The explanation of retries gives the reasons.
+
+Source: AWS SDK retries, standard mode.
 """
 
 import random

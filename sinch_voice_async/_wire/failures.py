@@ -3,7 +3,7 @@
 The platform's body is ``{"errorCode": 40400, "message": "…", "reference": "…"}``; the code comes as a number or as a
 string, any field may be missing, and a proxy on the way may answer with HTML or nothing at all. Nothing here raises.
 
-Source: Calling API, Errors; OpenAPI document, schema Error.
+Source: Calling API, Errors; OpenAPI, schema Error.
 """
 
 import json

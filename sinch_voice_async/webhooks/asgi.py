@@ -8,7 +8,7 @@ Rules:
 - 401 unsigned, wrongly signed, stale or repeated; 400 not an event; 405 not POST; 408 a body too slow; 413 a body too
   large; 500 the handler failed, so that the platform uses the fallback URL.
 
-Source: Voice API, Callbacks; ASGI 3.
+Source: Callbacks; ASGI.
 """
 
 import logging
@@ -70,7 +70,7 @@ class WebhookApp(EventRouter):
 
     :raises ConfigurationError: an argument or a variable is missing or malformed; the message names it.
 
-    Source: Voice API, Callbacks; Authentication, Callback signed request.
+    Source: Callbacks; Authentication, Callback signed request.
     """
 
     def __init__(

@@ -7,7 +7,7 @@ Rules:
   server, a proxy or a router has put aside.
 - An answer that did not wait for the whole body closes the connection.
 
-Source: ASGI, HTTP and WebSocket protocol; RFC 9110.
+Source: ASGI, HTTP; RFC 9110.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence

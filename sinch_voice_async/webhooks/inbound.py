@@ -111,7 +111,7 @@ def event_from_http(
     :raises InvalidEventError: the body is signed and no event: answer 400.
     :raises InvalidRequestError: an argument is not what it should be.
 
-    Source: Authentication, Callback signed request; Voice API, Callbacks.
+    Source: Authentication, Callback signed request; Callbacks.
     """
     proof = authenticate(
         method,

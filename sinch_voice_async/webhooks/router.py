@@ -80,7 +80,7 @@ class EventRouter:
     :raises ConfigurationError: the time is not positive, or a fallback has a name that is not an event's.
     :raises InvalidRequestError: a fallback may not answer that event.
 
-    Source: Voice API, Callbacks.
+    Source: Callbacks.
     """
 
     def __init__(self, *, handler_timeout: float | None = 4.0, fallbacks: Fallbacks | None = None) -> None:

@@ -120,7 +120,7 @@ class CallTracker:
     and of each call the last ``max_events``; a follower that is further behind misses those in between. To be used
     from one event loop at a time, not from other threads. ``clock`` gives seconds that never go back.
 
-    Source: Voice API, Callbacks.
+    Source: Callbacks.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class CallTracker:
 
         Waits for ever where none comes: put ``anyio.fail_after`` or ``asyncio.timeout`` around it.
 
-        Source: Voice API, Disconnected Call Event.
+        Source: Callbacks, Disconnected Call Event.
         """
         async with self.follow(call_id) as events:
             while not isinstance(event := await anext(events), DisconnectedCall):

@@ -1,0 +1,1 @@
+"""Programs of the lint session: links, language, sources and budgets. Each prints what is wrong and where."""
