@@ -1,62 +1,67 @@
-"""Who is to be called: a telephone number, and whatever else the callout is made of.
+"""A contact of a campaign: a telephone number, and the fields from which its callout is made.
 
-Rules:
-
-- A number is written in one way, ``+`` and 5 to 15 digits, so that two spellings of it are one contact. An apostrophe
-  is dropped too: our reports put one before a number, lest a spreadsheet take it for a formula.
-- A number that only one country can read (it begins with 0) is refused: guessing rings a stranger.
-- Neither numbers nor fields are shown in reprs and messages.
+Neither numbers nor fields are shown in reprs and messages.
 """
 
-import re
 from collections.abc import Mapping
+from difflib import get_close_matches
+from functools import cache
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from attrs import field, frozen
 
+from sinch_voice_async.dialer.numbers import read_number
 from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.models.shown import masked
 
-__all__ = ["BrokenRow", "Contact", "canonical_number"]
-
-_SEPARATORS: Final = re.compile(r"[\s'().\-\u2010-\u2015\u00a0/]+")
-_NUMBER: Final = re.compile(r"\+?([1-9][0-9]{4,14})")
+__all__ = ["BrokenRow", "Contact"]
 
 
-def canonical_number(number: str) -> str:
-    """Return a telephone number as ``+`` and 5 to 15 digits; spaces, dots, dashes, slashes and brackets are dropped.
-
-    :raises InvalidRequestError: it is no number, or begins with 0, which only one country can read.
-    """
-    found = _NUMBER.fullmatch(_SEPARATORS.sub("", number)) if isinstance(number, str) else None
-    if found is None:
-        raise InvalidRequestError(
-            "number must be a telephone number in E.164 form: the country's code first, 5 to 15 digits, no leading 0",
-            field="number",
-        )
-    return f"+{found[1]}"
-
-
-def _frozen_mapping(fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    return MappingProxyType(dict(fields))
-
-
-@frozen
+@frozen(init=False)
 class Contact:
-    """Somebody to be called.
+    """A person to call.
 
-    ``number`` is a telephone number in E.164 form; separators in it are dropped, and a missing ``+`` is added.
-    ``fields`` is the rest of the row, by column: ``contact["name"]``. Its values are kept in the journal as JSON.
-    ``zone`` is an IANA time zone such as ``Europe/Stockholm``, which decides when the contact may be called, whatever
-    the number says; None leaves it to the number.
+    ``number`` is a telephone number with its country code, ``+46 70 …`` or ``0046 70 …``; with ``country`` (ISO 3166-1,
+    such as ``SE``) also in the national form of that country. It is kept as ``+`` and digits, so that two spellings of
+    a number are one contact. A number that could be read as two different numbers is refused, and a premium-rate number
+    unless ``allow_premium`` is True.
 
-    :raises InvalidRequestError: ``number`` is no telephone number.
+    ``fields`` is the rest of the row, by column: ``contact["name"]``. The journal keeps its values as JSON.
+    ``zone`` is an IANA time zone such as ``Europe/Stockholm``, in any case, and decides when the contact may be called;
+    None leaves that to the number.
+
+    :raises InvalidRequestError: ``number`` is not a telephone number, or ``zone`` is not a time zone; ``.field`` says
+        which.
+    :raises ConfigurationError: ``country`` is unknown, or the extra ``dialer`` is not installed.
     """
 
-    number: str = field(converter=canonical_number, repr=masked)
-    fields: Mapping[str, Any] = field(factory=dict, kw_only=True, converter=_frozen_mapping, hash=False, repr=False)
-    zone: str | None = field(default=None, kw_only=True)
+    number: str = field(repr=masked)
+    fields: Mapping[str, Any] = field(hash=False, repr=False)
+    zone: str | None
+
+    def __init__(
+        self,
+        number: str,
+        *,
+        fields: Mapping[str, Any] | None = None,
+        zone: str | None = None,
+        country: str | None = None,
+        allow_premium: bool = False,
+    ) -> None:
+        self.__attrs_init__(
+            read_number(number, country=country, allow_premium=allow_premium),
+            MappingProxyType({} if fields is None else dict(fields)),
+            None if zone is None else _read_zone(zone),
+        )
+
+    @classmethod
+    def restored(cls, number: str, fields: Mapping[str, Any], zone: str | None) -> Self:
+        """Return a contact that was read before, as a journal keeps it; nothing is checked again."""
+        contact = cls.__new__(cls)
+        contact.__attrs_init__(number, MappingProxyType(dict(fields)), zone)
+        return contact
 
     def __getitem__(self, column: str) -> Any:
         """Return a field of the row.
@@ -69,21 +74,44 @@ class Contact:
             raise InvalidRequestError(f"the contact has no field {column!r}", field=str(column)) from None
 
     def get(self, column: str, default: Any = None) -> Any:
-        """Return a field of the row, or ``default`` where the row has no such column."""
+        """Return a field of the row, or ``default`` if the row has no such column."""
         return self.fields.get(column, default)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A mapping proxy does not pickle, and contacts travel to process pools.
-        return _rebuilt, (self.number, dict(self.fields), self.zone)
-
-
-def _rebuilt(number: str, fields: dict[str, Any], zone: str | None) -> Contact:
-    return Contact(number, fields=fields, zone=zone)
+        return type(self).restored, (self.number, dict(self.fields), self.zone)
 
 
 @frozen
 class BrokenRow:
-    """A row that names nobody who could be called: ``line`` is where it stands, from 1, and ``problem`` says why."""
+    """A row that is not a contact: ``line`` is where it stands, from 1, and ``problem`` says why."""
 
     line: int
     problem: str
+
+
+def _read_zone(zone: object) -> str:
+    """Return a time zone by its IANA name, as the database spells it."""
+    if not isinstance(zone, str):
+        raise InvalidRequestError(f"zone must be a str, not {type(zone).__name__}", field="zone")
+    name = _zones().get(zone.strip().lower())
+    if name is None and not _is_zone(zone):
+        close = get_close_matches(zone.strip().lower(), _zones(), 1)
+        hint = f"; did you mean {_zones()[close[0]]}?" if close else ", such as Europe/Stockholm"
+        raise InvalidRequestError(f"zone {zone[:40]!a} is not a time zone{hint}", field="zone")
+    return name or zone
+
+
+def _is_zone(name: str) -> bool:
+    # Some systems have zones that they do not list.
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+@cache
+def _zones() -> Mapping[str, str]:
+    """Return the names of the time zones, by their names in small letters."""
+    return {name.lower(): name for name in available_timezones()}

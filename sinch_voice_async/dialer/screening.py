@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 from attrs import frozen
 
 from sinch_voice_async.dialer.budget import Room
-from sinch_voice_async.dialer.contacts import canonical_number
 from sinch_voice_async.dialer.journal import Outcome
+from sinch_voice_async.dialer.numbers import read_number
 from sinch_voice_async.dialer.window import CallingWindow, local_day
 from sinch_voice_async.errors import CampaignError, ConfigurationError, InvalidRequestError
 
@@ -50,8 +50,8 @@ class Verdict:
     due: float | None = None
 
 
-def to_do_not_call(given: DoNotCall) -> IsListed:
-    """Return the function that is asked about each number.
+def to_do_not_call(given: DoNotCall, country: str | None = None) -> IsListed:
+    """Return the function that is asked about each number; a list may use national forms of ``country``.
 
     :raises ConfigurationError: an entry of a list is no telephone number: it could not keep anybody from being called.
     """
@@ -60,7 +60,7 @@ def to_do_not_call(given: DoNotCall) -> IsListed:
     listed: set[str] = set()
     for place, number in enumerate(given, 1):
         try:
-            listed.add(canonical_number(number))
+            listed.add(read_number(number, country=country, allow_premium=True))
         except InvalidRequestError as problem:
             raise ConfigurationError(f"do_not_call, entry {place}: {problem}") from None
     return listed.__contains__

@@ -20,7 +20,7 @@ _UNKNOWN = "Etc/Unknown"
 def zones_of(contact: Contact) -> tuple[ZoneInfo, ...]:
     """Return every zone that a contact may be in: its own where it names one, else those of its number.
 
-    Empty where that is not known, or where one of them has no rules on this machine.
+    Empty if that is not known, or if one of them has no rules on this machine.
 
     :raises ConfigurationError: the extra ``dialer`` is not installed, and the contact names no zone.
     """
@@ -44,12 +44,19 @@ def country_of(number: str) -> str | None:
     :raises ConfigurationError: the extra ``dialer`` is not installed.
     """
     library = _tables("phonenumbers")
-    country: str | None = library.region_code_for_number(library.parse(number))
+    try:
+        country: str | None = library.region_code_for_number(library.parse(number))
+    except library.NumberParseException:
+        return None
     return country
 
 
 def _names(number: str) -> tuple[str, ...]:
-    parsed = _tables("phonenumbers").parse(number)
+    library = _tables("phonenumbers")
+    try:
+        parsed = library.parse(number)
+    except library.NumberParseException:  # The number of a list that is older than the tables, or newer.
+        return ()
     names: tuple[str, ...] = _tables("phonenumbers.timezone").time_zones_for_number(parsed)
     return () if names == (_UNKNOWN,) else names
 

@@ -1,21 +1,18 @@
 """Where a call goes or came from: a telephone number, a user of your app, or a SIP address."""
 
-import re
 from collections.abc import Mapping
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from sinch_voice_async.errors import InvalidRequestError
+from sinch_voice_async.models.phone_numbers import read_dialable
 from sinch_voice_async.models.shown import masked, unknown_fields
 
-__all__ = ["PHONE_NUMBER", "Destination", "DestinationType", "checked"]
+__all__ = ["Destination", "DestinationType", "checked"]
 
 DestinationType: TypeAlias = Literal["number", "username", "sip", "did", "conference", "Websocket"] | str
 """What an endpoint is. Callouts go to ``number``, ``username`` and ``sip``; the platform reports the others."""
-
-PHONE_NUMBER: Final = re.compile(r"\+?[0-9]{5,15}")
-"""E.164; the plus is optional, since the platform's own samples leave it out."""
 
 
 @frozen(kw_only=True)
@@ -32,9 +29,11 @@ class Destination:
 
     @classmethod
     def number(cls, endpoint: str) -> "Destination":
-        """Return the telephone with this number: E.164, an optional ``+`` and 5 to 15 digits.
+        """Return the telephone with this number in E.164 form: an optional ``+`` and 5 to 15 digits.
 
-        Raises ``InvalidRequestError`` for anything else.
+        The plus is optional because the platform's own samples leave it out; ``00`` is read as a plus. Spaces, hyphens
+        and brackets are left out of the endpoint, and ``(0)`` behind a country code is a trunk zero. Raises
+        ``InvalidRequestError`` for anything else: a number that begins with one 0 is national, and is not guessed.
         """
         return checked(cls(type="number", endpoint=endpoint), "endpoint")
 
@@ -54,12 +53,17 @@ def checked(destination: Destination, field_name: str) -> Destination:
     endpoint: object = destination.endpoint
     if not isinstance(endpoint, str) or not endpoint or not endpoint.isprintable():
         raise InvalidRequestError(f"{field_name} must be a text that is not empty", field=field_name)
-    if destination.type == "number" and not PHONE_NUMBER.fullmatch(endpoint):
-        raise InvalidRequestError(
-            f"{field_name} must be a phone number in E.164 form: an optional + and 5 to 15 digits; "
-            "use Destination.username(...) or Destination.sip(...) for anything else",
-            field=field_name,
-        )
+    if destination.type == "number":
+        number = _dialable(endpoint, field_name)
+        return destination if number == endpoint else evolve(destination, endpoint=number)
     if destination.type == "sip" and " " in endpoint:
         raise InvalidRequestError(f"{field_name} must be a SIP address without spaces", field=field_name)
     return destination
+
+
+def _dialable(endpoint: str, field_name: str) -> str:
+    try:
+        return read_dialable(endpoint, field_name)
+    except InvalidRequestError as problem:
+        remedy = "; use Destination.username(...) or Destination.sip(...) for anything else"
+        raise InvalidRequestError(f"{problem}{remedy}", field=field_name) from None

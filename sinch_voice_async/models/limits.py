@@ -16,7 +16,8 @@ from typing import Any, Final, NoReturn, TypeAlias, TypeGuard
 import attrs
 
 from sinch_voice_async.errors import InvalidRequestError
-from sinch_voice_async.models.destinations import PHONE_NUMBER, Destination, checked
+from sinch_voice_async.models.destinations import Destination, checked
+from sinch_voice_async.models.phone_numbers import DIALABLE, read_dialable
 
 Field: TypeAlias = "attrs.Attribute[Any]"
 Validator: TypeAlias = Callable[[object, Field, object], None]
@@ -50,9 +51,8 @@ def refuse(field: str, rule: str) -> NoReturn:
 def to_destination(value: str | Destination) -> Destination:
     """Turn a phone number into a destination, and check a destination that a callout is to reach."""
     if isinstance(value, str):
-        if not PHONE_NUMBER.fullmatch(value):
-            refuse("destination", "a phone number in E.164 form (an optional + and 5 to 15 digits), or a Destination")
-        return Destination(type="number", endpoint=value)
+        number = value if DIALABLE.fullmatch(value) else read_dialable(value, "destination")
+        return Destination(type="number", endpoint=number)
     if not isinstance(value, Destination):
         refuse("destination", "a phone number or a Destination")
     return checked(value, "destination")
@@ -68,14 +68,12 @@ def to_phone_numbers(values: Iterable[str]) -> tuple[str, ...]:
     numbers = () if isinstance(values, str) or not isinstance(values, Iterable) else tuple(values)
     if not 1 <= len(numbers) <= MOST_NUMBERS:
         refuse("numbers", f"a list of 1 to {MOST_NUMBERS} phone numbers")
-    for index, number in enumerate(numbers):
-        _phone_number(f"numbers[{index}]", number)
-    return numbers
+    return tuple(read_dialable(number, f"numbers[{index}]") for index, number in enumerate(numbers))
 
 
-def phone_number(_: object, field: Field, value: object) -> None:
-    """Require a phone number in E.164 form, with or without the plus."""
-    _phone_number(field.name, value)
+def to_phone_number(value: str) -> str:
+    """Return a phone number in E.164 form, with or without the plus."""
+    return read_dialable(value, "number")
 
 
 def text(_: object, field: Field, value: object) -> None:
@@ -174,11 +172,6 @@ def _callback_header(name: object, value: object) -> tuple[bytes, bytes]:
     if not (isinstance(value, str) and _HEADER_VALUE.fullmatch(value)):
         refuse("callback_headers", f"headers whose values have at most 128 printable ASCII characters; {name} has not")
     return name.encode(), value.encode()
-
-
-def _phone_number(name: str, value: object) -> None:
-    if not (isinstance(value, str) and PHONE_NUMBER.fullmatch(value)):
-        refuse(name, "a phone number in E.164 form: an optional + and 5 to 15 digits")
 
 
 def _is_int(value: object) -> TypeGuard[int]:

@@ -69,7 +69,7 @@ class UnassignNumber:
     Raises ``InvalidRequestError`` naming the field. Calling API, Un-assign Number.
     """
 
-    number: str = field(validator=limits.phone_number, repr=masked)
+    number: str = field(converter=limits.to_phone_number, repr=masked)
     application_key: str | None = field(default=None, validator=limits.label)
     capability: Capability | None = field(default=None, validator=limits.label)
 

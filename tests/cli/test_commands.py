@@ -71,7 +71,10 @@ class TestCall:
     @pytest.mark.parametrize(
         ("arguments", "problem"),
         [
-            (("hello", "Hello"), "an optional + and 5 to 15 digits; say --to username or --to sip for anything else"),
+            (
+                ("hello", "Hello"),
+                "such as +46 70 123 45 67; say --to username or --to sip for anything else",
+            ),
             (("a b", "Hello", "--to", "sip"), "DESTINATION must be a SIP address without spaces"),
             ((CALLEE, "x" * 11, "--max-text-length", "10"), "text"),
             ((CALLEE, "Hello", "--dtmf", "abc"), "dtmf"),

@@ -180,7 +180,7 @@ class TestRows:
         ran = command("dial", file, *QUICK, "--max-text-length", "20")
         assert ran.code == ExitCode.OK
         line, empty, long, _ = ran.err.splitlines()
-        assert line.startswith("line 2: number must be a telephone number")
+        assert line.startswith("line 2: number names no country")
         assert empty == "line 3: the field 'name' is empty"
         assert long == "line 4: the text has 23 characters, and at most 20 may be spoken"
         assert rung(sandbox) == {NUMBERS[2]: 1}

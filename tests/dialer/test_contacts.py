@@ -2,30 +2,201 @@
 
 import copy
 import pickle
+import sys
 
+import phonenumbers
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
-from sinch_voice_async import InvalidRequestError
-from sinch_voice_async.dialer import Contact
+from sinch_voice_async import ConfigurationError, InvalidRequestError
+from sinch_voice_async.dialer import Contact, numbers
+from sinch_voice_async.dialer.numbers import check_country, number_type, read_number
 
 
 @pytest.mark.parametrize(
     "written",
-    ["+46700000001", "46700000001", "+46 70 000 00 01", "+46 (70) 000-00.01", "'+46700000001", "+46\u00a070/0000001"],
+    ["+46700000001", "0046700000001", "+46 70 000 00 01", "+46 (0)70 000-0001", "'+46700000001", "+46.70.000.00.01"],
 )
 def test_a_number_has_one_spelling(written: str) -> None:
-    """Separators do not make another contact, and neither does a plus that is missing."""
+    """Separators do not make another contact, and neither does the spelling of the prefix."""
     assert Contact(written).number == "+46700000001"
 
 
 @pytest.mark.parametrize(
-    "written", ["", "0700000001", "00467000000", "+1", "+4.67E+10", "Ann", "+" + "1" * 16, None, 5]
+    ("written", "problem"),
+    [
+        ("46700000001", "names no country"),
+        ("0700000001", "begins with 0"),
+        ("+999123456789", r"begins with \+999, which is not a country code"),
+        ("+46 112", "no telephone there has"),
+        ("+46 70 000 00 01 12", "11 digits behind"),
+        ("+46 707 000 000 001", "12 digits behind"),
+        ("+46 070 000 00 01", "never begins with 0"),
+        ("+1 900 555 0123", "premium-rate"),
+        ("+46 944 123 45 67", "premium-rate"),
+        ("+1 201 555 012", "needs 10"),
+        ("+4.67E+10", "exponent"),
+        ("Ann", "letters"),
+        (None, "must be a str"),
+        (5, "must be a str"),
+    ],
 )
-def test_what_is_no_number_is_refused(written: object) -> None:
-    """A number that only one country can read among them; the message repeats none."""
-    with pytest.raises(InvalidRequestError, match=r"E\.164") as caught:
+def test_what_is_no_number_is_refused(written: object, problem: str) -> None:
+    """What its country cannot have among them."""
+    with pytest.raises(InvalidRequestError, match=problem) as caught:
         Contact(written)  # type: ignore[arg-type]
-    assert "4.67" not in str(caught.value)
+    assert caught.value.field == "number"
+
+
+@pytest.mark.parametrize(
+    ("written", "country", "number"),
+    [
+        ("070-000 00 01", "SE", "+46700000001"),
+        ("(0)70-000 00 01", "se", "+46700000001"),
+        ("700000001", "SE", "+46700000001"),
+        ("46700000001", "SE", "+46700000001"),
+        ("+49 30 1234567", "SE", "+49301234567"),
+        ("(201) 555-0123", "US", "+12015550123"),
+        ("12015550123", "US", "+12015550123"),
+        ("201.555.0123", "US", "+12015550123"),
+        ("0 (20) 7946 0018", "GB", "+442079460018"),
+        ("44 (0)20 7946 0018", "GB", "+442079460018"),
+        ("8 (495) 123-45-67", "RU", "+74951234567"),
+        ("06 1234 5678", "IT", "+390612345678"),
+        ("01.23.45.67.89", "FR", "+33123456789"),
+        ("91234567", "NO", "+4791234567"),
+    ],
+)
+def test_national_forms_need_a_country(written: str, country: str, number: str) -> None:
+    """With one, the number is read as its country writes it; without, only what begins with + or 00."""
+    assert Contact(written, country=country).number == number
+    if not written.startswith("+"):
+        with pytest.raises(InvalidRequestError, match="country"):
+            Contact(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "country", "problem"),
+    [
+        ("112", "SE", "emergency number"),
+        ("911", "US", "emergency number"),
+        ("12345", "SE", "not a number of SE"),
+        ("26.11.2026", "FR", "date"),
+        ("46700000001.0", "SE", "decimals"),
+        ("(201) 555-0123 12", "US", "not a number of US"),
+        ("100000000", "SE", "not a number of SE"),
+        ("0011", "SE", "no telephone there"),
+        ("(0)70", "SE", "not a number of SE"),
+    ],
+)
+def test_a_country_does_not_make_a_number_certain(written: str, country: str, problem: str) -> None:
+    """What is not one of its numbers is refused all the same."""
+    with pytest.raises(InvalidRequestError, match=problem):
+        Contact(written, country=country)
+
+
+def test_two_readings_are_none() -> None:
+    """Digits that are a number of the country with and without its code are not guessed."""
+    assert phonenumbers.is_valid_number(phonenumbers.parse("+46 461631364"))
+    assert phonenumbers.is_valid_number(phonenumbers.parse("+46 1631364"))
+    with pytest.raises(InvalidRequestError, match="with or without its country code"):
+        Contact("461631364", country="SE")
+    assert Contact("3923456789", country="IT").number == "+393923456789"
+
+
+@pytest.mark.parametrize(
+    ("country", "hint"), [("Sweden", "did you mean SE"), ("uk", "did you mean GB"), ("46", "two letters"), (46, "two")]
+)
+def test_a_country_that_is_none(country: object, hint: str) -> None:
+    """It is an error of the campaign, and not of a row."""
+    with pytest.raises(ConfigurationError, match=hint):
+        Contact("+46700000001", country=country)  # type: ignore[arg-type]
+
+
+def test_premium_rate_numbers_are_called_if_allowed() -> None:
+    """The type of a number says what it is."""
+    assert Contact("+1 900 555 0123", allow_premium=True).number == "+19005550123"
+    assert number_type("+19005550123") == "premium_rate"
+    assert number_type("+46700000001") == "mobile"
+    assert number_type("+999") is None
+    assert number_type("+4670000000") is None
+
+
+@given(st.integers(1, 999), st.text("0123456789", min_size=3, max_size=13))
+def test_what_is_accepted_is_possible(code: int, rest: str) -> None:
+    """No number is accepted that phonenumbers calls impossible, and none is changed."""
+    number = f"+{code}{rest}"
+    assume(5 <= len(number) - 1 <= 15)
+    try:
+        assert read_number(number, allow_premium=True) == number
+    except InvalidRequestError:
+        return
+    parsed = phonenumbers.parse(number)
+    assert phonenumbers.is_possible_number(parsed)
+    assert phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) == number
+
+
+@given(
+    st.sampled_from(["SE", "US", "GB", "DE", "FR", "IT", "NO", "BR", "RU", "JP"]),
+    st.text(st.sampled_from("0123456789 -.()"), max_size=16),
+)
+def test_a_national_number_has_one_reading(country: str, written: str) -> None:
+    """What is accepted is one number of that country, or says its own country with 00."""
+    try:
+        number = read_number(written, country=country, allow_premium=True)
+    except InvalidRequestError:
+        return
+    code = phonenumbers.country_code_for_region(country)
+    assert written.strip().startswith(("00", "(00")) or number.startswith(f"+{code}")
+    digits = "".join(filter(str.isdigit, written))
+    assert digits.endswith(number[-5:])
+    assert read_number(number) == number
+
+
+def test_without_the_tables_only_the_form_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers with their country are read; national forms and types say which extra they need."""
+    monkeypatch.setitem(sys.modules, "phonenumbers", None)
+    numbers.tables.cache_clear()
+    check_country.cache_clear()
+    try:
+        assert Contact("+46 (0)70 000 00 01").number == "+46700000001"
+        with pytest.raises(ConfigurationError, match=r"sinch-voice-async\[dialer\]"):
+            Contact("0701234567", country="SE")
+        with pytest.raises(ConfigurationError, match=r"sinch-voice-async\[dialer\]"):
+            number_type("+46700000001")
+    finally:
+        numbers.tables.cache_clear()
+        check_country.cache_clear()
+
+
+@pytest.mark.parametrize("zone", ["europe/stockholm", " Europe/Stockholm", "EUROPE/STOCKHOLM"])
+def test_a_zone_is_found_in_any_case(zone: str) -> None:
+    """It is spelled as its database does."""
+    assert Contact("+46700000001", zone=zone).zone == "Europe/Stockholm"
+
+
+@pytest.mark.parametrize(
+    ("zone", "problem"),
+    [
+        ("Europe/Stokholm", "did you mean Europe/Stockholm"),
+        ("\x1b", "such as"),
+        (3, "must be a str"),
+        ("", "not a time"),
+    ],
+)
+def test_a_zone_that_is_none(zone: object, problem: str) -> None:
+    """The message is about the zone, and not about the number."""
+    with pytest.raises(InvalidRequestError, match=problem) as caught:
+        Contact("+46700000001", zone=zone)  # type: ignore[arg-type]
+    assert caught.value.field == "zone"
+    assert str(caught.value).isprintable()
+
+
+def test_a_zone_that_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the system knows and does not list is taken as it is."""
+    monkeypatch.setattr("sinch_voice_async.dialer.contacts._zones", dict)
+    assert Contact("+46700000001", zone="Europe/Stockholm").zone == "Europe/Stockholm"
 
 
 def test_fields_are_read_by_column() -> None:

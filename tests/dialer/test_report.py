@@ -145,7 +145,7 @@ async def test_a_preview_rings_nobody(tmp_path: Path) -> None:
     zones = ["Europe/Stockholm", "Europe/Stockholm", None, "Europe/Stockholm", "Asia/Tokyo", "America/Halifax"]
     names = ["Ann", "Bo", "Cy", "Di", "Ed", "Flo"]
     contacts: list[Any] = [
-        Contact(number, fields={"name": name}, zone=zone or "Mars/Crater")
+        Contact.restored(number, {"name": name}, zone or "Mars/Crater")
         for number, name, zone in zip(NUMBERS, names, zones, strict=True)
     ]
     given = [*contacts, NUMBERS[0], Contact("+46700000099"), "nobody", BrokenRow(17, "x")]

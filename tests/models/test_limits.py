@@ -68,7 +68,7 @@ def test_the_edge_is_allowed(build: Callable[..., object], field: str, value: ob
     [
         (_tts, "destination", "1234"),
         (_tts, "destination", "+1234567890123456"),
-        (_tts, "destination", "+46 70 000 00 01"),
+        (_tts, "destination", "+46 70 000 00 0x"),
         (_tts, "destination", "+46700000001\n"),
         (_tts, "destination", "٤٦٧٠٠٠٠٠"),
         (_tts, "destination", 46700000001),

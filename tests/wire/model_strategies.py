@@ -37,7 +37,7 @@ MODELS: list[type] = [
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 LABEL = st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=20)
-NUMBER = st.from_regex(r"\A\+?[0-9]{5,15}\Z")
+NUMBER = st.from_regex(r"\A\+?[1-9][0-9]{4,14}\Z")
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | FINITE | TEXT,

@@ -12,7 +12,7 @@ words = st.text(st.characters(codec="utf-8", categories=["L", "N"]), min_size=1,
 flags = st.booleans() | st.none()
 counts = st.integers(0, 600) | st.none()
 tones = st.text("0123456789#w", min_size=1, max_size=8)
-numbers = st.from_regex(r"\+?[0-9]{5,15}", fullmatch=True)
+numbers = st.from_regex(r"\+?[1-9][0-9]{4,14}", fullmatch=True)
 headers = st.none() | st.lists(st.builds(svaml.CallHeader, texts, texts), max_size=3)
 recordings = st.none() | st.builds(
     svaml.RecordingOptions,

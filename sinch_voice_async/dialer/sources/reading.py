@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from sinch_voice_async.dialer.contacts import canonical_number
+from sinch_voice_async.dialer.numbers import read_number
 from sinch_voice_async.dialer.sources.contact_file import ContactFile, readable
 from sinch_voice_async.dialer.sources.csv_file import CsvFile
 from sinch_voice_async.dialer.sources.json_lines import JsonLinesFile
@@ -60,7 +60,7 @@ def read_numbers(path: str | os.PathLike[str]) -> frozenset[str]:
     with readable(Path(path)), Path(path).open(encoding="utf-8-sig") as lines:
         written = [line.partition("#")[0].strip() for line in lines]
     try:
-        return frozenset(canonical_number(number) for number in written if number)
+        return frozenset(read_number(number) for number in written if number)
     except InvalidRequestError:
         place = next(place for place, number in enumerate(written, 1) if number and not _is_number(number))
         raise ConfigurationError(f"{path}, line {place}: this is no telephone number in E.164 form") from None
@@ -68,7 +68,7 @@ def read_numbers(path: str | os.PathLike[str]) -> frozenset[str]:
 
 def _is_number(written: str) -> bool:
     try:
-        canonical_number(written)
+        read_number(written)
     except InvalidRequestError:
         return False
     return True

@@ -57,7 +57,7 @@ def news_parameters(news: News) -> dict[str, Any]:
 
 def outcome(row: Row) -> Outcome:
     """Return what a row says."""
-    contact = Contact(row["number"], fields=json.loads(row["fields"]), zone=row["zone"])
+    contact = Contact.restored(row["number"], json.loads(row["fields"]), row["zone"])
     amount = row["amount"]
     return Outcome(
         contact=contact,

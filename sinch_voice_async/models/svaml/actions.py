@@ -13,7 +13,7 @@ from sinch_voice_async.models.conferences import ConferenceDtmfOptions, MusicOnH
 from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.limits import LONGEST_CALL, LONGEST_CONFERENCE_ID
 from sinch_voice_async.models.shown import length, masked
-from sinch_voice_async.models.svaml.fields import limit, listed, typed
+from sinch_voice_async.models.svaml.fields import limit, listed, typed, without_separators
 from sinch_voice_async.models.svaml.kinds import Action, Open
 from sinch_voice_async.models.svaml.menus import Menu, broken_menus
 from sinch_voice_async.models.svaml.prompts import unplayable
@@ -122,7 +122,7 @@ class ConnectPstn(Action):
     limit.
     """
 
-    number: str | None = field(default=None, repr=masked, validator=limit(phone_number))
+    number: str | None = field(default=None, repr=masked, converter=without_separators, validator=limit(phone_number))
     locale: str | None = field(default=None, kw_only=True)
     max_duration: int | None = field(default=None, kw_only=True, validator=limit(seconds(LONGEST_CALL)))
     dial_timeout: int | None = field(default=None, kw_only=True, validator=limit(count))

@@ -20,6 +20,7 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar, Union, cast, get_arg
 import attrs
 
 from sinch_voice_async.errors import InvalidRequestError
+from sinch_voice_async.models.phone_numbers import read_dialable
 
 T = TypeVar("T")
 Rule: TypeAlias = Callable[[Any], str | None]
@@ -50,6 +51,16 @@ def limit(rule: Rule) -> Validator:
             raise InvalidRequestError(f"{attribute.name} {fault}", field=attribute.name)
 
     return validate
+
+
+def without_separators(number: str | None) -> str | None:
+    """Return a phone number as it is dialled; a document that is read keeps its own, and ``limit`` names the fault."""
+    if _measuring.get():
+        try:
+            return read_dialable(number, "number")
+        except InvalidRequestError:
+            pass
+    return number
 
 
 def measure(model: Any) -> None:

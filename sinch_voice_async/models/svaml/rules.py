@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from sinch_voice_async.models.destinations import PHONE_NUMBER
+from sinch_voice_async.errors import InvalidRequestError
+from sinch_voice_async.models.phone_numbers import read_dialable
 
 __all__ = ["at_most_bytes", "at_most_characters", "count", "menu_key", "phone_number", "seconds", "size", "tones"]
 
@@ -26,8 +27,12 @@ def menu_key(value: str) -> str | None:
 
 
 def phone_number(value: str) -> str | None:
-    """E.164, with or without the plus, as the platform's own samples have it."""
-    return None if PHONE_NUMBER.fullmatch(value) else "must be an E.164 number: an optional + and 5 to 15 digits"
+    """A number that can be dialled as it stands: E.164, with or without the plus, as the platform's samples have it."""
+    try:
+        read_dialable(value, "must be a phone number in E.164 form and")
+    except InvalidRequestError as problem:
+        return str(problem)
+    return None
 
 
 def count(value: int) -> str | None:

@@ -39,7 +39,7 @@ REFUSED: list[tuple[str, Callable[[], object]]] = [
     ("details", lambda: svaml.ReportCallStatus("success", details="d" * 65)),
     ("number", lambda: svaml.ConnectPstn("1234")),
     ("number", lambda: svaml.ConnectPstn("+1234567890123456")),
-    ("number", lambda: svaml.ConnectPstn("+46 70 000 00 01")),
+    ("number", lambda: svaml.ConnectPstn("+46 70 000 00 0x")),
     ("max_duration", lambda: svaml.ConnectPstn(max_duration=14_401)),
     ("max_duration", lambda: svaml.ConnectPstn(max_duration=-1)),
     ("dtmf", lambda: svaml.ConnectPstn(dtmf="12,3")),
@@ -88,8 +88,8 @@ def test_one_past_the_edge_is_refused(field: str, build: Callable[[], object]) -
 def test_a_refusal_does_not_repeat_what_was_refused() -> None:
     """A number, a PIN or a message does not get into a log by being refused."""
     with pytest.raises(InvalidRequestError) as refusal:
-        svaml.ConnectPstn("+46 70 123 45 67")
-    assert "123" not in str(refusal.value)
+        svaml.ConnectPstn("070 321 65 47")
+    assert "321" not in str(refusal.value)
     with pytest.raises(InvalidRequestError) as refusal:
         svaml.tts("Your PIN is 9876; keep it")
     assert "9876" not in str(refusal.value)
