@@ -18,8 +18,7 @@ from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Entry, Heard
 from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.exchange.people import People, Person, Phone, Population
 from sinch_voice_async.sandbox.faults import Fault, Faults
-from sinch_voice_async.sandbox.options import ClientOptions
-from sinch_voice_async.sandbox.sandbox import Sandbox
+from sinch_voice_async.sandbox.sandbox import ClientOptions, Sandbox
 from sinch_voice_async.sandbox.server import Serving
 from sinch_voice_async.sandbox.storage.recordings import Recording, Recordings
 

@@ -1,30 +1,38 @@
-"""Trouble on purpose: which requests go wrong, how, and how often.
+"""Injected faults: which requests go wrong, how, and how often.
 
 ::
 
     sandbox.faults.add("POST", "/calling/v1/callouts", status=503, retry_after=1, times=2)
     sandbox.faults.add(latency=0.2, share=0.1)
-    sandbox.faults.add("POST", drop="after")             # the call is placed, and nobody hears of it
-    sandbox.faults.calls_per_second = 10                 # 429 with 42900 above that
+    sandbox.faults.add("POST", drop="after")             # the call is placed, and the client never hears of it
+    sandbox.faults.calls_per_second = 10                 # more are answered 429 with 42900
     sandbox.clock.offset = 600                           # every signature has expired: 40105
 
-A request meets at most one fault: the first that was added, applies to its route, and is drawn.
+A request meets at most one fault: the first one that applies to its route and is drawn, in the order of adding.
 """
 
 import random
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
+from sinch_voice_async.sandbox import bounds
 from sinch_voice_async.sandbox.refusals import RefusalError
 
-__all__ = ["Fault", "Faults"]
+__all__ = ["MOST_FAULTS", "Fault", "Faults"]
+
+MOST_FAULTS = 1_000
+LONGEST_LATENCY = 3_600.0
+DROPS: tuple[Literal["before", "after"], ...] = ("before", "after")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One way in which requests go wrong; what is None or 0 does not apply, several may be combined."""
+    """One way in which requests go wrong. A field that is None or 0 does not apply; several may be combined.
+
+    Raises ValueError, with the name of the field, for a value out of bounds.
+    """
 
     method: str | None = None
     """Only requests with this method."""
@@ -33,32 +41,50 @@ class Fault:
     share: float = 1.0
     """The share of those requests, 0.0 to 1.0."""
     latency: float = 0.0
-    """Seconds of silence before the request is executed, which it is even if the client has gone away by then."""
+    """Seconds of silence, at most an hour, before the request is executed, even if the client has gone away by then."""
     status: int | None = None
-    """Answer this HTTP status and do nothing."""
+    """Answer this HTTP status, 200 to 599, and do not execute the request."""
     code: int | None = None
-    """The five digits that go with ``status``; else its three digits and two zeros."""
+    """The five digits that go with ``status``. Without it: the three digits of the status and two zeros."""
     retry_after: float | str | None = None
     """The ``Retry-After`` header that goes with ``status``: seconds, or any text."""
     drop: Literal["before", "after"] | None = None
-    """Close the connection without an answer, before or after the request was executed."""
+    """Close the connection without an answer, before or after the request is executed."""
     cut_at: int | None = None
     """Execute, then close the connection after this many bytes of the answer's body."""
     body: bytes | None = None
-    """Execute, then answer with these bytes for a body."""
+    """Execute, then answer with this body."""
+
+    def __post_init__(self) -> None:
+        for name in ("method", "route"):
+            if getattr(self, name) is not None:
+                bounds.text(name, getattr(self, name))
+        bounds.share("share", self.share)
+        bounds.seconds("latency", self.latency, most=LONGEST_LATENCY)
+        for name, least, most in (("status", 200, 599), ("code", 10_000, 99_999), ("cut_at", 0, 2**63 - 1)):
+            if getattr(self, name) is not None:
+                bounds.whole(name, getattr(self, name), least=least, most=most)
+        if isinstance(self.retry_after, str):
+            bounds.header("retry_after", self.retry_after)
+        elif self.retry_after is not None:
+            bounds.seconds("retry_after", self.retry_after)
+        if self.drop is not None:
+            bounds.choice("drop", self.drop, DROPS)
+        if self.body is not None and not isinstance(self.body, bytes):
+            raise ValueError("body must be bytes")
 
     def applies(self, method: str, route: str) -> bool:
-        """Whether this fault is meant for such a request."""
+        """Whether this fault applies to such a request."""
         return self.method in {None, method} and self.route in {None, route}
 
     def refusal(self) -> RefusalError | None:
-        """Return the answer that stands in for the real one."""
+        """Return the answer that replaces the real one."""
         if self.status is None:
             return None
         after = f"{self.retry_after:g}" if isinstance(self.retry_after, float) else self.retry_after
         headers = {} if after is None else {"retry-after": f"{after}"}
         code = self.status * 100 if self.code is None else self.code
-        return RefusalError(code, "This is a fault of the sandbox, on purpose", status=self.status, headers=headers)
+        return RefusalError(code, "This fault was injected into the sandbox", status=self.status, headers=headers)
 
 
 @dataclass(slots=True)
@@ -67,19 +93,26 @@ class _Armed:
     left: int | None
 
 
-@dataclass(slots=True, eq=False)
 class Faults:
-    """The faults of a sandbox, which may be changed while it runs; ``seed`` fixes which requests a share meets."""
+    """The faults of a sandbox, which may be changed while it runs. ``seed`` fixes which requests a share meets."""
 
-    seed: int = 0
-    calls_per_second: float | None = None
-    """Callouts accepted in any second; 429 and 42900 above."""
-    _armed: list[_Armed] = field(default_factory=list)
-    _accepted: deque[float] = field(default_factory=deque)
-    _random: random.Random = field(init=False, repr=False)
+    def __init__(self, seed: int = 0, calls_per_second: float | None = None) -> None:
+        self.seed: int = bounds.whole("seed", seed, least=-(2**63))
+        self.calls_per_second = calls_per_second
+        self._armed: list[_Armed] = []
+        self._accepted: deque[float] = deque()
+        self._random = random.Random(seed)  # noqa: S311  # which request fails is not a secret
 
-    def __post_init__(self) -> None:
-        self._random = random.Random(self.seed)  # noqa: S311  # which request fails is no secret
+    @property
+    def calls_per_second(self) -> float | None:
+        """Callouts accepted in any second; more are answered 429 with 42900. None: any number; 0: none."""
+        return self._calls_per_second
+
+    @calls_per_second.setter
+    def calls_per_second(self, limit: float | None) -> None:
+        if limit is not None:
+            bounds.number("calls_per_second", limit)
+        self._calls_per_second = limit
 
     def add(
         self,
@@ -96,7 +129,12 @@ class Faults:
         cut_at: int | None = None,
         body: bytes | None = None,
     ) -> Fault:
-        """Make requests go wrong from now on, the first ``times`` of them or until :meth:`clear`."""
+        """Make requests go wrong from now on: the first ``times`` of them, or all until :meth:`clear`.
+
+        Raises ValueError, with the name of the argument, for a value out of bounds, or if there are 1,000 faults.
+        """
+        if times is not None:
+            bounds.whole("times", times, least=1)
         fault = Fault(
             method=method,
             route=route,
@@ -109,21 +147,24 @@ class Faults:
             cut_at=cut_at,
             body=body,
         )
+        self._armed = [each for each in self._armed if each.left != 0]
+        if len(self._armed) >= MOST_FAULTS:
+            raise ValueError(f"a sandbox has at most {MOST_FAULTS} faults")
         self._armed.append(_Armed(fault, times))
         return fault
 
     def clear(self) -> None:
-        """Let everything go well again."""
+        """Remove every fault and the limit."""
         self._armed.clear()
         self.calls_per_second = None
 
     @property
     def armed(self) -> list[tuple[Fault, int | None]]:
-        """What may go wrong, in order, and how often still; None is for ever."""
+        """The faults in order, each with how often it still applies; None: always."""
         return [(each.fault, each.left) for each in self._armed if each.left != 0]
 
     def draw(self, method: str, route: str) -> Fault | None:
-        """Return the fault that this request meets, if any."""
+        """Return the fault that this request meets, None if it meets none."""
         for armed in list(self._armed):
             if armed.left != 0 and armed.fault.applies(method, route) and self._random.random() < armed.fault.share:
                 armed.left = None if armed.left is None else armed.left - 1
@@ -131,7 +172,7 @@ class Faults:
         return None
 
     def admit_callout(self) -> None:
-        """Count a callout, or answer 42900 where too many came in the last second."""
+        """Count a callout, or answer 42900 if too many came in the last second."""
         if self.calls_per_second is None:
             return
         now = time.monotonic()

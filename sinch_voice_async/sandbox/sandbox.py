@@ -8,14 +8,17 @@
             assert sandbox.calls[receipt.call_id].request["method"] == "ttsCallout"
 """
 
+import base64
+import secrets
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict
 
 from starlette.types import ASGIApp
 
+from sinch_voice_async.sandbox import bounds
 from sinch_voice_async.sandbox.account import Account, CallbackUrls, OwnNumbers
 from sinch_voice_async.sandbox.app import build_app
 from sinch_voice_async.sandbox.clock import Clock
@@ -23,7 +26,6 @@ from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Conferences, P
 from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.exchange.people import People, Person, Phone, Population
 from sinch_voice_async.sandbox.faults import Faults
-from sinch_voice_async.sandbox.options import ClientOptions, check_options, made_up_secret
 from sinch_voice_async.sandbox.routes.calls import CalloutRoutes, CallRoutes
 from sinch_voice_async.sandbox.routes.conferences import ConferenceRoutes
 from sinch_voice_async.sandbox.routes.configuration import ConfigurationRoutes
@@ -34,27 +36,41 @@ from sinch_voice_async.sandbox.server import Serving
 from sinch_voice_async.sandbox.state import Keeper
 from sinch_voice_async.sandbox.storage.recordings import Recording, Recordings
 
-__all__ = ["Sandbox"]
+__all__ = ["ClientOptions", "Sandbox"]
+
+
+class ClientOptions(TypedDict):
+    """The arguments that point a ``VoiceClient`` at a sandbox: ``VoiceClient(**sandbox.client_options())``."""
+
+    application_key: str
+    application_secret: str
+    base_url: str
+    configuration_url: str
 
 
 class Sandbox:
-    """One application's account on a platform of its own, with simulated telephones.
+    """A local stand-in for the platform with one application's account and simulated telephones.
 
-    ``application_key`` and ``application_secret`` (base64) are made up where they are not given. ``speed`` is how many
-    seconds of a call pass in one second. ``person`` is who answers where :meth:`phone` says nothing else: by default
-    they pick up at once and hang up after three seconds. ``callback_url`` is the application's primary callback URL.
-    ``numbers`` are the customer's own; where they are not given, any number may be assigned. ``max_text_length`` is how
-    many characters may be spoken at once, ``max_page_size`` how many recordings a page holds at most. ``show_caller``
-    adds ``from`` to calls. ``callback_timeout`` is in seconds of the wall clock: after it, the application has not
-    answered a callback; while it is asked, a call's own time stands still. ``seed`` fixes which requests a fault with a
-    share meets. ``history`` is how many calls that are over are remembered, ``calls_per_second`` how many callouts are
-    accepted in any second: more are answered 429, with ``Retry-After``. ``state`` is a file that keeps the application,
-    its numbers and callback URLs, people, calls and recordings across restarts; a call that was going on then is over
-    afterwards, with the reason GENERALERROR and without DiCE. What is given here goes before what was kept.
+    - ``application_key`` and ``application_secret`` (base64): made up if they are not given.
+    - ``speed``: how many seconds of a call pass in one second, 0 to 1,000,000.
+    - ``person``: the person at every number that :meth:`phone` says nothing of. By default they answer at once and hang
+      up after three seconds; in a conference they stay.
+    - ``callback_url``: the application's primary callback URL, http or https.
+    - ``numbers``: the customer's own numbers. If they are not given, any number may be assigned.
+    - ``max_text_length``: how many characters may be spoken at once, from 1.
+    - ``max_page_size``: how many recordings a page holds at most, from 1.
+    - ``show_caller``: whether calls have the member ``from``.
+    - ``callback_timeout``: seconds of the wall clock after which a callback counts as not answered. A call's own time
+      stands still while the application is asked.
+    - ``seed``: fixes which requests a fault with a share meets.
+    - ``history``: how many finished calls are remembered, from 0. Their size is bounded too: see :class:`.Calls`.
+    - ``calls_per_second``: how many callouts are accepted in any second. More are answered 429, with ``Retry-After``.
+    - ``state``: a file that keeps the application, its numbers and callback URLs, people, calls and recordings across
+      restarts. A call that was ongoing is over afterwards, with the reason GENERALERROR and without DiCE. An argument
+      of this constructor replaces what the file says.
 
-    Raises ValueError, with the name of the argument, for what cannot be: a secret that is not base64, another URL than
-    http, a number less than 0, or a ``state`` that is another file; OSError where that cannot be opened for writing, or
-    another sandbox has it open.
+    Raises ValueError, with the name of the argument, for a value out of bounds or a ``state`` that is another file, and
+    OSError if ``state`` cannot be opened for writing or another sandbox has it open.
     """
 
     def __init__(
@@ -75,26 +91,30 @@ class Sandbox:
         calls_per_second: float | None = None,
         state: str | Path | None = None,
     ) -> None:
-        check_options(
-            secret=application_secret or "",
-            speed=speed,
-            callback_url=callback_url,
-            history=history,
-            calls_per_second=calls_per_second,
-        )
+        _check_application(application_key, application_secret, callback_url)
+        if max_page_size is not None:
+            bounds.whole("max_page_size", max_page_size, least=1)
+        if calls_per_second is not None and bounds.number("calls_per_second", calls_per_second) == 0.0:
+            raise ValueError("calls_per_second must be more than 0")
+        faults = Faults(seed, calls_per_second)
+        self.clock: Clock = Clock(speed)
+        bounds.whole("history", history)
+        bounds.flag("show_caller", show_caller)
+        bounds.whole("max_text_length", max_text_length, least=1)
+        bounds.seconds("callback_timeout", callback_timeout, least=0.001)
+        # The file is opened last: an argument that is out of bounds must not leave one open.
         self._keeper = None if state is None else Keeper(state)
         key, secret = self._keeper.application if self._keeper else (None, None)
-        self.clock: Clock = Clock(speed)
         self.account: Account = Account(
             application_key=application_key or key or str(uuid.uuid4()),
-            application_secret=application_secret or secret or made_up_secret(),
+            application_secret=application_secret or secret or _made_up_secret(),
             max_text_length=max_text_length,
             callback_urls=CallbackUrls(callback_url),
         )
         self.people: People = People(person or Person())
         self.numbers: OwnNumbers = OwnNumbers(numbers)
         self.recordings: Recordings = Recordings(self.clock, max_page_size=max_page_size)
-        self.faults: Faults = Faults(seed, calls_per_second)
+        self.faults: Faults = faults
         self.exchange: Exchange = Exchange(
             self.account,
             self.clock,
@@ -227,3 +247,16 @@ class Sandbox:
         self.exchange.close()
         if self._keeper is not None:
             self._keeper.close()
+
+
+def _check_application(key: str | None, secret: str | None, callback_url: str) -> None:
+    if key:
+        bounds.header("application_key", key)
+    if secret:
+        bounds.secret("application_secret", secret)
+    if callback_url:
+        bounds.web_url("callback_url", callback_url)
+
+
+def _made_up_secret() -> str:
+    return base64.b64encode(secrets.token_bytes(16)).decode()

@@ -18,6 +18,8 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from sinch_voice_async.sandbox import bounds
+
 __all__ = ["BreakableProtocol", "Serving", "drop", "pause"]
 
 
@@ -86,7 +88,8 @@ class Serving(Generic[Served]):
         allow_remote: bool,
         stopped: Callable[[], None],
     ) -> None:
-        if not allow_remote and not _is_loopback(host):
+        bounds.whole("port", port, most=65_535)
+        if not bounds.flag("allow_remote", allow_remote) and not _is_loopback(bounds.text("host", host, most=255)):
             raise ValueError(
                 f"host {host!r} is not loopback: anybody could reach the sandbox; "
                 "allow_remote=True, or --allow-remote, permits it"

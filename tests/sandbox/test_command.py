@@ -61,9 +61,9 @@ def test_help_is_a_page(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     [
         (["--secret", "no base64"], "not base64"),
         (["--host", "0.0.0.0"], "not loopback"),  # refused
-        (["--history", "-1"], "history must be 0 or more"),
-        (["--speed", "-1"], "speed must be 0 or more"),
-        (["--speed", "nan"], "speed must be 0 or more"),
+        (["--history", "-1"], "history must be a whole number of 0 or more"),
+        (["--speed", "-1"], "speed must be a number from 0.0 to 1,000,000.0"),
+        (["--speed", "nan"], "speed must be a number from 0.0 to 1,000,000.0"),
         (["--calls-per-second", "0"], "calls_per_second must be more than 0"),
         (["--callback-url", "me.example"], "callback_url must be an http or https URL"),
         (["--callback-url", "http://"], "callback_url must be an http or https URL with a host"),

@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from sinch_voice_async.sandbox import Person
+from sinch_voice_async.sandbox.fields import Fields
+
 from .caller import Caller, error
 
 ROOM = "/calling/v1/conferences/id/my%20room"
@@ -33,6 +36,7 @@ async def test_participants_are_described_as_documented(caller: Caller) -> None:
 
 async def test_only_who_has_answered_and_not_left_is_there(caller: Caller) -> None:
     """A conference begins with its first participant, and ends with its last."""
+    caller.sandbox.phone("+46700000001").hangs_up(after=3)
     caller.sandbox.phone("+46700000002").answers(after=2).hangs_up(after=10)
     caller.sandbox.phone("+46700000003").is_busy()
     first, second = await joined(caller), await joined(caller, "+46700000002")
@@ -45,6 +49,28 @@ async def test_only_who_has_answered_and_not_left_is_there(caller: Caller) -> No
     response = await caller.send("GET", ROOM)
     assert error(response) == (404, 40400)
     assert response.json()["message"] == "No such ongoing conference 'my room' in the application's context"
+
+
+async def test_people_stay_until_they_are_removed(caller: Caller) -> None:
+    """Only a person who was told to hang up leaves by themselves; outside of a conference everyone does."""
+    caller.sandbox.people.default = Person(hangs_up_after=0.0)
+    stays, kicked = await joined(caller), await joined(caller, "+46700000002")
+    for _ in range(10):
+        caller.sandbox.clock.step(60)
+        assert [each["id"] for each in await participants(caller)] == [stays, kicked]
+    assert (await caller.send("DELETE", f"{ROOM}/{kicked}")).status_code == 200
+    assert [each["id"] for each in await participants(caller)] == [stays]
+    caller.sandbox.calls[stays].handle.manage(Fields({"action": {"name": "park"}}), "caller")
+    caller.sandbox.clock.step(1)
+    assert caller.sandbox.calls[stays].reason == "CALLEEHANGUP"
+
+
+async def test_a_person_may_leave_conferences(caller: Caller) -> None:
+    """As the people of a population do."""
+    caller.sandbox.people.default = Person(hangs_up_after=5.0, leaves_conferences=True)
+    call_id = await joined(caller)
+    caller.sandbox.clock.step(5)
+    assert caller.sandbox.calls[call_id].reason == "CALLEEHANGUP"
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,7 @@ def test_recordings_without_a_name_get_one_each() -> None:
     recordings = Recordings(Clock())
     stored = [recordings.add(created_on=NOON.replace(tzinfo=None)) for _ in range(20)]
     assert len(recordings) == len({each.read() for each in stored}) == 20
-    assert stored[0].key == "20260102120000_000001.wav"
+    assert stored[0].key == "20260102120000_000001.mp3"
     assert stored[0].created_on == NOON
 
 
@@ -212,3 +212,30 @@ def test_a_gigabyte_takes_no_memory() -> None:
 def test_bytes_are_read_in_parts() -> None:
     """What was stored comes back."""
     assert Stored(b"0123456789").read(2, 5) == b"234"
+
+
+@pytest.mark.parametrize(
+    ("data", "media_type"),
+    [
+        (None, "audio/wav"),
+        (b"RIFF....WAVE", "audio/wav"),
+        (b"ID3\x04", "audio/mpeg"),
+        (b"\xff\xfb\x90", "audio/mpeg"),
+        (b"OggS", "audio/ogg"),
+        (b'{"text": ""}', "application/json"),
+        (b"", "application/octet-stream"),
+        (b"text", "application/octet-stream"),
+    ],
+)
+async def test_a_download_is_called_what_it_is(caller: Caller, data: bytes | None, media_type: str) -> None:
+    """The name says mp3, as the platform's automatic names do; the content type tells the truth."""
+    stored = caller.sandbox.add_recording(data=data)
+    assert stored.key.endswith(".mp3")
+    assert (await caller.send("GET", f"{PATH}/{stored.key}")).headers["content-type"] == media_type
+
+
+async def test_a_range_of_absurd_numbers_is_no_range(caller: Caller) -> None:
+    """Five thousand digits are answered with the whole file."""
+    caller.sandbox.add_recording("call", data=b"0123456789")
+    for asked in (f"bytes={'9' * 5_000}-", f"bytes=-{'9' * 5_000}", f"bytes=0-{'9' * 5_000}"):
+        assert (await caller.send("GET", f"{PATH}/call", headers={"range": asked})).content == b"0123456789"

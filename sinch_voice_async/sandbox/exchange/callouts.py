@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sinch_voice_async.sandbox.exchange.svaml import check_svaml
 from sinch_voice_async.sandbox.fields import Fields
+from sinch_voice_async.sandbox.markup import parts
 from sinch_voice_async.sandbox.refusals import RefusalError
 
 __all__ = ["Callout", "callback_headers", "read_callout"]
@@ -18,7 +19,8 @@ __all__ = ["Callout", "callback_headers", "read_callout"]
 METHODS = {name.lower(): name for name in ("ttsCallout", "conferenceCallout", "customCallout")}
 PHONE_NUMBER = re.compile(r"\+?[0-9]{5,15}")
 DTMF = re.compile(r"[0-9#w]*")
-SPOKEN = re.compile(r"#tts\[(.*?)\](?:;|$)", re.DOTALL)
+MOST_PROMPTS = 65_536
+"""Characters of all prompts of a callout, and of SVAML in a callout; the documents name no limit."""
 MUSIC = ("ring", "music1", "music2", "music3")
 LONGEST_CALL = 14_400
 MOST_CUSTOM_BYTES = 1_024
@@ -105,8 +107,8 @@ def _common(fields: Fields) -> None:
 def _check_tts(fields: Fields, max_text_length: int) -> None:
     fields.text("locale")
     text = fields.text("text", most=max_text_length)
-    prompts = fields.text("prompts")
-    if any(len(spoken) > max_text_length for spoken in SPOKEN.findall(prompts or "")):
+    prompts = fields.text("prompts", most=MOST_PROMPTS)
+    if any(kind == "tts" and len(spoken) > max_text_length for kind, spoken in parts(prompts or "")):
         fields.illegal("prompts", f"a #tts part must not be longer than {max_text_length} characters")
     if not text and not prompts and not fields.flag("enableAce"):
         fields.missing("text")
@@ -126,7 +128,7 @@ def _check_conference(fields: Fields, _max_text_length: int) -> None:
 
 def _check_custom(fields: Fields, _max_text_length: int) -> None:
     for event in ("ice", "ace", "pie", "dice"):
-        text = fields.text(event)
+        text = fields.text(event, most=MOST_PROMPTS)
         if text and not text.lower().startswith(("http://", "https://")):
             check_svaml(_parsed(fields, event, text), event)
 

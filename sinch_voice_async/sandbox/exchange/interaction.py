@@ -6,7 +6,6 @@ silence. Keys that no option begins with are invalid. ``repeats`` times the menu
 a telephone is not understood here: ``enableVoice`` changes nothing.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NoReturn
@@ -16,13 +15,12 @@ from sinch_voice_async.sandbox.exchange.events import tell
 from sinch_voice_async.sandbox.exchange.recordings import stop_conference
 from sinch_voice_async.sandbox.exchange.runner import DisconnectError, Line, RedirectError
 from sinch_voice_async.sandbox.fields import Fields
+from sinch_voice_async.sandbox.markup import parts, without_markup
 from sinch_voice_async.sandbox.refusals import RefusalError
 
 __all__ = ["Choice", "confer", "hear", "play", "run_menu", "spoken"]
 
 
-PART = re.compile(r"#(tts|ssml|href)\[(.*?)\](?=;|\s*$)|([^;]+)", re.DOTALL)
-TAG = re.compile(r"<[^>]*>")
 CHARACTERS_PER_SECOND = 15
 SECONDS_OF_A_FILE = 3.0
 
@@ -37,7 +35,7 @@ class Part:
     @property
     def seconds(self) -> float:
         """How long it takes."""
-        return len(TAG.sub("", self.text)) / CHARACTERS_PER_SECOND if self.text else SECONDS_OF_A_FILE
+        return len(without_markup(self.text)) / CHARACTERS_PER_SECOND if self.text else SECONDS_OF_A_FILE
 
 
 def spoken(text: str) -> Iterator[Part]:
@@ -47,10 +45,8 @@ def spoken(text: str) -> Iterator[Part]:
 
 def parts_of(prompt: str) -> Iterator[Part]:
     """Return the parts of a prompt in order."""
-    for kind, inner, bare in PART.findall(prompt):
-        content = (inner if kind else bare).strip()
-        if content:
-            yield Part(text=content) if kind in {"tts", "ssml"} else Part(file=content)
+    for kind, content in parts(prompt):
+        yield Part(text=content) if kind in {"tts", "ssml"} else Part(file=content)
 
 
 def hear(line: Line, part: Part, locale: str) -> float:
@@ -65,9 +61,9 @@ def hear(line: Line, part: Part, locale: str) -> float:
     return seconds
 
 
-async def play(line: Line, parts: Iterator[Part], locale: str = "", *, barge: bool = False) -> str | None:
+async def play(line: Line, pieces: Iterator[Part], locale: str = "", *, barge: bool = False) -> str | None:
     """Play parts one after the other; with ``barge`` the first key ends it and is returned."""
-    for part in parts:
+    for part in pieces:
         seconds = hear(line, part, locale)
         if not barge:
             await line.sleep(seconds)

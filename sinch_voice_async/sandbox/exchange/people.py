@@ -1,68 +1,95 @@
-"""Who is at the other end of a number, and what they do when it rings."""
+"""The people who are called: what each does when the telephone rings.
+
+A number has a scripted person, or a person drawn from the population, or the default person, in that order.
+"""
 
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
+from sinch_voice_async.sandbox import bounds
+
 __all__ = ["People", "Person", "Phone", "Population"]
+
+MACHINE_BEEPS_AFTER = 8.0
+MACHINE_RECORDS_FOR = 30.0
+REFUSALS: tuple[Literal["busy", "declined"], ...] = ("busy", "declined")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """What somebody does with a telephone; seconds are those of the exchange."""
+    """What one person does with a telephone. Seconds are exchange seconds.
+
+    Raises ValueError, with the name of the field, for a value out of bounds.
+    """
 
     answers_after: float | None = 0.0
-    """Seconds of ringing; None: never answers."""
+    """Seconds of ringing before the person answers. None: the person never answers."""
     hangs_up_after: float | None = 3.0
-    """Seconds after answering, or after dialling in; None: stays until the call is ended from the other side."""
+    """Seconds after the answer, or after dialling in, until the person hangs up. None: the person never hangs up."""
+    leaves_conferences: bool = False
+    """Whether ``hangs_up_after`` ends a conference too. By default a person stays in it."""
     refuses: Literal["busy", "declined"] | None = None
-    """The line is busy, or the call is declined."""
+    """The line is busy, or the person declines the call."""
     keys: tuple[str, ...] = ()
-    """What they press, one text for each time that a menu asks; then they press nothing."""
+    """The keys that the person presses: one text for each time that a menu asks. After the last one they press none."""
     is_machine: bool = False
-    """Whether it is an answering machine that picks up."""
-    beeps_after: float = 8.0
-    """Seconds after answering at which an answering machine beeps."""
+    """Whether an answering machine answers."""
+    beeps_after: float = MACHINE_BEEPS_AFTER
+    """Seconds after the answer at which an answering machine beeps."""
     is_manual: bool = False
-    """Whether the telephone rings until the test, or somebody at the sandbox's page, picks it up."""
+    """Whether the telephone rings until a test, or a user of the sandbox's page, answers it."""
 
-
-MACHINE_BEEPS_AFTER = 8.0
-MACHINE_RECORDS_FOR = 30.0
+    def __post_init__(self) -> None:
+        for name in ("answers_after", "hangs_up_after"):
+            if getattr(self, name) is not None:
+                bounds.seconds(name, getattr(self, name))
+        bounds.seconds("beeps_after", self.beeps_after)
+        for name in ("leaves_conferences", "is_machine", "is_manual"):
+            bounds.flag(name, getattr(self, name))
+        if self.refuses is not None:
+            bounds.choice("refuses", self.refuses, REFUSALS)
+        for each in self.keys:
+            bounds.keys("keys", each)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Population:
-    """What share of all numbers does what, 0.0 to 1.0; the shares add up to 1. Pairs are the least and most seconds.
+    """A person for every number, drawn at random but always the same.
 
-    Raises ValueError for shares that do not add up, and for times that are none.
+    Each share, 0.0 to 1.0, is the part of all numbers at which that happens; the shares add up to 1. A pair is the
+    least and the most exchange seconds. The person at a number depends on the number and on ``seed`` alone: not on when
+    or how often it is called. So a campaign that is rehearsed twice meets the same people.
+
+    Raises ValueError, with the name of the field, for a value out of bounds.
     """
 
     answer: float = 1.0
-    """Somebody picks up, listens, and hangs up."""
+    """A person answers, listens, and hangs up."""
     busy: float = 0.0
     no_answer: float = 0.0
     machine: float = 0.0
-    """An answering machine picks up."""
+    """An answering machine answers."""
     seed: int = 0
-    """Another seed is another town."""
+    """Another seed draws other people."""
     rings_for: tuple[float, float] = (2.0, 15.0)
-    """How long it rings before somebody picks up."""
+    """How long it rings before a person answers."""
     talks_for: tuple[float, float] = (5.0, 45.0)
-    """How long somebody listens before they hang up."""
+    """How long a person listens before they hang up."""
 
     def __post_init__(self) -> None:
         shares = self.shares
         for name, share in shares.items():
-            if not 0.0 <= share <= 1.0:
-                raise ValueError(f"{name} must be a share from 0 to 1")
+            bounds.share(name, share)
         if abs(sum(shares.values()) - 1.0) > 1e-9:
             raise ValueError(f"the shares {', '.join(shares)} add up to {sum(shares.values()):g} and not to 1")
+        bounds.whole("seed", self.seed, least=-(2**63))
         for name in ("rings_for", "talks_for"):
-            least, most = getattr(self, name)
-            if not 0.0 <= least <= most < float("inf"):
-                raise ValueError(f"{name} must be the least and the most seconds")
+            pair = getattr(self, name)
+            if not isinstance(pair, tuple) or len(pair) != 2:
+                raise ValueError(f"{name} must be a pair: the least and the most seconds")
+            bounds.seconds(name, pair[1], least=bounds.seconds(name, pair[0]))
 
     @property
     def shares(self) -> dict[str, float]:
@@ -70,8 +97,8 @@ class Population:
         return {each.name: getattr(self, each.name) for each in fields(self)[:4]}
 
     def at(self, number: str) -> Person:
-        """Return who is at a number, which is written without a plus sign."""
-        chance = random.Random(f"{self.seed}:{number}")  # noqa: S311  # nobody is to be surprised
+        """Return the person at a number, which is written without a plus sign."""
+        chance = random.Random(f"{self.seed}:{number}")  # noqa: S311  # the draw is not a secret
         shares = self.shares
         [kind] = chance.choices(list(shares), list(shares.values()))
         rings, talks = chance.uniform(*self.rings_for), chance.uniform(*self.talks_for)
@@ -81,59 +108,58 @@ class Population:
             case "no_answer":
                 return Person(answers_after=None)
             case "machine":
-                return Person(
-                    answers_after=rings,
-                    hangs_up_after=MACHINE_BEEPS_AFTER + MACHINE_RECORDS_FOR,
-                    is_machine=True,
-                    beeps_after=MACHINE_BEEPS_AFTER,
-                )
+                end = MACHINE_BEEPS_AFTER + MACHINE_RECORDS_FOR
+                return Person(answers_after=rings, hangs_up_after=end, leaves_conferences=True, is_machine=True)
             case _:
-                return Person(answers_after=rings, hangs_up_after=talks)
+                return Person(answers_after=rings, hangs_up_after=talks, leaves_conferences=True)
 
 
 class Phone:
-    """The telephone of one number: each method says what the person there will do with the next call."""
+    """The telephone of one number: each method says what the person there does with the next call.
+
+    Seconds are exchange seconds. Each method raises ValueError for a value out of bounds.
+    """
 
     def __init__(self, people: "People", number: str) -> None:
         self._people = people
         self._number = number
 
     def answers(self, *, after: float = 0.0) -> "Phone":
-        """Have somebody pick up after this many seconds."""
+        """Answer after this many seconds."""
         return self._becomes(replace(self._person, answers_after=after, refuses=None, is_manual=False))
 
     def hangs_up(self, *, after: float | None) -> "Phone":
-        """Have them hang up this many seconds after answering, or never."""
-        return self._becomes(replace(self._person, hangs_up_after=after))
+        """Hang up this many seconds after the answer, in a conference too. None: never hang up."""
+        return self._becomes(replace(self._person, hangs_up_after=after, leaves_conferences=True))
 
     def presses(self, *keys: str) -> "Phone":
-        """Have them press these keys, one text for each time that a menu asks, and stay on the line.
+        """Press these keys, one text for each time that a menu asks, and stay on the line.
 
         ``presses("1", "4711#")`` answers a first menu with 1 and a second with a PIN. Keys are 0-9, * and #.
         """
-        if not keys or not all(text and set(text) <= set("0123456789*#") for text in keys):
-            raise ValueError("keys are texts of 0-9, * and #")
+        if not keys:
+            raise ValueError("keys must be a text of 0-9, * and #")
         return self._becomes(replace(self._person, keys=keys, hangs_up_after=None))
 
     def is_busy(self) -> "Phone":
-        """Have the line busy."""
+        """Refuse the next call: the line is busy."""
         return self._becomes(replace(self._person, refuses="busy"))
 
     def declines(self) -> "Phone":
-        """Have the call declined."""
+        """Decline the next call."""
         return self._becomes(replace(self._person, refuses="declined"))
 
     def does_not_answer(self) -> "Phone":
-        """Have nobody come to the telephone."""
+        """Let the telephone ring."""
         return self._becomes(replace(self._person, answers_after=None, refuses=None, is_manual=False))
 
-    def is_machine(self, *, beeps_after: float = 8.0) -> "Phone":
-        """Have an answering machine pick up: it beeps when its greeting is over, and records for half a minute."""
-        end = beeps_after + 30.0
+    def is_machine(self, *, beeps_after: float = MACHINE_BEEPS_AFTER) -> "Phone":
+        """Have an answering machine answer. It beeps after its greeting and then records for 30 seconds."""
+        end = bounds.seconds("beeps_after", beeps_after) + MACHINE_RECORDS_FOR
         return self._becomes(replace(self._person, is_machine=True, beeps_after=beeps_after, hangs_up_after=end))
 
     def is_manual(self) -> "Phone":
-        """Have it ring until ``call.pick_up()``; ``call.press("1")`` and ``call.put_down()`` do the rest."""
+        """Ring until ``call.pick_up()``. ``call.press("1")`` and ``call.put_down()`` do the rest."""
         return self._becomes(replace(self._person, is_manual=True, hangs_up_after=None, refuses=None))
 
     @property
@@ -146,8 +172,9 @@ class Phone:
 
 
 class People:
-    """Everybody who can be called: those who were scripted, and at every other number a ``population``'s people, or
-    one and the same ``default`` person where there is none.
+    """The people at all numbers: scripted ones, a ``population``, and the ``default`` person.
+
+    The default person is at every number that has no scripted person, if ``population`` is None.
     """
 
     def __init__(self, default: Person) -> None:
@@ -160,22 +187,25 @@ class People:
         self._by_number[_normal(number)] = person
 
     def at(self, number: str) -> Person:
-        """Return who is there."""
+        """Return the person at a number, user name or SIP address."""
         scripted = self._by_number.get(_normal(number))
         if scripted is not None:
             return scripted
         return self.default if self.population is None else self.population.at(_normal(number))
 
     def __iter__(self) -> Iterator[tuple[str, Person]]:
-        """Give everybody who was scripted, with their number; it has no plus sign."""
+        """Iterate over the scripted people, each with a number that has no plus sign."""
         return iter(list(self._by_number.items()))
 
+    def __len__(self) -> int:
+        return len(self._by_number)
+
     def forget(self, number: str) -> None:
-        """Leave a number to whoever is everywhere else."""
+        """Remove the scripted person of a number."""
         self._by_number.pop(_normal(number), None)
 
     def clear(self) -> None:
-        """Send everybody home but the default person."""
+        """Remove the population and every scripted person."""
         self._by_number.clear()
         self.population = None
 

@@ -1,17 +1,21 @@
-"""Recordings: of a call, from an instruction until it ends; and of a conference, from the ``record`` of the action that
-somebody joined by until all have left. They are stored as WAV files, and told of by notifications.
+"""Recordings of calls and of conferences.
 
-Documents: "Recording". Every file is stored in the sandbox, whatever place its options name, under the documented
-automatic name with the ending of what it is. Whose ``record`` began the recording of a conference is told of it.
+A call is recorded from an instruction until it ends; a conference from the ``record`` of the action by which a call
+joined until the last participant leaves, and the call that began it is notified. Every file is stored in the sandbox,
+whatever destination its options name, under the platform's automatic name, whose ending is the format: mp3 by default.
+The sandbox has no MP3 encoder: the content is WAV, and so says the content type of a download. Source: Calling API,
+Recordings.
 """
 
 import json
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from sinch_voice_async.sandbox.exchange.calls import Call, Heard
 from sinch_voice_async.sandbox.exchange.events import tell
 from sinch_voice_async.sandbox.exchange.runner import Line, Tape
 from sinch_voice_async.sandbox.fields import Fields
+from sinch_voice_async.sandbox.storage.audio import Stored
 
 __all__ = ["announce", "record", "record_conference", "start_recording", "stop_conference", "stop_recording"]
 
@@ -80,34 +84,43 @@ def _sat_there(call: Call, conference_id: str) -> bool:
 
 def _checked(tape: Tape) -> Tape:
     """Return the tape; what is wrong with its options is to be known now, not when the call ends."""
-    _ = tape.is_transcribed, tape.place
+    _ = tape.is_transcribed, tape.place, tape.format
     return tape
 
 
 def _store(line: Line, tape: Tape, heard: Sequence[Heard], end: float) -> list[dict[str, object]]:
     began_on = line.call.clock.date(tape.since)
-    name = f"{began_on:%Y%m%d%H%M%S}_{line.services.account.application_key}_{line.call.call_id}"
+    stem = f"{began_on:%Y%m%d%H%M%S}_{line.services.account.application_key}_{line.call.call_id}"
     script = [(each.at - tape.since, each.text, each.locale) for each in heard if each.at >= tape.since and each.text]
-    recordings = line.services.recordings
-    recordings.add_speech(f"{name}.wav", script, seconds=end - tape.since, created_on=began_on)
-    notifications = [_available(line, tape, "recording", f"{name}.wav")]
+    recordings, name, transcript = line.services.recordings, f"{stem}.{tape.format}", f"{stem}-transcript.json"
+    recordings.add_speech(name, script, seconds=end - tape.since, created_on=began_on)
+    notifications: list[dict[str, object]] = [
+        {"type": "recording_available", "destination": _destination(line, tape, name, "")}
+    ]
     if tape.is_transcribed:
-        recordings.add(f"{name}-transcript.json", data=_transcript(script), created_on=began_on)
-        notifications.append(_available(line, tape, "transcription", f"{name}-transcript.json"))
+        recordings.add_of_call(transcript, Stored(_transcript(script)), began_on)
+        destination = _destination(line, tape, transcript, "-transcript.json")
+        notifications.append({"type": "transcription_available", "destination": destination})
     if tape.options.value("notificationEvents") is False:
         return []
     tell(line, "notify", type="recording_finished")
     return notifications
 
 
-def _available(line: Line, tape: Tape, what: str, name: str) -> dict[str, object]:
-    place = tape.place
-    if not place or place.startswith("sdrive:"):
-        destination = f"{line.services.base_url()}/calling/v1/recording/{name}"
-    else:
-        names_a_file = "." in place.rpartition("/")[2]
-        destination = place if names_a_file and what == "recording" else f"{place.rstrip('/')}/{name}"
-    return {"type": f"{what}_available", "destination": destination}
+def _destination(line: Line, tape: Tape, name: str, beside: str) -> str:
+    """Return where the options have a file stored: in a bucket or folder under its own name, or as the file they name.
+
+    ``beside`` replaces the ending of such a file, for what is stored next to it.
+    """
+    scheme, _, place = tape.place.partition("://")
+    if not place or scheme == "sdrive":
+        return f"{line.services.base_url()}/calling/v1/recording/{quote(name)}"
+    folder, slash, file = place.rpartition("/")
+    # The name of a bucket, and of the container of an account, is not a file, although it may have a dot.
+    is_file = "." in file and len(folder.split("/")) >= (2 if scheme == "azure" else 1) and bool(slash)
+    if not is_file:
+        return f"{scheme}://{place.rstrip('/')}/{name}"
+    return f"{scheme}://{folder}/{file.rpartition('.')[0]}{beside}" if beside else tape.place
 
 
 def _transcript(script: list[tuple[float, str, str]]) -> bytes:

@@ -8,6 +8,7 @@ where it waits. Everything here happens under the exchange's lock.
 import heapq
 import itertools
 import logging
+import re
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from types import coroutine
@@ -26,6 +27,7 @@ __all__ = ["DisconnectError", "Line", "Owner", "RedirectError", "Services", "Tap
 logger: logging.Logger = logging.getLogger("sinch_voice_async.sandbox")
 
 FEWEST_TO_SWEEP = 1_024
+FORMAT = re.compile("[a-z0-9]{1,8}")
 Timer = tuple[float, int, "Owner", Callable[[], None]]
 
 
@@ -102,7 +104,13 @@ class Tape:
     @property
     def place(self) -> str:
         """Where the file is to be stored, as SVAML says it; the older documents' own name is understood."""
-        return self.options.text("destinationUrl") or self.options.text("destination") or ""
+        return self.options.text("destinationUrl", most=2_048) or self.options.text("destination", most=2_048) or ""
+
+    @property
+    def format(self) -> str:
+        """The format, which ends the name of the file: mp3 unless the options name another one."""
+        name = (self.options.text("format") or "mp3").lower()
+        return name if FORMAT.fullmatch(name) else self.options.illegal("format", "must be letters and digits")
 
 
 @dataclass(frozen=True, slots=True)

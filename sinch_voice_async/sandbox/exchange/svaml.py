@@ -35,10 +35,16 @@ ACTIONS = {
     "stoprecording": "call",
 }
 
+MOST_STEPS = 1_000
+"""Instructions of a document, and parts of what one of them plays. The documents name no limit."""
+MOST_HEADER_BYTES = 1_024
+
 
 def check_svaml(document: Fields, event: str) -> Fields:
     """Return the document if the platform would act on it there, or raise the documented :class:`RefusalError`."""
     instructions = document.children("instructions")
+    if len(instructions) > MOST_STEPS:
+        document.illegal("instructions", f"must not be more than {MOST_STEPS}")
     action = document.child("action")
     if action is None and document.value("instructions") is None:
         document.missing("action")
@@ -71,8 +77,11 @@ def prompts_in(step: Fields) -> list[str]:
 
 
 def _check_play_files(step: Fields) -> None:
-    if not prompts_in(step):
+    prompts = prompts_in(step)
+    if not prompts:
         step.missing("ids")
+    if sum(prompt.count(";") + 1 for prompt in prompts) > MOST_STEPS:
+        step.illegal("ids", f"must not have more than {MOST_STEPS} parts")
 
 
 def _check_say(step: Fields) -> None:
@@ -114,6 +123,15 @@ def _check_connect_pstn(step: Fields) -> None:
     step.whole("dialTimeout")
 
 
+def _check_connect_mxp(step: Fields) -> None:
+    headers = step.children("callHeaders")
+    if (
+        sum(len(f"{value}".encode(errors="replace")) for each in headers for value in each.members.values())
+        > MOST_HEADER_BYTES
+    ):
+        step.illegal("callHeaders", f"must not be longer than {MOST_HEADER_BYTES} bytes")
+
+
 def _check_park(step: Fields) -> None:
     step.whole("maxDuration", most=600)
 
@@ -121,13 +139,14 @@ def _check_park(step: Fields) -> None:
 def _check_menus(step: Fields) -> None:
     menus = step.children("menus")
     names = [menu.required_text("id") for menu in menus]
-    if "main" not in names:
+    known = set(names)
+    if "main" not in known:
         step.illegal("menus", "one menu must have the id main")
-    if len(set(names)) < len(names):
+    if len(known) < len(names):
         step.illegal("menus", "two menus have the same id")
     for option in (option for menu in menus for option in menu.children("options")):
         target = option.required_text("action")
-        if target.startswith("menu(") and target[5:-1] not in names:
+        if target.startswith("menu(") and target[5:-1] not in known:
             option.illegal("action", "leads to no menu")
 
 
@@ -139,6 +158,7 @@ _MEMBERS: dict[str, Callable[[Fields], None]] = {
     "connectconf": _check_conference,
     "connectsip": _check_connect,
     "connectstream": _check_stream,
+    "connectmxp": _check_connect_mxp,
     "connectpstn": _check_connect_pstn,
     "park": _check_park,
     "runmenu": _check_menus,

@@ -91,9 +91,16 @@ def join(line: Line, person: Person) -> None:
 
 
 def leave(line: Line, person: Person, reason: str) -> None:
-    """Have a person hang up after as long as they stay."""
+    """Have a person hang up after as long as they stay; most people stay in a conference."""
     if person.hangs_up_after is not None:
-        line.later(person.hangs_up_after, lambda: line.disconnect(result_of(line, "NOANSWER"), reason))
+        line.later(person.hangs_up_after, lambda: _hang_up_or_stay(line, person, reason))
+
+
+def _hang_up_or_stay(line: Line, person: Person, reason: str) -> None:
+    if line.call.seat is None or person.leaves_conferences:
+        line.disconnect(result_of(line, "NOANSWER"), reason)
+    else:
+        line.later(max(1.0, person.hangs_up_after or 0.0), lambda: _hang_up_or_stay(line, person, reason))
 
 
 def result_of(line: Line, unanswered: str) -> str:

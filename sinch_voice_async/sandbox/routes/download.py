@@ -1,25 +1,37 @@
-"""The bytes of a recording as an HTTP answer: whole or in part, in constant memory, with trouble as asked for."""
+"""The bytes of a recording as an HTTP answer: whole or in part, in constant memory, with injected faults.
+
+Source: RFC 9110, 13.1.5 If-Range; RFC 9110, 14 Range Requests.
+"""
 
 import re
 from collections.abc import Mapping
 from email.utils import format_datetime
 from typing import NamedTuple
 
+import anyio
+import anyio.to_thread
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from sinch_voice_async.sandbox.server import drop, pause
-from sinch_voice_async.sandbox.storage.audio import Content
+from sinch_voice_async.sandbox.storage.audio import Content, Stored
 from sinch_voice_async.sandbox.storage.recordings import Recording
 
 __all__ = ["Span", "download", "requested_span"]
 
-
-ONE_RANGE = re.compile(r"bytes=\s*([0-9]*)-([0-9]*)\s*")
+PIECE = 262_144
+MARKS = {
+    b"RIFF": "audio/wav",
+    b"ID3": "audio/mpeg",
+    b"\xff\xfb": "audio/mpeg",
+    b"OggS": "audio/ogg",
+    b"{": "application/json",
+}
+ONE_RANGE = re.compile(r"bytes=\s*([0-9]{0,18})-([0-9]{0,18})\s*")
 
 
 class Span(NamedTuple):
-    """Bytes from ``start`` up to ``stop``; ``status`` is 200, 206, or 416 where no byte fits."""
+    """Bytes from ``start`` up to ``stop``. ``status`` is 200, 206, or 416 if the file has none of them."""
 
     start: int
     stop: int
@@ -27,7 +39,7 @@ class Span(NamedTuple):
 
 
 def requested_span(headers: Mapping[str, str], *, size: int, validators: tuple[str, str]) -> Span:
-    """Return the part asked for, the whole file where that is not one range, or is of another version.
+    """Return the part that was asked for, or the whole file if that is not one range or is of another version.
 
     ``validators`` are the file's entity tag and modification date, either of which ``If-Range`` may name.
     """
@@ -45,9 +57,6 @@ def requested_span(headers: Mapping[str, str], *, size: int, validators: tuple[s
         if last and int(last) < start:
             return whole
     return Span(start, stop, 206) if start < stop else Span(0, 0, 416)
-
-
-PIECE = 262_144
 
 
 def download(recording: Recording, headers: Mapping[str, str], *, accept_ranges: bool) -> Response:
@@ -74,7 +83,7 @@ class _Stream(Response):
         self._content = recording.served()
         self._position, self._stop, status = span
         headers = {**described, "content-length": str(self._stop - self._position)}
-        super().__init__(status_code=status, headers=headers, media_type=_media_type(self._content))
+        super().__init__(status_code=status, headers=headers, media_type=_media_type(recording))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
@@ -92,10 +101,21 @@ class _Stream(Response):
     async def _send_until(self, stop: int, send: Send) -> None:
         while self._position < stop:
             end = min(self._position + PIECE, stop)
-            body = self._content.read(self._position, end)
+            body = await _read(self._content, self._position, end)
             await send({"type": "http.response.body", "body": body, "more_body": True})
             self._position = end
 
 
-def _media_type(content: Content) -> str:
-    return "audio/wav" if content.read(0, min(4, content.size)) == b"RIFF" else "application/octet-stream"
+async def _read(content: Content, start: int, stop: int) -> bytes:
+    if content.is_slow:
+        # A speech program runs for seconds, and the event loop serves everyone else meanwhile.
+        return await anyio.to_thread.run_sync(content.read, start, stop)
+    return content.read(start, stop)
+
+
+def _media_type(recording: Recording) -> str:
+    """Return what the file is, whatever its name says: the sandbox records WAV under the platform's ``.mp3``."""
+    if not isinstance(recording.content, Stored):
+        return "audio/wav"
+    start = recording.content.read(0, min(4, recording.size))
+    return next((kind for mark, kind in MARKS.items() if start.startswith(mark)), "application/octet-stream")

@@ -1,7 +1,6 @@
-"""What recordings are made of: any bytes, or a tone of any length that is made while it is read.
+"""The content of recordings: any bytes, or a tone that is computed while it is read.
 
-A tone is a real WAV file (16-bit mono at 8 kHz). Its second second is its first again, so a gigabyte of it takes no
-memory.
+A tone is a WAV file (16-bit mono at 8 kHz). Each of its seconds is the same, so a gigabyte of it takes no memory.
 """
 
 import math
@@ -18,11 +17,19 @@ HEADER_SIZE = HEADER.size
 
 
 class Content(Protocol):
-    """A file's bytes, of which any part can be had."""
+    """The bytes of a file, of which any part can be read."""
+
+    is_slow: bool
+    """Whether reading may take seconds, so that an event loop has to read in a thread."""
 
     @property
     def size(self) -> int:
-        """How many bytes there are."""
+        """The number of bytes."""
+        ...
+
+    @property
+    def held(self) -> int:
+        """The number of bytes that the content holds in memory."""
         ...
 
     def read(self, start: int, stop: int) -> bytes:
@@ -31,11 +38,14 @@ class Content(Protocol):
 
 
 class Stored:
-    """Bytes that somebody gave."""
+    """Bytes that were handed in."""
+
+    is_slow = False
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self.size: int = len(data)
+        self.held: int = len(data)
 
     def read(self, start: int, stop: int) -> bytes:
         """Return a part of them."""
@@ -44,6 +54,9 @@ class Stored:
 
 class Tone:
     """A playable WAV file of one tone, ``samples`` long; ``frequency`` is in Hz, a whole number."""
+
+    is_slow = False
+    held = 0
 
     def __init__(self, samples: int, frequency: int) -> None:
         length = 2 * samples
@@ -70,9 +83,11 @@ class Tone:
 
 
 class Corrupted:
-    """A file with one byte that is not what it was."""
+    """A file of which one byte is changed."""
 
     def __init__(self, content: Content, at: int) -> None:
+        self.is_slow: bool = content.is_slow
+        self.held: int = 0
         self._content = content
         self._at = at
         self.size: int = content.size
@@ -87,7 +102,7 @@ class Corrupted:
 
 @lru_cache(maxsize=16)
 def _block_of(frequency: int) -> bytes:
-    """Return half a minute of a tone in one piece, so that a usual read copies from one place."""
+    """Return 32 seconds of a tone in one piece, so that a usual read copies from one place."""
     step = 2 * math.pi * frequency / SAMPLE_RATE
     samples = (round(8_000 * math.sin(step * index)) for index in range(SAMPLE_RATE))
     return struct.pack(f"<{SAMPLE_RATE}h", *samples) * 32

@@ -1,14 +1,16 @@
-"""The store of recordings: what is listed, downloaded and deleted, and how its downloads go wrong.
+"""The store of recordings: what is listed, downloaded and deleted, and how a download goes wrong.
 
-Documents: Calling API, "List Recordings" and what follows. They name no order: here it is oldest first.
+The documents name no order of a listing: here it is oldest first. Source: Calling API, Recordings.
 """
 
 import itertools
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from sinch_voice_async.sandbox import bounds
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.storage.audio import HEADER_SIZE, SAMPLE_RATE, Content, Corrupted, Stored, Tone
 from sinch_voice_async.sandbox.storage.speech import PITCH, Script, Speech, speaker
@@ -16,12 +18,18 @@ from sinch_voice_async.sandbox.storage.speech import PITCH, Script, Speech, spea
 __all__ = ["Recording", "Recordings", "Trouble"]
 
 KEPT_FOR = timedelta(days=90)
-"""When the platform deletes a file by itself is not documented."""
+"""The documents do not say when the platform deletes a file."""
+LONGEST = 250_000.0
+"""Seconds: the header of a WAV file counts up to 4 GiB."""
+MOST_OF_CALLS = 10_000
+"""Recordings of calls and conferences; then the oldest of them is deleted."""
+MOST_BYTES = 256 * 1_048_576
+"""Bytes that all recordings may hold in memory. A tone holds none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What happens once when a download reaches byte ``at``: silence of ``seconds``, or None: the connection drops."""
+    """What happens once when a download reaches byte ``at``: silence of ``seconds``, or, if that is None, a drop."""
 
     at: int
     seconds: float | None = None
@@ -39,7 +47,7 @@ class Recording:
     headers: Mapping[str, str] = field(default_factory=dict)
     version: int = 1
     downloads: int = 0
-    """How often it was asked for, ranges included."""
+    """How many downloads were asked for, ranges included."""
     _corrupted_at: list[int] = field(default_factory=list)
     _troubles: list[Trouble] = field(default_factory=list)
 
@@ -59,16 +67,16 @@ class Recording:
         return self.created_on + KEPT_FOR
 
     def read(self) -> bytes:
-        """Return the whole file, as it should arrive."""
+        """Return the whole file, without injected faults."""
         return self.content.read(0, self.size)
 
     def kept(self) -> tuple[dict[str, object], bytes | None]:
-        """Return what there is to know of the file as JSON, and its bytes where it is not a tone."""
+        """Return a description of the file as JSON, and its bytes if it is not a tone."""
         content = self.content
         tone = [content.samples, content.frequency] if isinstance(content, Tone) else None
         script = None
         if isinstance(content, Speech):
-            # Not read here, for then it would have to be spoken; without a program it is a tone next time.
+            # Reading it here would run the speech program.
             tone, script = [content.samples, PITCH], content.script
         dates = {name: getattr(self, name).isoformat() for name in ("created_on", "modified_on")}
         return {
@@ -80,31 +88,34 @@ class Recording:
         }, self.read() if tone is None else None
 
     def change(self, data: bytes | None = None) -> None:
-        """Replace the content, by ``data`` or by a tone of another pitch, as long as it was."""
+        """Replace the content by ``data``, or by a tone of another pitch and the same length."""
         self.version += 1
         self.modified_on += timedelta(seconds=1)
         samples = max(0, self.size - HEADER_SIZE) // 2
         self.content = Tone(samples, 2000 + self.version) if data is None else Stored(data)
 
     def cut(self, *offsets: int, then_changes: bool = False) -> None:
-        """Drop the connection when a download reaches each of these bytes, once each, and maybe change the file."""
+        """Drop the connection once at each of these bytes of a download; with ``then_changes`` the file changes too."""
+        for at in offsets:
+            bounds.whole("offsets", at)
+        bounds.flag("then_changes", then_changes)
         self._troubles += [Trouble(at, then_changes=then_changes) for at in offsets]
 
     def stall(self, at: int, *, seconds: float) -> None:
-        """Fall silent for a while when a download reaches this byte, once."""
-        self._troubles.append(Trouble(at, seconds))
+        """Send nothing for this many seconds, once, when a download reaches this byte."""
+        self._troubles.append(Trouble(bounds.whole("at", at), bounds.seconds("seconds", seconds)))
 
     def corrupt(self, at: int) -> None:
-        """Flip the bits of one byte in the next download that is asked for."""
-        self._corrupted_at.append(at)
+        """Flip the bits of one byte in the next download."""
+        self._corrupted_at.append(bounds.whole("at", at))
 
     def served(self) -> Content:
-        """Return what the next download gives, corruption included."""
+        """Return the content of the next download, corrupted if that was asked for."""
         self.downloads += 1
         return Corrupted(self.content, self._corrupted_at.pop(0)) if self._corrupted_at else self.content
 
     def next_trouble(self, start: int, stop: int) -> Trouble | None:
-        """Return the trouble that lies ahead of a download of these bytes, and forget it."""
+        """Return the next fault of a download of these bytes, and forget it."""
         ahead = sorted((trouble for trouble in self._troubles if start <= trouble.at < stop), key=lambda each: each.at)
         if not ahead:
             return None
@@ -115,8 +126,10 @@ class Recording:
 class Recordings:
     """Every stored recording: iterable, counted by ``len``, found by key with ``recordings[key]``.
 
-    ``max_page_size`` is the most that one page of a listing holds whatever was asked for; ``accept_ranges`` whether
-    parts of files can be had.
+    ``max_page_size`` is the most that one page of a listing holds. ``accept_ranges`` says whether parts of a file can
+    be downloaded. Memory is bounded: the newest 10,000 recordings of calls are kept, and all recordings together hold
+    at most 256 MiB of bytes and spoken texts. Beyond that the oldest recordings of calls are deleted, and :meth:`add`
+    raises ValueError.
     """
 
     def __init__(self, clock: Clock, *, max_page_size: int | None = None) -> None:
@@ -125,8 +138,10 @@ class Recordings:
         self._clock = clock
         self._by_key: dict[str, Recording] = {}
         self._count = itertools.count(1)
+        self._of_calls: deque[str] = deque()
+        self._held = 0
         self.version: int = 0
-        """Grows with every file that is stored or deleted."""
+        """A number that grows when a file is stored or deleted."""
 
     def __iter__(self) -> Iterator[Recording]:
         # A copy, which one thread may walk while another adds or deletes.
@@ -139,7 +154,7 @@ class Recordings:
         return self._by_key[key]
 
     def get(self, key: str) -> Recording | None:
-        """Return a recording, or None where there is none of this name."""
+        """Return a recording, or None if there is none with this key."""
         return self._by_key.get(key)
 
     def add(
@@ -151,21 +166,39 @@ class Recordings:
         data: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Recording:
-        """Store ``data``, or a tone of ``seconds`` in WAV; a time without a zone is UTC."""
+        """Store ``data``, or a tone of ``seconds`` in WAV, at most 250,000; a time without a zone is UTC.
+
+        Without a ``key`` its name ends in ``.mp3``, as the platform's automatic names do. Raises ValueError, with the
+        name of the argument, for a value out of bounds, and if ``data`` does not fit into what the sandbox may hold.
+        """
         number = next(self._count)
-        moment = _utc(self._clock.wall() if created_on is None else created_on)
-        content: Content = Tone(round(seconds * SAMPLE_RATE), 200 + number % 1800) if data is None else Stored(data)
-        key = f"{moment:%Y%m%d%H%M%S}_{number:06}.wav" if key is None else key
+        moment = bounds.moment("created_on", self._clock.wall() if created_on is None else created_on)
+        samples = round(bounds.seconds("seconds", seconds, most=LONGEST) * SAMPLE_RATE)
+        content: Content = Tone(samples, 200 + number % 1800) if data is None else Stored(data)
+        replaced = self.get(key or "")
+        if self._held - (replaced.content.held if replaced else 0) + content.held > MOST_BYTES:
+            raise ValueError(f"data must fit: the recordings of a sandbox hold at most {MOST_BYTES} bytes")
+        key = f"{moment:%Y%m%d%H%M%S}_{number:06}.mp3" if key is None else bounds.text("key", key)
         recording = Recording(key, content, moment, moment.replace(microsecond=0), dict(headers or {}))
         self._store(recording)
         return recording
 
-    def add_speech(self, key: str, script: Script, *, seconds: float, created_on: datetime) -> Recording:
-        """Store what was said, with speech where a program for it is installed, and a tone of ``seconds`` elsewhere."""
-        recording, program = self.add(key, seconds=seconds, created_on=created_on), speaker()
-        if program is not None:
-            recording.content = Speech(script, round(seconds * SAMPLE_RATE), program)
+    def add_of_call(self, key: str, content: Content, created_on: datetime) -> Recording:
+        """Store what a call or a conference recorded. The oldest such recordings make room for it."""
+        moment = bounds.moment("created_on", created_on)
+        recording = Recording(key, content, moment, moment.replace(microsecond=0))
+        self._store(recording)
+        self._of_calls.append(key)
+        while self._of_calls and (len(self._of_calls) > MOST_OF_CALLS or self._held > MOST_BYTES):
+            self._discard(self._of_calls.popleft())
         return recording
+
+    def add_speech(self, key: str, script: Script, *, seconds: float, created_on: datetime) -> Recording:
+        """Store what was said: as speech if a speech program is installed, otherwise as a tone of ``seconds``."""
+        program, samples = speaker(), round(min(seconds, LONGEST) * SAMPLE_RATE)
+        pitch = 200 + next(self._count) % 1800
+        content = Tone(samples, pitch) if program is None else Speech(script, samples, program)
+        return self.add_of_call(key, content, created_on)
 
     def restore(self, key: str, kept: Mapping[str, Any], content: bytes | None) -> None:
         """Store a file again, from what :meth:`Recording.kept` returned."""
@@ -177,16 +210,26 @@ class Recordings:
         self._store(Recording(key, data, created_on, modified_on, kept["headers"], kept["version"]))
 
     def _store(self, recording: Recording) -> None:
+        self._discard(recording.key)
         self._by_key[recording.key] = recording
+        self._held += recording.content.held
         self.version += 1
 
     def remove(self, key: str) -> None:
-        """Delete a recording; raises KeyError where there is none of this name."""
-        del self._by_key[key]
+        """Delete a recording. Raises KeyError if there is none with this key."""
+        if not self._discard(key):
+            raise KeyError(key)
+
+    def _discard(self, key: str) -> bool:
+        recording = self._by_key.pop(key, None)
+        if recording is None:
+            return False
+        self._held = max(0, self._held - recording.content.held)
         self.version += 1
+        return True
 
     def page(self, *, start: datetime | None, end: datetime | None, page: int, page_size: int) -> list[Recording]:
-        """Return one page, counted from 1, of what was created from ``start`` until before ``end``, oldest first."""
+        """Return one page, counted from 1, of the recordings from ``start`` until before ``end``, oldest first."""
         size = min(page_size, self.max_page_size or page_size)
         chosen = [
             each
@@ -195,7 +238,3 @@ class Recordings:
         ]
         chosen.sort(key=lambda each: each.created_on)
         return chosen[(page - 1) * size : page * size]
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

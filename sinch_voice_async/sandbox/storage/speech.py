@@ -1,8 +1,7 @@
-"""Speech, where a text-to-speech program is installed: ``espeak-ng`` or ``espeak``, or ``say`` on a Mac.
+"""Speech, if a text-to-speech program is installed: ``espeak-ng``, ``espeak``, or ``say`` on a Mac.
 
-It is made when somebody first reads it, and not before: a thousand calls may be recorded of which nobody hears one.
-Every text is spoken where it was heard, and cut short by the next one or the end. Between them there is silence; a text
-that the program cannot speak is a tone.
+A text is spoken when a part of the recording that holds it is first read. It begins where it was heard, and the next
+text or the end cuts it short; between them there is silence. A text that the program cannot speak is a tone.
 """
 
 import io
@@ -13,9 +12,10 @@ import subprocess
 import tempfile
 import wave
 from collections.abc import Sequence
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
 
+from sinch_voice_async.sandbox.markup import without_markup
 from sinch_voice_async.sandbox.storage.audio import HEADER_SIZE, SAMPLE_RATE, Tone
 
 __all__ = ["PITCH", "Script", "Speech", "speaker"]
@@ -24,44 +24,52 @@ Script = Sequence[tuple[float, str, str]]
 """What is said: seconds from the start, the text or SSML, its locale."""
 PROGRAMS = ("espeak-ng", "espeak", "say")
 LOCALE = re.compile(r"[a-z]{2,3}(-[a-z]{2})?")
-TAG = re.compile(r"<[^>]*>")
-PATIENCE = 20.0
-"""Seconds for one text; what takes longer is a tone."""
+TIMEOUT = 20.0
+"""Seconds for one text. A text that takes longer is a tone."""
+MOST_CHARACTERS = 4_000
+"""What is spoken of one text, about five minutes; the rest is silence."""
 SECONDS_OF_A_TONE = 1.0
 PITCH = 440
 
 
 def speaker() -> str | None:
-    """Return the program that speaks, None where none is installed."""
+    """Return the speech program, None if none is installed."""
     return next((found for name in PROGRAMS if (found := shutil.which(name))), None)
 
 
 class Speech:
-    """A playable WAV file of a script, ``samples`` long, spoken by a ``program``."""
+    """A playable WAV file of a script, ``samples`` long, spoken by a ``program``. It holds the script alone."""
+
+    is_slow = True
 
     def __init__(self, script: Script, samples: int, program: str) -> None:
         self.script: Script = script
         self.samples: int = samples
         self.size: int = HEADER_SIZE + 2 * samples
+        self.held: int = sum(len(text) for _, text, _ in script)
         self._program = program
+        self._silence = Tone(samples, 0)
 
     def read(self, start: int, stop: int) -> bytes:
         """Return a part of the file."""
-        return self._file[start:stop]
+        part = bytearray(self._silence.read(start, stop))
+        begins = [HEADER_SIZE + 2 * round(at * SAMPLE_RATE) for at, _, _ in self.script]
+        for begin, end, (_, text, locale) in zip(begins, [*begins[1:], self.size], self.script, strict=True):
+            first, last = max(begin, start), min(end, stop)
+            if first < last:
+                sound = _sound(self._program, text[:MOST_CHARACTERS], locale)[first - begin : last - begin]
+                part[first - start : first - start + len(sound)] = sound
+        return bytes(part)
 
-    @cached_property
-    def _file(self) -> bytes:
-        file = bytearray(Tone(self.samples, 0).read(0, self.size))
-        for at, text, locale in self.script:
-            begin = HEADER_SIZE + 2 * round(at * SAMPLE_RATE)
-            spoken = (_spoken(self._program, text, locale) or _tone())[: self.size - begin]
-            # What was still being said is cut short: whoever speaks next is heard alone.
-            file[begin:] = spoken + bytes(self.size - begin - len(spoken))
-        return bytes(file)
+
+@lru_cache(maxsize=16)
+def _sound(program: str, text: str, locale: str) -> bytes:
+    """Return the samples of a text, or a tone if the program fails."""
+    return _spoken(program, text, locale) or _tone()
 
 
 def _spoken(program: str, text: str, locale: str) -> bytes | None:
-    """Return the samples of a text, None where the program fails."""
+    """Return the samples of a text, None if the program fails."""
     voice = locale.partition("/")[0].lower()
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "speech.wav"
@@ -72,7 +80,7 @@ def _spoken(program: str, text: str, locale: str) -> bytes | None:
                     input=_input(program, text).encode(),
                     capture_output=True,
                     check=True,
-                    timeout=PATIENCE,
+                    timeout=TIMEOUT,
                 )
                 return _samples(output.read_bytes())
             except (OSError, subprocess.SubprocessError, EOFError, wave.Error):
@@ -88,11 +96,11 @@ def _command(program: str, text: str, voice: str, output: Path) -> list[str]:
 
 
 def _input(program: str, text: str) -> str:
-    return TAG.sub("", text) if Path(program).stem == "say" else text
+    return without_markup(text) if Path(program).stem == "say" else text
 
 
 def _samples(file: bytes) -> bytes:
-    """Return the samples of a WAV file of one channel at our own rate."""
+    """Return the samples of a WAV file of one channel, at 8 kHz."""
     with wave.open(io.BytesIO(file)) as speech:
         if (speech.getnchannels(), speech.getsampwidth()) != (1, 2):
             raise wave.Error("not 16-bit mono")

@@ -9,7 +9,7 @@ import anyio
 import pytest
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from sinch_voice_async.sandbox import Call, Sandbox
+from sinch_voice_async.sandbox import Call, Person, Sandbox
 from sinch_voice_async.sandbox.exchange.callouts import read_callout
 from sinch_voice_async.sandbox.fields import Fields
 from tests.sandbox.applications import Answer, Application, always, served
@@ -68,6 +68,7 @@ def test_events_are_sent_where_they_are_enabled(
     fast: Sandbox, method: str, members: dict[str, Any], told: list[str]
 ) -> None:
     """By flags, by what a custom callout says in their place, and never about apps."""
+    fast.people.default = Person(leaves_conferences=True)
     call, application = run(fast, method, members)
     assert application.told() == told
     assert call.result == "ANSWERED"

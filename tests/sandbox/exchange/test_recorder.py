@@ -1,12 +1,15 @@
 """Recordings of calls: when they begin and end, where they are said to be, and what is stored."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from sinch_voice_async.sandbox import Call, Sandbox
 from sinch_voice_async.sandbox.fields import Fields
+from sinch_voice_async.sandbox.storage import recordings
+from sinch_voice_async.sandbox.storage.audio import Stored
 from tests.sandbox.applications import Application, served
 from tests.sandbox.exchange.scripts import custom, lines, place
 
@@ -26,18 +29,24 @@ def recorded(sandbox: Sandbox, *instructions: dict[str, Any], **action: Any) -> 
 @pytest.mark.parametrize(
     ("options", "destination"),
     [
-        ({}, "http://localhost/calling/v1/recording/{name}.wav"),
-        ({"destinationUrl": "sdrive://mine"}, "http://localhost/calling/v1/recording/{name}.wav"),
-        ({"destinationUrl": "s3://bucket"}, "s3://bucket/{name}.wav"),
+        ({}, "http://localhost/calling/v1/recording/{name}.mp3"),
+        ({"format": "mp3"}, "http://localhost/calling/v1/recording/{name}.mp3"),
+        ({"format": "WAV"}, "http://localhost/calling/v1/recording/{name}.wav"),
+        ({"destinationUrl": "sdrive://mine"}, "http://localhost/calling/v1/recording/{name}.mp3"),
+        ({"destinationUrl": "s3://bucket"}, "s3://bucket/{name}.mp3"),
+        ({"destinationUrl": "s3://my.bucket"}, "s3://my.bucket/{name}.mp3"),
+        ({"destinationUrl": "s3://my.bucket/call.mp3"}, "s3://my.bucket/call.mp3"),
         ({"destinationUrl": "azure://account/container/call.mp3"}, "azure://account/container/call.mp3"),
-        ({"destination": "s3://bucket/folder/"}, "s3://bucket/folder/{name}.wav"),
+        ({"destinationUrl": "azure://account/con.tainer"}, "azure://account/con.tainer/{name}.mp3"),
+        ({"destination": "s3://bucket/folder/"}, "s3://bucket/folder/{name}.mp3"),
     ],
 )
 def test_the_application_is_told_where_it_is(fast: Sandbox, options: dict[str, Any], destination: str) -> None:
     """Finished, then available; a place that names no file is given the automatic name."""
     call, (finished, available) = recorded(fast, {"name": "startRecording", "options": options}, SAY)
     [recording] = fast.recordings
-    name = recording.key.removesuffix(".wav")
+    name, _, ending = recording.key.rpartition(".")
+    assert ending == options.get("format", "mp3").lower()
     assert name.endswith(f"_{fast.account.application_key}_{call.call_id}")
     assert recording.size == 44 + 32_000
     assert (finished["type"], available["type"]) == ("recording_finished", "recording_available")
@@ -58,7 +67,7 @@ def test_what_was_said_is_written_down(fast: Sandbox) -> None:
     options = {"destinationUrl": "s3://bucket/call.wav", "transcriptionOptions": {"enabled": True, "locale": "en-US"}}
     _, notifications = recorded(fast, SAY, {"name": "startRecording", "options": options}, SAY)
     assert [each["type"] for each in notifications][-1] == "transcription_available"
-    assert notifications[-1]["destination"].endswith("-transcript.json")
+    assert notifications[-1]["destination"] == "s3://bucket/call-transcript.json"
     [transcript] = [each for each in fast.recordings if each.key.endswith(".json")]
     written = json.loads(transcript.read())
     assert written == {"text": "x" * 30, "lines": [{"timestamp": 0.0, "speakerLabel": "Speaker 1", "text": "x" * 30}]}
@@ -149,3 +158,36 @@ def test_a_reset_stops_the_tapes(sandbox: Sandbox) -> None:
     assert "note the conference is being recorded" not in lines(call)
     call.hang_up()
     assert len(sandbox.recordings) == 1
+
+
+def test_a_format_is_letters_and_digits(fast: Sandbox) -> None:
+    """It becomes the ending of a name; anything else is illegal SVAML."""
+    call, _ = recorded(fast, {"name": "startRecording", "options": {"format": "../x"}}, SAY)
+    assert call.reason == "INVALIDSVAMLACTION"
+    assert not list(fast.recordings)
+
+
+def test_old_recordings_of_calls_make_room_for_new_ones(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
+    """What a program stored stays; when that alone is too much, it is refused."""
+    monkeypatch.setattr(recordings, "MOST_BYTES", 1_000)
+    stored = sandbox.add_recording("stored", data=bytes(900))
+    for name in ("a", "b", "c"):
+        sandbox.recordings.add_of_call(name, Stored(bytes(50)), datetime.now(UTC))
+    assert [each.key for each in sandbox.recordings] == ["stored", "b", "c"]
+    with pytest.raises(ValueError, match="data must fit"):
+        sandbox.add_recording("more", data=bytes(1))
+    sandbox.remove_recording("c")
+    assert sandbox.add_recording("more", data=bytes(50)).size == 50
+    sandbox.add_recording("more", data=bytes(10))
+    assert sandbox.recordings["stored"] is stored
+    sandbox.recordings.add_of_call("huge", Stored(bytes(2_000)), datetime.now(UTC))
+    assert [each.key for each in sandbox.recordings] == ["stored", "more"]
+
+
+def test_only_the_newest_recordings_of_calls_are_kept(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
+    """By their number too."""
+    monkeypatch.setattr(recordings, "MOST_OF_CALLS", 2)
+    for name in ("a", "b", "c"):
+        sandbox.recordings.add_speech(name, [], seconds=1e9, created_on=datetime.now(UTC))
+    assert [each.key for each in sandbox.recordings] == ["b", "c"]
+    assert sandbox.recordings["c"].size < 2**32
