@@ -1,12 +1,13 @@
-"""Place the documentation's own sample callouts on the embedded sandbox, on asyncio and again on trio, and show them.
+"""Place the sample callouts of the documentation on the embedded sandbox, on asyncio and on trio, and show the results.
 
-Nothing leaves this machine: the sandbox is a real HTTP server on a loopback port, which checks every signature as the
+No request leaves this machine: the sandbox is a real HTTP server on a loopback port, and checks every signature as the
 platform does. Run it with ``python -m nox -s quickstart``.
 """
 
 import sys
 
 import anyio
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -60,8 +61,8 @@ CALLOUTS: dict[str, TtsCallout | ConferenceCallout | CustomCallout] = {
     ),
 }
 
-# A terminal has a width of its own; a log is given enough for the table.
-console = Console(width=None if sys.stdout.isatty() else 100)
+# A log file has no width; 80 columns are enough for the table.
+console = Console(width=None if sys.stdout.isatty() else 80)
 
 
 async def place_and_follow(sandbox: Sandbox, backend: str) -> None:
@@ -77,32 +78,25 @@ async def place_and_follow(sandbox: Sandbox, backend: str) -> None:
             for name, callout in CALLOUTS.items():
                 tasks.start_soon(follow, name, callout)
 
-    table = Table(title=f"Four callouts on {backend}", title_justify="left", title_style="bold")
-    for heading in ("callout", "call id", "status", "result", "reason"):
+    title = f"Four callouts on {backend}"
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 0, 0, 1))
+    for heading in ("callout", "call id", "result", "reason"):
         table.add_column(heading, no_wrap=True)
-    table.add_column("seconds", justify="right")
-    table.add_column("price", justify="right")
+    table.add_column("seconds", justify="right", no_wrap=True)
+    table.add_column("price", justify="right", no_wrap=True)
     for name in CALLOUTS:
         call = calls[name]
         price = f"{call.debit.amount} {call.debit.currency_id}" if call.debit else ""
-        row = (
-            name,
-            call.call_id[:8] + "…",
-            call.status,
-            f"[green]{call.result}[/green]",
-            call.reason,
-            str(call.duration),
-            price,
-        )
-        table.add_row(*row)
+        shown_id = f"{call.call_id[:8]}…"
+        table.add_row(name, shown_id, f"[green]{call.result}[/green]", call.reason, str(call.duration), price)
     console.print(table)
 
 
 async def show_what_fails(sandbox: Sandbox) -> None:
-    """Show what a wrong secret and a refused connection look like to the program that meets them."""
+    """Show the errors that a program gets for a wrong secret and for a refused connection."""
     wrong_secret = sandbox.client_options() | {"application_secret": "d3Jvbmcgc2VjcmV0"}
-    nobody_there = sandbox.client_options() | {"base_url": "http://127.0.0.1:9"}
-    for title, options in (("A wrong secret", wrong_secret), ("Nobody at the other end", nobody_there)):
+    closed_port = sandbox.client_options() | {"base_url": "http://127.0.0.1:9"}
+    for title, options in (("A wrong secret", wrong_secret), ("A closed port", closed_port)):
         async with VoiceClient(**options) as client:
             try:
                 await client.callouts.place(CALLOUTS["text to speech"])
@@ -113,7 +107,7 @@ async def show_what_fails(sandbox: Sandbox) -> None:
 
 
 async def main(backend: str) -> None:
-    """Serve a sandbox in which time runs ten times faster, and use it."""
+    """Serve a sandbox in which time runs ten times faster, and place the callouts."""
     async with Sandbox(speed=10).serve() as sandbox:
         console.print(f"\nThe sandbox listens on {sandbox.url}", highlight=False)
         await place_and_follow(sandbox, backend)
@@ -124,4 +118,4 @@ async def main(backend: str) -> None:
 if __name__ == "__main__":
     for each in ("asyncio", "trio"):
         anyio.run(main, each, backend=each)
-    console.print("\nNext: README.md shows a webhook, a batch and a download.", highlight=False)
+    console.print("\nNext: README.md shows how to answer calls, run a campaign and more.", highlight=False)

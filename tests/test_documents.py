@@ -1,8 +1,9 @@
 """What the documents show is true: every block of Python in the README and in ``docs/`` runs against a served sandbox.
 
-A page is read from top to bottom, as one program on either event loop: blocks share their names, ``await`` is allowed
-outside of functions, and ``client`` and ``sandbox`` are there. Blocks with a caption are files instead; those named
-``test_*.py`` are run by pytest.
+A block is a program, which runs as it is pasted: in a Python of its own, in one folder for the page. A block that begins
+with the comment ``# Fragment`` is completed here: the fragments of a page run as one program on either event loop, with
+the names of the blocks above them, and ``client`` and ``sandbox``; ``await`` is allowed outside of functions. A block
+with a caption is a file; files named ``test_*.py`` are run by pytest.
 """
 
 import ast
@@ -11,7 +12,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,11 @@ class Block:
     caption: str | None
     code: str
 
+    @property
+    def is_fragment(self) -> bool:
+        """Whether it says that it is no whole program."""
+        return self.code.startswith("# Fragment")
+
 
 def blocks(document: Path) -> Iterator[Block]:
     """Yield the blocks of one document, in order."""
@@ -48,16 +54,16 @@ def blocks(document: Path) -> Iterator[Block]:
         yield Block(document, line, found["caption"], found["code"])
 
 
-PROGRAMS = {
-    str(document.relative_to(ROOT)): found
-    for document in DOCUMENTS
-    if (found := [block for block in blocks(document) if block.caption is None])
-}
-FILES = {
-    str(document.relative_to(ROOT)): found
-    for document in DOCUMENTS
-    if (found := [block for block in blocks(document) if block.caption is not None])
-}
+def _chosen(wanted: Callable[[Block], bool]) -> dict[str, list[Block]]:
+    """Return the blocks of one kind by page."""
+    pages = {str(document.relative_to(ROOT)): [*filter(wanted, blocks(document))] for document in DOCUMENTS}
+    return {page: found for page, found in pages.items() if found}
+
+
+PROGRAMS = _chosen(lambda block: block.caption is None and not block.is_fragment)
+FRAGMENTS = _chosen(lambda block: block.is_fragment)
+UNNAMED = _chosen(lambda block: block.caption is None)
+FILES = _chosen(lambda block: block.caption is not None)
 
 
 @pytest.fixture
@@ -91,19 +97,46 @@ async def run(block: Block, names: dict[str, Any]) -> None:
         await anyio.to_thread.run_sync(exec, code, names)
 
 
+def _run_alone(block: Block, folder: Path) -> None:
+    """Run one program in a Python of its own, from a file in the folder of its page."""
+    file = folder / "program.py"
+    file.write_text("\n" * block.line + block.code, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-W", "error", str(file)]
+    ran = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.returncode == 0, f"{block.document}:{block.line}\n{ran.stdout}{ran.stderr}"
+
+
 @pytest.mark.usefixtures("_settings")
 @pytest.mark.parametrize("document", PROGRAMS)
-async def test_blocks_run(
-    document: str, sandbox: Sandbox, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Everything on a page works as it stands, on asyncio and on trio; with a database, where it speaks of one."""
-    if any("DATABASE_URL" in block.code for block in PROGRAMS[document]):
-        monkeypatch.setenv("DATABASE_URL", request.getfixturevalue("postgres").database())
+def test_programs_run(document: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Each program of a page runs as it is pasted, one after the other, in one folder."""
+    _offer_database(document, request)
+    for block in PROGRAMS[document]:
+        _run_alone(block, tmp_path)
+
+
+@pytest.mark.usefixtures("_settings")
+@pytest.mark.parametrize("document", FRAGMENTS)
+async def test_fragments_run(document: str, sandbox: Sandbox, request: pytest.FixtureRequest) -> None:
+    """The fragments of a page run with what stands above them, on asyncio and on trio."""
+    _offer_database(document, request)
+    last = FRAGMENTS[document][-1]
     with anyio.fail_after(60):
         async with VoiceClient() as client:
-            names: dict[str, Any] = {"__name__": "__main__", "client": client, "sandbox": sandbox}
-            for block in PROGRAMS[document]:
-                await run(block, names)
+            names: dict[str, Any] = {"__name__": "page", "client": client, "sandbox": sandbox}
+            for block in UNNAMED[document]:
+                if block.line <= last.line:
+                    await run(block, names)
+
+
+def _offer_database(document: str, request: pytest.FixtureRequest) -> None:
+    """Give a page that speaks of a database one of its own."""
+    if any("DATABASE_URL" in block.code for block in UNNAMED[document]):
+        url = request.getfixturevalue("postgres").database()
+        request.getfixturevalue("monkeypatch").setenv("DATABASE_URL", url)
 
 
 @pytest.mark.parametrize("document", FILES)

@@ -1,0 +1,126 @@
+"""Make the pictures of the documents: a recording of the quickstart as SVG, and the sandbox page as PNG.
+
+``python docs/pictures.py`` makes both; ``terminal`` or ``page`` makes one. The page needs chromium; POSIX only.
+"""
+
+import fcntl
+import os
+import pty
+import shutil
+import struct
+import subprocess
+import sys
+import termios
+import time
+from html import escape
+from pathlib import Path
+
+import anyio
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
+
+from sinch_voice_async import VoiceClient, svaml
+from sinch_voice_async.sandbox import Sandbox
+
+ROOT = Path(__file__).resolve().parents[1]
+STATIC = ROOT / "docs" / "_static"
+COLUMNS, CHARACTER, LINE, EDGE = 80, 8.4, 19, 16
+CONSOLE = Console(width=COLUMNS, color_system="truecolor", force_terminal=True)
+COLOURS = {1: "#ff7b72", 2: "#7ee787", 3: "#d29922", 4: "#79c0ff", 6: "#79c0ff"}  # by ANSI number
+HEAD = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height}" role="img" aria-label="{label}">
+<style>
+  text {{ font: 14px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; fill: #e6edf3; white-space: pre; }}
+  g {{ visibility: hidden; animation: show 1ms linear forwards; }}
+  @keyframes show {{ to {{ visibility: visible; }} }}
+  @media (prefers-reduced-motion: reduce) {{ g {{ visibility: visible; animation: none; }} }}
+</style>
+<rect width="100%" height="100%" rx="8" fill="#0d1117"/>
+"""
+
+
+def recorded(command: list[str]) -> list[tuple[float, str]]:
+    """Run a command in a terminal of 80 columns; return its lines, and the second at which each began."""
+    above, below = pty.openpty()
+    fcntl.ioctl(below, termios.TIOCSWINSZ, struct.pack("HHHH", 40, COLUMNS, 0, 0))
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(COLUMNS)}
+    with subprocess.Popen(command, stdout=below, stderr=below, cwd=ROOT, env=environment) as process:
+        os.close(below)
+        start, lines, rest = time.monotonic(), [], b""
+        while True:
+            try:
+                chunk = os.read(above, 65536)
+            except OSError:  # Linux says so at the end of a pseudo terminal
+                break
+            *whole, rest = (rest + chunk).split(b"\n")
+            lines += [(time.monotonic() - start, line.decode().rstrip("\r")) for line in whole]
+    os.close(above)
+    if process.returncode:
+        sys.exit(f"{command} failed with exit code {process.returncode}")
+    return lines
+
+
+def drawn(typed: str, lines: list[tuple[float, str]]) -> str:
+    """Return an SVG in which each line appears when it appeared in the terminal."""
+    shown = [(0.0, Text.from_ansi(f"\x1b[1;32m$\x1b[0m {typed}")), *((at, Text.from_ansi(line)) for at, line in lines)]
+    width, height = COLUMNS * CHARACTER + 2 * EDGE, len(shown) * LINE + 2 * EDGE
+    parts = [HEAD.format(width=width, height=height, label=escape(typed, quote=True))]
+    for row, (at, text) in enumerate(shown):
+        spans = "".join(_span(segment.text, segment.style or Style()) for segment in text.render(CONSOLE, end=""))
+        y = EDGE + row * LINE + 14
+        parts.append(f'<g style="animation-delay:{at:.2f}s"><text x="{EDGE}" y="{y}">{spans}</text></g>\n')
+    return "".join([*parts, "</svg>\n"])
+
+
+def _span(text: str, style: Style) -> str:
+    look = "font-weight:bold;" if style.bold else ""
+    if style.dim:
+        look += "opacity:0.6;"
+    if style.color is not None and style.color.number is not None:
+        look += f"fill:{COLOURS.get(style.color.number % 8, '#e6edf3')};"
+    return f'<tspan style="{look}">{escape(text)}</tspan>' if look else escape(text)
+
+
+def make_terminal() -> None:
+    """Record the quickstart."""
+    lines = recorded([sys.executable, "examples/quickstart.py"])
+    (STATIC / "quickstart.svg").write_text(drawn("python -m nox -s quickstart", lines), encoding="utf-8")
+
+
+async def _calls(sandbox: Sandbox) -> None:
+    """Place the calls that the page shows: one with a menu, one that nobody answers, one to a busy line."""
+    sandbox.phone("+46700000001").answers(after=2).presses("1").hangs_up(after=60)
+    sandbox.phone("+46700000003").is_busy()
+    menu = svaml.Menu(
+        "main",
+        main_prompt=svaml.tts("You have an appointment tomorrow at nine. Press 1 to confirm."),
+        options=[svaml.MenuOption("1", svaml.return_("confirmed"))],
+    )
+    async with VoiceClient(**sandbox.client_options()) as client:
+        await client.callouts.tts("+46700000003", "Hello!", cli="+46700000000")
+        receipt = await client.callouts.custom(
+            ice=svaml.Svaml(action=svaml.ConnectPstn("+46700000001", cli="+46700000000")),
+            ace=svaml.Svaml(action=svaml.RunMenu([menu], locale="en-GB")),
+            pie=svaml.Svaml(instructions=[svaml.Say("Thank you. See you then.")], action=svaml.Hangup()),
+        )
+        await sandbox.calls[receipt.call_id].until_final(timeout=30)
+
+
+def make_page(name: str = "sandbox-page.png", size: str = "1280,800", *options: str) -> None:
+    """Serve a sandbox with a few calls, and take a picture of its page."""
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        sys.exit("chromium is needed for the picture of the page")
+    with Sandbox(speed=20).serve() as sandbox:
+        anyio.run(_calls, sandbox)
+        command = [browser, "--headless", "--no-sandbox", "--hide-scrollbars", "--timeout=4000", *options]
+        target = [f"--screenshot={STATIC / name}", f"--window-size={size}", f"{sandbox.url}/_sandbox/"]
+        subprocess.run([*command, *target], check=True, capture_output=True, timeout=60)
+
+
+if __name__ == "__main__":
+    chosen = sys.argv[1:] or ["terminal", "page"]
+    if "terminal" in chosen:
+        make_terminal()
+    if "page" in chosen:
+        make_page()
