@@ -1,4 +1,4 @@
-"""How the documentation is built: ``nox -s docs``. A reference that leads nowhere is an error."""
+"""The build of the documentation: ``nox -s docs``. An unresolved reference is an error."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ import sinch_voice_async
 from sinch_voice_async.models import answers
 from sinch_voice_async.models.svaml import document
 
-# Readers see what type checkers see: SVAML, where the running program is content with its mark.
+# Show the types that type checkers see; the running program has a mark in their place.
 for _name in answers.__all__:
     setattr(answers, _name, getattr(document, _name))
 
@@ -36,11 +36,11 @@ autodoc_default_options = {"members": True, "exclude-members": "__init__"}
 maximum_signature_line_length = 88
 python_use_unqualified_type_names = True
 
-# Other people's documentation is on the network, and the build must not depend on that.
+# The documentation of other packages is on the network, and the build must not depend on it.
 nitpick_ignore_regex = [
     ("py:.*", r"(anyio|attr|attrs|httpx|opentelemetry|starlette)(\..*)?"),
     ("py:.*", r"(_socket|collections|datetime|decimal|enum|json|os|pathlib|random|ssl|types|typing|zoneinfo)(\..*)?"),
-    # What is not public has no page, although a signature may name it.
+    # Private names have no page, although a signature may name them.
     ("py:.*", r"sinch_voice_async\.(_\w+|sandbox\.(exchange|storage|refusals|sandbox|options))\..*"),
     ("py:.*", r"(.*\.)?(T|I_co|A_co|Fate|HasItems|Served|\w+Handler)"),
 ]
@@ -65,5 +65,5 @@ def find_by_last_name(
 
 
 def setup(app: Sphinx) -> None:
-    """Register what is above."""
+    """Register the resolver."""
     app.connect("missing-reference", find_by_last_name)
