@@ -1,5 +1,8 @@
 """The build of the documentation: ``nox -s docs``. An unresolved reference is an error."""
 
+import re
+import shutil
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -20,12 +23,15 @@ author = "The sinch_voice_async developers"
 project_copyright = author
 release = version = sinch_voice_async.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton"]
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"sinch_voice_async {release}"
 html_static_path = ["_static"]
 html_copy_source = False
+html_css_files = ["narrow.css"]
+copybutton_prompt_text = r"\$ "
+copybutton_prompt_is_regexp = True
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
@@ -64,6 +70,40 @@ def find_by_last_name(
     return resolved
 
 
+def write_for_assistants(app: Sphinx, failure: Exception | None) -> None:
+    """Put the Markdown of each page beside its HTML, and an index of all pages into ``llms.txt``."""
+    if failure is not None or app.builder.name != "html":
+        return
+    source, target = Path(app.srcdir), Path(app.outdir)
+    lines = [f"# {project}", "", f"> {_paragraph(source / 'index.md')}", ""]
+    for heading, folder in (
+        ("Learn", "."),
+        ("How to", "how-to"),
+        ("Background", "explanation"),
+        ("Reference", "reference"),
+    ):
+        lines += [f"## {heading}", ""]
+        for page in sorted((source / folder).glob("*.md")):
+            name = page.relative_to(source)
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(page, target / name)
+            lines.append(f"- [{_title(page)}]({name.as_posix()}): {_paragraph(page)}")
+        lines.append("")
+    (target / "llms.txt").write_text("\n".join(lines), encoding="utf-8")
+
+
+def _title(page: Path) -> str:
+    return page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+
+
+def _paragraph(page: Path) -> str:
+    """Return the first sentence of a page."""
+    blocks = page.read_text(encoding="utf-8").split("\n\n")[1:]
+    prose = next((each for each in blocks if re.match(r"[\w`*\[]", each)), "the classes and functions")
+    return re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", " ".join(prose.split())).partition(". ")[0].rstrip(".:")
+
+
 def setup(app: Sphinx) -> None:
-    """Register the resolver."""
+    """Register the resolver, and the files for assistants."""
     app.connect("missing-reference", find_by_last_name)
+    app.connect("build-finished", write_for_assistants)

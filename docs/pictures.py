@@ -88,7 +88,7 @@ def make_terminal() -> None:
 
 
 async def _calls(sandbox: Sandbox) -> None:
-    """Place the calls that the page shows: one with a menu, one that nobody answers, one to a busy line."""
+    """Place the calls that the page shows: one with a menu, one to a busy line."""
     sandbox.phone("+46700000001").answers(after=2).presses("1").hangs_up(after=60)
     sandbox.phone("+46700000003").is_busy()
     menu = svaml.Menu(

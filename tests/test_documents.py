@@ -1,9 +1,9 @@
 """What the documents show is true: every block of Python in the README and in ``docs/`` runs against a served sandbox.
 
-A block is a program, which runs as it is pasted: in a Python of its own, in one folder for the page. A block that begins
-with the comment ``# Fragment`` is completed here: the fragments of a page run as one program on either event loop, with
-the names of the blocks above them, and ``client`` and ``sandbox``; ``await`` is allowed outside of functions. A block
-with a caption is a file; files named ``test_*.py`` are run by pytest.
+A block is a program, which runs as it is pasted: in a Python of its own, in one folder for the page. A block that
+begins with the comment ``# Fragment`` is completed here: the fragments of a page run as one program on either event
+loop, with the names of the blocks above them, and ``client`` and ``sandbox``; they may ``await``.
+A block with a caption is a file; files named ``test_*.py`` are run by pytest.
 """
 
 import ast
@@ -33,7 +33,7 @@ BLOCK = re.compile(
 
 @frozen
 class Block:
-    """One block of Python, and what says where it stands."""
+    """One block of Python, and its place."""
 
     document: Path
     line: int
@@ -68,7 +68,7 @@ FILES = _chosen(lambda block: block.caption is not None)
 
 @pytest.fixture
 def _settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sandbox: Sandbox) -> None:
-    """The environment of a reader who has pasted the sandbox's lines, in a folder of their own."""
+    """The environment of a reader who has pasted the lines of the sandbox, in an empty folder."""
     monkeypatch.chdir(tmp_path)
     options = sandbox.client_options()
     monkeypatch.setenv("SINCH_APPLICATION_KEY", options["application_key"])
@@ -78,7 +78,7 @@ def _settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sandbox: Sandbox)
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """A sandbox in which calls are over at once, save those to the number that stays on the line."""
+    """A sandbox in which calls are over at once, except those to one number that stays on the line."""
     sandbox = Sandbox(speed=100_000)
     sandbox.phone("+46700000009").hangs_up(after=None)
     sandbox.add_recording("board-meeting.wav")
@@ -93,7 +93,7 @@ async def run(block: Block, names: dict[str, Any]) -> None:
     if code.co_flags & inspect.CO_COROUTINE:
         await eval(code, names)
     else:
-        # A program that starts an event loop of its own cannot do so inside of this one.
+        # A program cannot start an event loop inside of this one.
         await anyio.to_thread.run_sync(exec, code, names)
 
 
@@ -103,9 +103,7 @@ def _run_alone(block: Block, folder: Path) -> None:
     file.write_text("\n" * block.line + block.code, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-W", "error", str(file)]
-    ran = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
+    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert ran.returncode == 0, f"{block.document}:{block.line}\n{ran.stdout}{ran.stderr}"
 
 
@@ -154,7 +152,7 @@ def test_files_run(document: str, tmp_path: Path) -> None:
 
 
 def test_every_document_is_read() -> None:
-    """No fence with Python in it is written in a way that the tests above would pass over."""
+    """Every fence with Python in it is found by the tests above."""
     for document in DOCUMENTS:
         text = document.read_text(encoding="utf-8")
         fences = re.findall(r"^\s*`{3,}\s*(?:python|py|\{code-block\}\s*python)", text, re.MULTILINE)
@@ -162,7 +160,7 @@ def test_every_document_is_read() -> None:
 
 
 def test_the_table_of_errors_is_whole() -> None:
-    """Each exception has a row, but for the base of all, which the page begins with."""
+    """Each exception has a row, except the base class, which the page begins with."""
     for table in (document for document in DOCUMENTS if document.match("reference/errors.md")):
         rows = re.findall(r"^\| `(\w+)` \|", table.read_text(encoding="utf-8"), re.MULTILINE)
         assert sorted([*rows, "SinchVoiceError"]) == sorted(name for name in errors.__all__ if name.endswith("Error"))
