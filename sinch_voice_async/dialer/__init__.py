@@ -11,8 +11,16 @@ from sinch_voice_async.dialer.preview import Preview
 from sinch_voice_async.dialer.report import Report
 from sinch_voice_async.dialer.rules import RedialRules
 from sinch_voice_async.dialer.run import CampaignRun
-from sinch_voice_async.dialer.sources.contact_file import ContactFile
-from sinch_voice_async.dialer.sources.reading import read_csv, read_json_lines, read_numbers, read_parquet
+from sinch_voice_async.dialer.sources import (
+    ContactFile,
+    read_contacts,
+    read_csv,
+    read_json,
+    read_json_lines,
+    read_numbers,
+    read_parquet,
+    read_xlsx,
+)
 from sinch_voice_async.dialer.sqlite.journal import SqliteJournal
 from sinch_voice_async.dialer.states import Change, ContactState
 from sinch_voice_async.dialer.window import CallingWindow
@@ -41,8 +49,11 @@ __all__ = [
     "Total",
     "intent_of",
     "own_custom",
+    "read_contacts",
     "read_csv",
+    "read_json",
     "read_json_lines",
     "read_numbers",
     "read_parquet",
+    "read_xlsx",
 ]

@@ -215,6 +215,19 @@ def test_a_contact_shows_nothing_private() -> None:
     assert "Ann" not in shown
 
 
+def test_several_numbers_are_one_contact() -> None:
+    """The first is the number; one that comes twice is one, and a text is not a list."""
+    contact = Contact(numbers=["+46 70 000 00 01", "+46700000002", "0046700000001"])
+    assert (contact.number, contact.numbers) == ("+46700000001", ("+46700000001", "+46700000002"))
+    assert Contact("+46700000003", numbers=["+46700000002"]).numbers == ("+46700000003", "+46700000002")
+    assert Contact("+46700000003").numbers == ("+46700000003",)
+    assert "4670000" not in repr(contact)
+    with pytest.raises(InvalidRequestError, match="a list of telephone numbers"):
+        Contact(numbers="+46700000001")
+    with pytest.raises(InvalidRequestError, match="must be a str"):
+        Contact()
+
+
 def test_a_contact_travels() -> None:
     """It is copied and pickled whole, and is a value."""
     contact = Contact("+46700000001", fields={"name": "Ann"}, zone="Europe/Stockholm")

@@ -6,12 +6,10 @@ from pathlib import Path
 from attrs import define, field
 
 from sinch_voice_async import InvalidRequestError
-from sinch_voice_async.dialer import BrokenRow, ContactFile, read_csv, read_json_lines, read_parquet
+from sinch_voice_async.dialer import BrokenRow, ContactFile, read_contacts
 from sinch_voice_async.dialer.placing import CalloutOf
 
 __all__ = ["Inspection", "contacts_of", "inspect"]
-
-_READERS = {".jsonl": read_json_lines, ".ndjson": read_json_lines, ".parquet": read_parquet}
 
 
 def contacts_of(path: Path, *, number: str, zone: str | None) -> ContactFile:
@@ -19,7 +17,7 @@ def contacts_of(path: Path, *, number: str, zone: str | None) -> ContactFile:
 
     :raises ConfigurationError: it cannot be read, or has no such column.
     """
-    return _READERS.get(path.suffix.lower(), read_csv)(path, number=number, zone=zone)
+    return read_contacts(path, number=number, zone=zone)
 
 
 @define

@@ -1,0 +1,128 @@
+"""Text files as people have them: the encoding is detected and checked, and gzip is read through."""
+
+import codecs
+import gzip
+import zlib
+from collections.abc import Generator
+from contextlib import contextmanager
+from io import TextIOWrapper
+from pathlib import Path
+from typing import IO, Final, cast
+
+from attrs import frozen
+
+from sinch_voice_async.errors import ConfigurationError
+
+__all__ = ["TextFile", "examine", "readable"]
+
+_CHUNK: Final = 1 << 20
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8-sig", "UTF-8 with a byte order mark"),
+    (codecs.BOM_UTF32_LE, "utf-32", "UTF-32"),
+    (codecs.BOM_UTF32_BE, "utf-32", "UTF-32"),
+    (codecs.BOM_UTF16_LE, "utf-16", "UTF-16"),
+    (codecs.BOM_UTF16_BE, "utf-16", "UTF-16"),
+)
+_OTHER_FILES: Final = (
+    (b"PK\x03\x04", "a workbook or another ZIP archive: save it as CSV, or name it .xlsx"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook or another Office document: save it as CSV, or name it .xls"),
+    (b"PAR1", "a Parquet file: name it .parquet"),
+    (b"%PDF", "a PDF document"),
+    (b"SQLite format 3", "a SQLite database, perhaps the journal of a campaign"),
+    (b"BZh", "compressed with bzip2: decompress it first, or use gzip"),
+    (b"\xfd7zXZ", "compressed with xz: decompress it first, or use gzip"),
+    (b"(\xb5/\xfd", "compressed with Zstandard: decompress it first, or use gzip"),
+)
+
+
+@contextmanager
+def readable(path: Path) -> Generator[None, None, None]:
+    """Raise ``ConfigurationError`` if a file cannot be read."""
+    try:
+        yield
+    except (OSError, EOFError, zlib.error, UnicodeError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
+        raise ConfigurationError(f"{path} cannot be read: {reason}") from problem
+
+
+@frozen
+class TextFile:
+    """The text of a file: its encoding as Python names it and as people do, and whether gzip compressed it."""
+
+    path: Path
+    encoding: str
+    name: str
+    is_compressed: bool
+    has_quotes: bool
+
+    def open(self) -> IO[str]:
+        """Open the file for reading; line ends stay as they are."""
+        return TextIOWrapper(_open_bytes(self.path, compressed=self.is_compressed), self.encoding, newline="")
+
+    @property
+    def found(self) -> tuple[str, ...]:
+        """What was detected, in words."""
+        return (self.name, "compressed with gzip") if self.is_compressed else (self.name,)
+
+
+def _open_bytes(path: Path, *, compressed: bool) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(path, "rb")) if compressed else path.open("rb")
+
+
+def examine(path: Path, encoding: str | None) -> TextFile:
+    """Detect the encoding of a text file, and read it whole once to be certain.
+
+    :raises ConfigurationError: it is not a text file, or not in that encoding.
+    """
+    with path.open("rb") as file:
+        compressed = file.read(2) == b"\x1f\x8b"
+    with _open_bytes(path, compressed=compressed) as file:
+        head = file.read(4096)
+    name = ""
+    if encoding is None:
+        encoding, name = _encoding_of(path, head)
+    decoder = _decoder(encoding)
+    line, quotes, chunk = 1, False, b""
+    with _open_bytes(path, compressed=compressed) as file:
+        try:
+            while chunk := file.read(_CHUNK):
+                text = decoder.decode(chunk)
+                line += text.count("\n")
+                quotes = quotes or '"' in text
+            decoder.decode(b"", final=True)
+        except UnicodeError as problem:
+            raise ConfigurationError(_not_in_encoding(path, name or encoding, problem, line, chunk)) from None
+    return TextFile(path, encoding, name or encoding, compressed, quotes)
+
+
+def _decoder(encoding: str) -> codecs.IncrementalDecoder:
+    try:
+        # Refuses rot13 and its like, which do not decode bytes to text.
+        bytes(4).decode(encoding)
+        return codecs.getincrementaldecoder(encoding)()
+    except (LookupError, TypeError, ValueError):
+        raise ConfigurationError(f"encoding must be a text encoding such as cp1252, not {encoding!r}") from None
+
+
+def _encoding_of(path: Path, head: bytes) -> tuple[str, str]:
+    for mark, encoding, name in _MARKS:
+        if head.startswith(mark):
+            return encoding, name
+    for start, kind in _OTHER_FILES:
+        if head.startswith(start):
+            raise ConfigurationError(f"{path} is not a text file but {kind}")
+    if b"\0" in head:
+        for encoding, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
+            if zeros.count(0) > len(zeros) * 0.7:
+                return encoding, "UTF-16 without a byte order mark"
+        raise ConfigurationError(f"{path} is not a text file: it holds bytes that are zero")
+    return "utf-8", "UTF-8"
+
+
+def _not_in_encoding(path: Path, name: str, problem: UnicodeError, line: int, chunk: bytes) -> str:
+    where = ""
+    if isinstance(problem, UnicodeDecodeError):
+        line += chunk[: problem.start].count(b"\n")
+        where = f": line {line} holds the byte 0x{problem.object[problem.start]:02X}"
+    looks = '; it looks like Windows-1252: pass encoding="cp1252"' if name.startswith("UTF-8") else ""
+    return f"{path} is not valid {name}{where}{looks}"
