@@ -1,16 +1,19 @@
-"""A local stand-in for the platform: real HTTP, simulated telephones, and no line of code shared with the client.
+"""A local stand-in for the platform: real HTTP and simulated telephones. It shares no code with the client.
 
-Everything here is written from the platform's documents alone, so that the client and this witness cannot agree on a
-mistake. The extra ``sinch-voice-async[sandbox]`` brings what it runs on.
+It is written from the platform's documents alone, so that the client and the sandbox cannot agree on a mistake. It
+needs the extra ``sinch-voice-async[sandbox]``.
 """
 
 import importlib.util
+import sys
 
-# Asked for before it is imported, so that one sentence says what is missing.
-if importlib.util.find_spec("starlette") is None:  # pragma: no cover  # tried in a process of its own
-    raise ModuleNotFoundError(
-        "the sandbox runs on Starlette and uvicorn: pip install 'sinch-voice-async[sandbox]'", name="starlette"
-    )
+# This comes before the imports of these packages, so that one sentence names the extra.
+if any(
+    importlib.util.find_spec(name) is None for name in ("starlette", "uvicorn")
+):  # pragma: no cover  # tested in a process of its own
+    message = "the sandbox needs more packages: pip install 'sinch-voice-async[sandbox]'"
+    # "python -m sinch_voice_async.sandbox" imports this first, and would show a traceback.
+    raise SystemExit(message) if sys.argv[:1] == ["-m"] else ModuleNotFoundError(message, name="starlette")
 
 from sinch_voice_async.sandbox.account import Account, CallbackUrls
 from sinch_voice_async.sandbox.clock import Clock

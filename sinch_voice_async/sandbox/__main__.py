@@ -8,6 +8,8 @@ import threading
 from collections.abc import Sequence
 from contextlib import closing
 
+from sinch_voice_async.sandbox import bounds
+from sinch_voice_async.sandbox.exchange.people import Person
 from sinch_voice_async.sandbox.sandbox import Sandbox
 
 __all__ = ["main"]
@@ -40,6 +42,7 @@ def _sandbox(options: argparse.Namespace) -> Sandbox:
         options.key,
         options.secret,
         speed=options.speed,
+        person=Person(answers_after=options.ring_seconds, hangs_up_after=options.talk_seconds),
         callback_url=options.callback_url,
         seed=options.seed,
         history=options.history,
@@ -99,6 +102,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--secret", help="the application secret, base64 (default: made up)")
     parser.add_argument("--speed", type=float, default=1.0, help="seconds of a call that pass in one (default: 1)")
     parser.add_argument(
+        "--ring-seconds", type=_seconds, default=0.0, metavar="N", help="a person answers after N seconds (default: 0)"
+    )
+    parser.add_argument(
+        "--talk-seconds",
+        type=_seconds,
+        default=3.0,
+        metavar="N",
+        help="a person hangs up N seconds after the answer, and stays in a conference; never: until the call is ended"
+        " from the other side (default: 3)",
+    )
+    parser.add_argument(
         "--population",
         type=_shares,
         metavar="SHARES",
@@ -120,6 +134,15 @@ def _port(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and int(text) < 65_536):
         raise argparse.ArgumentTypeError(f"{text!r} is no port: those are 0 to 65535")
     return int(text)
+
+
+def _seconds(text: str) -> float | None:
+    if text == "never":
+        return None
+    try:
+        return bounds.seconds("the time", float(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, or never") from None
 
 
 def _shares(text: str) -> dict[str, float]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from sinch_voice_async.sandbox.refusals import RefusalError
+from sinch_voice_async.sandbox.sizes import size_of_body
 
 __all__ = ["PARAMETERS", "Codes", "Fields", "read_object"]
 
@@ -41,18 +42,21 @@ def read_object(body: bytes, codes: Codes = PARAMETERS) -> "Fields":
         raise RefusalError(40003, "Invalid request: the body is not JSON") from None
     if not isinstance(value, dict):
         raise RefusalError(40003, "Invalid request: the body is not a JSON object")
-    return Fields(value, codes=codes)
+    return Fields(value, codes=codes, size=size_of_body(body))
 
 
 class Fields:
-    """The members of one JSON object; ``path`` says in messages where it stands."""
+    """The members of one JSON object. ``path`` is its place in messages, ``size`` an estimate of its bytes."""
 
-    __slots__ = ("codes", "members", "path")
+    __slots__ = ("codes", "members", "path", "size")
 
-    def __init__(self, members: Mapping[str, object], path: str = "", codes: Codes = PARAMETERS) -> None:
+    def __init__(
+        self, members: Mapping[str, object], path: str = "", codes: Codes = PARAMETERS, *, size: int = 0
+    ) -> None:
         self.members: Mapping[str, object] = members
         self.path: str = path
         self.codes: Codes = codes
+        self.size: int = size
 
     def name(self, member: str) -> str:
         """Return the path of a member, as in ``ttsCallout.destination.endpoint``."""

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
 # ruff: noqa: PLC0415 - see above
 
-__all__ = ["signed_callback", "sinch_credentials", "sinch_sandbox", "voice_client"]
+__all__ = ["pytest_addoption", "signed_callback", "sinch_credentials", "sinch_sandbox", "voice_client"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option ``sinch_sandbox_speed`` to the configuration file of pytest."""
+    parser.addini(
+        "sinch_sandbox_speed",
+        "Seconds of a call that pass in one second in the fixture sinch_sandbox (default: 100).",
+        default="100",
+    )
 
 
 @pytest.fixture
@@ -43,15 +52,20 @@ def signed_callback(sinch_credentials: "Credentials") -> Callable[..., tuple[dic
 
 
 @pytest.fixture
-def sinch_sandbox(sinch_credentials: "Credentials") -> "Iterator[Sandbox]":
+def sinch_sandbox(sinch_credentials: "Credentials", pytestconfig: pytest.Config) -> "Iterator[Sandbox]":
     """A sandbox of the platform on a free loopback port, in a thread of its own, for ``sinch_credentials``.
 
-    Needs the extra ``sandbox``.
+    100 seconds of a call pass in one second. The option ``sinch_sandbox_speed`` of pytest's configuration file sets
+    another speed, and so does ``sinch_sandbox.clock.speed``. Needs the extra ``sandbox``.
     """
     from sinch_voice_async.sandbox import Sandbox
 
-    key, secret = sinch_credentials.application_key, sinch_credentials.application_secret
-    with Sandbox(key, secret).serve() as sandbox:
+    speed = pytestconfig.getini("sinch_sandbox_speed")
+    try:
+        sandbox = Sandbox(sinch_credentials.application_key, sinch_credentials.application_secret, speed=float(speed))
+    except ValueError as error:
+        raise pytest.UsageError(f"sinch_sandbox_speed = {speed}: {error}") from None
+    with sandbox.serve() as sandbox:
         yield sandbox
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -40,8 +41,9 @@ def test_options_reach_the_sandbox(capsys: pytest.CaptureFixture[str]) -> None:
     """Key, secret and address are as said."""
     # The command only ever ends by a signal, which reaches the main thread: this one.
     threading.Thread(target=_interrupt_soon).start()
+    town = ["--ring-seconds", "2", "--talk-seconds", "never"]
     options = ["--port", "0", "--host", "localhost", "--key", "my-key", "--secret", "c2VjcmV0", "--speed", "10"]
-    town = ["--population", "answer=0.5, busy=0.5", "--seed", "3", "--calls-per-second", "50", "--history", "100"]
+    town += ["--population", "answer=0.5, busy=0.5", "--seed", "3", "--calls-per-second", "50", "--history", "100"]
     assert main([*options, *town, "--quiet", "--callback-url", "http://localhost:9"]) == 0
     output = capsys.readouterr().out
     assert "export SINCH_APPLICATION_KEY=my-key\nexport SINCH_APPLICATION_SECRET=c2VjcmV0\n" in output
@@ -73,6 +75,9 @@ def test_help_is_a_page(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         (["--population", "answer=0.5"], "add up to 0.5 and not to 1"),
         (["--population", "asleep=1"], "'asleep' is none of answer, busy, no_answer, machine"),
         (["--population", "answer=all"], "answer needs a share from 0 to 1"),
+        (["--talk-seconds", "soon"], "'soon' is not a number of seconds, or never"),
+        (["--ring-seconds", "nan"], "'nan' is not a number of seconds, or never"),
+        (["--ring-seconds", "-1"], "'-1' is not a number of seconds, or never"),
     ],
 )
 def test_wrong_options_end_with_one_clear_line(
@@ -91,3 +96,26 @@ def _interrupt_soon() -> None:
         time.sleep(0.01)
     time.sleep(0.3)
     os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
+@pytest.mark.parametrize("options", [[], ["--help"]])
+def test_without_its_extra_it_says_so_in_one_line(tmp_path: Path, missing: str, options: list[str]) -> None:
+    """Half of the extra is not enough; nothing is shown of what Python was doing."""
+    hidden = f"""
+from importlib.machinery import PathFinder
+found = PathFinder.find_spec
+PathFinder.find_spec = classmethod(lambda cls, name, *rest: None if name == {missing!r} else found(name, *rest))
+"""
+    (tmp_path / "sitecustomize.py").write_text(hidden)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "sinch_voice_async.sandbox", *options],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    expected = "the sandbox needs more packages: pip install 'sinch-voice-async[sandbox]'\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", expected)

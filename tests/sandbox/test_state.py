@@ -1,6 +1,7 @@
 """A sandbox that remembers: what is kept in its file, what is over by then, and files that are none."""
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -271,14 +272,18 @@ def test_two_sandboxes_do_not_share(file: Path, start: Callable[..., Any]) -> No
         Sandbox(state=file)
 
 
-@pytest.mark.parametrize("place_", [".", "missing/state.sqlite"])
-def test_a_place_that_cannot_be_written(tmp_path: Path, place_: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("place_", "problem"), [(".", "Is a directory"), ("missing/state.sqlite", "No such file or directory")]
+)
+def test_a_place_that_cannot_be_written(
+    tmp_path: Path, place_: str, problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The command says so in one line, too."""
     with pytest.raises(SystemExit) as caught:
         main(["--port", "0", "--state", str(tmp_path / place_)])
     assert caught.value.code == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert "cannot be opened for writing: unable to open database file" in line
+    assert f"cannot be opened for writing: {problem}" in line
 
 
 def test_a_full_disk_is_said_once(start: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
@@ -321,3 +326,23 @@ def test_the_file_is_readable_text(file: Path, start: Callable[..., Any]) -> Non
     with closing(sqlite3.connect(file)) as database:
         [(value,)] = database.execute("SELECT value FROM kept WHERE kind = 'call'").fetchall()
     assert json.loads(value)["custom"] == "hello"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="files have no mode there")
+def test_the_file_is_private(file: Path, start: Callable[..., Any]) -> None:
+    """Whoever else has an account on the machine cannot read a secret, or what was said in calls."""
+    file.touch(0o644)
+    with start():
+        assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_a_link_is_not_followed(tmp_path: Path, link: Callable[[Path, Path], None]) -> None:
+    """Not even to an empty file: the file of another program is not written to."""
+    other, name = tmp_path / "other", tmp_path / "state.sqlite"
+    other.touch(0o644)
+    link(other, name)
+    with pytest.raises(OSError, match="cannot be opened for writing"):
+        Sandbox(state=name)
+    assert other.read_bytes() == b""

@@ -21,6 +21,13 @@ PHONE_NUMBER = re.compile(r"\+?[0-9]{5,15}")
 DTMF = re.compile(r"[0-9#w]*")
 MOST_PROMPTS = 65_536
 """Characters of all prompts of a callout, and of SVAML in a callout; the documents name no limit."""
+KNOWN = frozenset(
+    {
+        *("destination", "cli", "dtmf", "domain", "custom", "maxduration", "enableace", "enabledice", "enablepie"),
+        *("locale", "text", "prompts", "conferenceid", "greeting", "mohclass", "conferencedtmfoptions"),
+        *("ice", "ace", "pie", "dice", "dialtimeout", "suppresscallbacks", "amd"),
+    }
+)
 MUSIC = ("ring", "music1", "music2", "music3")
 LONGEST_CALL = 14_400
 MOST_CUSTOM_BYTES = 1_024
@@ -45,6 +52,8 @@ class Callout:
     custom: str
     max_duration: int | None
     conference_id: str | None
+    size: int = 0
+    """An estimate of the request's bytes in memory."""
 
 
 def read_callout(envelope: Fields, *, max_text_length: int) -> Callout:
@@ -52,7 +61,7 @@ def read_callout(envelope: Fields, *, max_text_length: int) -> Callout:
     method = METHODS.get(envelope.required_text("method").lower())
     if method is None:
         raise RefusalError(40001, "Method needs to be `ttsCallout`, `conferenceCallout`, or `customCallout`")
-    fields = envelope.required_child(method)
+    fields = _known(envelope.required_child(method))
     kind, endpoint = _destination(fields, method)
     _READERS[method](fields, max_text_length)
     _common(fields)
@@ -67,6 +76,14 @@ def read_callout(envelope: Fields, *, max_text_length: int) -> Callout:
         custom=fields.text("custom") or "",
         max_duration=fields.whole("maxDuration", most=LONGEST_CALL),
         conference_id=fields.text("conferenceId") if method == "conferenceCallout" else None,
+        size=envelope.size,
+    )
+
+
+def _known(fields: Fields) -> Fields:
+    """Leave out members that nothing reads: the request keeps them, and may be shortened while the call goes on."""
+    return Fields(
+        {name: value for name, value in fields.members.items() if name.lower() in KNOWN}, fields.path, fields.codes
     )
 
 

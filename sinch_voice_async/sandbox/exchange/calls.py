@@ -10,7 +10,7 @@ Documents: Calling API, "Get Call Result" (states, results and reasons).
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import anyio
@@ -19,6 +19,7 @@ from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.exchange.callouts import Callout
 from sinch_voice_async.sandbox.fields import Fields
 from sinch_voice_async.sandbox.refusals import RefusalError
+from sinch_voice_async.sandbox.sizes import LONGEST_TEXT, shortened, size_of_value
 
 __all__ = ["RATE", "Call", "Calls", "Conferences", "Ending", "Entry", "Handle", "Heard", "Participant", "Party", "Seat"]
 
@@ -151,6 +152,10 @@ class Call:
     heard: list[Heard] = field(default_factory=list)
     answered: float | None = None
     ended: Ending | None = None
+    size: int = 0
+    """An estimate of its bytes in memory."""
+    shortens_at: int = 0
+    """The size past which it is shortened again."""
     handle: Handle = field(init=False)
 
     def __repr__(self) -> str:
@@ -290,14 +295,49 @@ class Call:
             time.sleep(LOOKS_EVERY)
         return self
 
+    def shorten(self) -> None:
+        """Keep less of a call that takes too much memory: long texts are cut, and the middle of its timeline goes."""
+        if self.callout is not None:
+            self.callout = replace(self.callout, request=_shortened(self.callout.request))
+        self.updates[:] = [_shortened(each) for each in self.updates[-FIRST_ENTRIES:]]
+        dropped = self.log[FIRST_ENTRIES:-LAST_ENTRIES]
+        kept = [*self.log[:FIRST_ENTRIES], *self.log[FIRST_ENTRIES:][-LAST_ENTRIES:]]
+        self.log[:] = [replace(each, text=each.text[:LONGEST_TEXT], data=_shortened(each.data)) for each in kept]
+        if dropped:
+            # The last state stays the last one.
+            states = [each for each in dropped if each.kind == "state"][-1:]
+            self.log[FIRST_ENTRIES:FIRST_ENTRIES] = [
+                *states,
+                Entry(dropped[-1].at, "note", f"{len(dropped)} entries are not kept", {}),
+            ]
+        self.heard[:] = [replace(each, text=each.text[:LONGEST_TEXT]) for each in self.heard[-LAST_ENTRIES:]]
+        parts = [self.request, *self.updates, *(each.data for each in self.log), *(each.text for each in self.heard)]
+        self.size = BYTES_OF_A_CALL + BYTES_OF_AN_ENTRY * len(self.log) + sum(size_of_value(part) for part in parts)
+
     def _is_settled(self) -> bool:
         return self.is_final and self.handle.is_settled
+
+
+def _shortened(members: Mapping[str, object]) -> Mapping[str, object]:
+    short = shortened(members)
+    return short if isinstance(short, dict) else {}
+
+
+MOST_BYTES = 64 * 1_048_576
+"""What the calls of a sandbox may take in memory, by their own estimate."""
+MOST_OF_A_CALL = 2 * 1_048_576
+BYTES_OF_A_CALL = 3_000
+BYTES_OF_AN_ENTRY = 400
+FIRST_ENTRIES, LAST_ENTRIES = 20, 200
+"""Entries of a timeline that stay when it is shortened."""
 
 
 class Calls:
     """The calls of a sandbox, oldest first: iterable, counted by ``len``, found by call id with ``calls[call_id]``.
 
-    Of those that are over, the newest ``history`` are kept: the rest is forgotten, as if there had been no such call.
+    Of the calls that are over, the newest ``history`` are kept; older ones are forgotten, as if there had been no such
+    call. Memory is bounded too: past about 64 MiB for all calls the oldest finished ones are forgotten, and past 2 MiB
+    for one call, or while every call is ongoing, its request and timeline are shortened.
     """
 
     def __init__(self, history: int) -> None:
@@ -306,9 +346,12 @@ class Calls:
         """How many callouts were accepted, forgotten ones included."""
         self.cleared: int = 0
         """How often every call was forgotten at once."""
+        self.size: int = 0
+        """An estimate of the bytes that all calls take in memory."""
         self._by_id: dict[str, Call] = {}
         self._over: deque[str] = deque()
         self._forgets: Callable[[str], None] | None = None
+        self._shortens_at = MOST_BYTES
 
     def __iter__(self) -> Iterator[Call]:
         # A copy, which one thread may walk while another places a call.
@@ -328,6 +371,27 @@ class Calls:
         """Keep a call."""
         self._by_id[call.call_id] = call
         self.placed += not call.is_inbound
+        self.grow(call, BYTES_OF_A_CALL + (call.callout.size if call.callout else 0))
+
+    def grow(self, call: Call, size: int) -> None:
+        """Count bytes that a call takes from now on, and make room for them."""
+        call.size += size
+        self.size += size
+        if call.size > max(call.shortens_at, MOST_OF_A_CALL):
+            self._shorten(call)
+        while self.size > MOST_BYTES and self._over:
+            self._forget(self._over.popleft())
+        if self.size > self._shortens_at:
+            for each in list(self._by_id.values()):
+                self._shorten(each)
+            self._shortens_at = max(MOST_BYTES, 2 * self.size)
+
+    def _shorten(self, call: Call) -> None:
+        before = call.size
+        call.shorten()
+        self.size += call.size - before
+        # What is left cannot be shortened: look again when it has doubled.
+        call.shortens_at = 2 * call.size
 
     def end(self, call: Call) -> None:
         """Take note that a call is over, and forget the one that has been for longest where there are too many."""
@@ -336,8 +400,9 @@ class Calls:
             self._forget(self._over.popleft())
 
     def restore(self, call: Call) -> None:
-        """Keep a call of another time, which is over."""
+        """Keep a call of an earlier sandbox, which is over."""
         self._by_id[call.call_id] = call
+        self.grow(call, BYTES_OF_A_CALL)
         self.end(call)
 
     def watch(self, forgets: Callable[[str], None]) -> None:
@@ -353,7 +418,8 @@ class Calls:
         self.cleared += 1
 
     def _forget(self, call_id: str) -> None:
-        self._by_id.pop(call_id, None)
+        call = self._by_id.pop(call_id, None)
+        self.size -= call.size if call else 0
         if self._forgets is not None:
             self._forgets(call_id)
 

@@ -16,6 +16,7 @@ from sinch_voice_async.sandbox.exchange.runner import DisconnectError, Line
 from sinch_voice_async.sandbox.exchange.svaml import check_svaml
 from sinch_voice_async.sandbox.fields import Fields, read_object
 from sinch_voice_async.sandbox.refusals import RefusalError
+from sinch_voice_async.sandbox.sizes import size_of_body
 
 __all__ = ["ask", "failure", "hidden", "illegal", "inline", "party", "sample", "tell", "urls_for"]
 
@@ -112,6 +113,7 @@ def party(one: Party) -> Mapping[str, str]:
 _MEMBERS = {"ice": _incoming, "dice": _disconnected}
 
 
+BYTES_OF_AN_EVENT = 3_000
 ILLEGAL_SVAML = 40001
 
 
@@ -153,12 +155,14 @@ def illegal(line: Line, refusal: RefusalError) -> DisconnectError:
 def _post(line: Line, event: str, urls: tuple[str, ...], members: dict[str, object], *, is_question: bool) -> None:
     content = sample(line.call, event, line.now, line.services.account, **members)
     line.log("callback", event, {"url": urls[0], "event": content})
+    line.services.calls.grow(line.call, BYTES_OF_AN_EVENT)
     done = partial(_arrived, line, event, is_question=is_question)
     line.services.courier.post(line.mailbox, Parcel(urls, content, line.call.callback_headers, done))
 
 
 def _arrived(line: Line, event: str, reply: Reply, *, is_last: bool, is_question: bool) -> None:
     line.log("answer", event, _described(reply))
+    line.services.calls.grow(line.call, 2 * size_of_body(reply.body))
     if is_question and is_last:
         line.signal("answer", reply)
 

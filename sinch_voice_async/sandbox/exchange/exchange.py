@@ -225,6 +225,8 @@ def _leg(line: Line, asked: str) -> str:
 def _manage(line: Line, document: Fields, leg: str) -> None:
     """Do what SVAML says to an ongoing call: instructions at once, over what it is doing, then the action."""
     line.call.updates.append(document.members)
+    # It is remembered twice: as an update, and in the steps of the timeline.
+    line.services.calls.grow(line.call, 2 * document.size)
     line.log("managed", leg, {"svaml": hidden(dict(document.members))})
     line.leg = _leg(line, leg)
     try:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.exchange.callbacks import Courier, Mailbox
-from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Entry, Heard
+from sinch_voice_async.sandbox.exchange.calls import BYTES_OF_AN_ENTRY, Call, Calls, Entry, Heard
 from sinch_voice_async.sandbox.exchange.people import People, Person
 from sinch_voice_async.sandbox.exchange.streaming import Streams
 from sinch_voice_async.sandbox.fields import Fields
@@ -27,63 +27,88 @@ __all__ = ["DisconnectError", "Line", "Owner", "RedirectError", "Services", "Tap
 logger: logging.Logger = logging.getLogger("sinch_voice_async.sandbox")
 
 FEWEST_TO_SWEEP = 1_024
+MOST_FIRED = 64
+"""Timers that a call remembers although they were fired."""
 FORMAT = re.compile("[a-z0-9]{1,8}")
-Timer = tuple[float, int, "Owner", Callable[[], None]]
 
 
 class Owner(Protocol):
-    """Whose timer it is."""
+    """The owner of a timer."""
 
     now: float
     is_over: bool
     is_asking: bool
 
 
+@dataclass(slots=True, eq=False)
+class Timer:
+    """One action that is due at a time, in exchange seconds. A cancelled timer holds nothing."""
+
+    at: float
+    owner: Owner | None
+    action: Callable[[], None] | None
+
+    def cancel(self) -> None:
+        """Let nothing happen, and let go of what the timer holds: it may be hours until it would be due."""
+        self.owner = self.action = None
+
+
 class Timers:
-    """Timers of many owners, fired in the order of their time and then of their making."""
+    """The timers of all calls, in exchange seconds, fired in the order of their time and then of their making.
+
+    Nothing here waits: an exchange fires what is due whenever it is looked at. The timers of a call that waits for the
+    application are held back until the answer is there. So a call's own time stands still meanwhile, and durations
+    depend on the call and not on the machine.
+    """
 
     def __init__(self) -> None:
-        self._heap: list[Timer] = []
+        self._heap: list[tuple[float, int, Timer]] = []
         self._held: dict[Owner, list[Timer]] = {}
         self._count = itertools.count()
         self._sweeps_at = FEWEST_TO_SWEEP
 
-    def add(self, at: float, owner: Owner, action: Callable[[], None]) -> None:
-        """Have ``action`` called at a time, unless its owner is over by then."""
-        heapq.heappush(self._heap, (at, next(self._count), owner, action))
+    def add(self, at: float, owner: Owner, action: Callable[[], None]) -> Timer:
+        """Call ``action`` at a time, unless its owner is over by then."""
+        timer = Timer(at, owner, action)
+        self._push(timer)
         if len(self._heap) > self._sweeps_at:
             self._sweep()
+        return timer
 
     def fire(self, now: float) -> None:
-        """Call everything that is due, each at its own time."""
+        """Call every action that is due, each at its own time."""
         while self._heap and self._heap[0][0] <= now:
-            timer = heapq.heappop(self._heap)
-            at, _, owner, action = timer
-            if owner.is_over:
+            timer = heapq.heappop(self._heap)[2]
+            owner, action = timer.owner, timer.action
+            if owner is None or action is None or owner.is_over:
                 continue
             if owner.is_asking:
                 self._held.setdefault(owner, []).append(timer)
                 continue
-            owner.now = max(owner.now, at)
+            timer.cancel()
+            owner.now = max(owner.now, timer.at)
             action()
 
     def release(self, owner: Owner) -> None:
-        """Let an owner's timers go on, once it has its answer."""
+        """Put the timers of an owner back, once it has its answer."""
         for timer in self._held.pop(owner, ()):
-            heapq.heappush(self._heap, timer)
+            self._push(timer)
+
+    def _push(self, timer: Timer) -> None:
+        heapq.heappush(self._heap, (timer.at, next(self._count), timer))
 
     def _sweep(self) -> None:
-        """Forget the timers of owners that are over, each of which may be hours away; seldom enough to cost nothing."""
-        self._heap = [timer for timer in self._heap if not timer[2].is_over]
+        """Remove cancelled timers, seldom enough to cost nothing."""
+        self._heap = [each for each in self._heap if each[2].owner is not None]
         heapq.heapify(self._heap)
         self._sweeps_at = max(FEWEST_TO_SWEEP, 2 * len(self._heap))
 
     def next_at(self) -> float | None:
-        """Return when the next timer is due, None where there is none."""
+        """Return when the next timer is due, None if there is none."""
         return self._heap[0][0] if self._heap else None
 
     def clear(self) -> None:
-        """Forget every timer."""
+        """Remove every timer."""
         self._heap.clear()
         self._held.clear()
 
@@ -167,6 +192,7 @@ class Line:
 
     __slots__ = (
         "_control",
+        "_own_timers",
         "_redirection",
         "_timers",
         "_turn",
@@ -199,6 +225,7 @@ class Line:
         """Which leg hears what is played."""
         self.tape: Tape | None = None
         self._timers = services.timers
+        self._own_timers: list[Timer] = []
         self._wait: _Wait | None = None
         self._turn = 0
         self._redirection: Fields | None = None
@@ -255,7 +282,7 @@ class Line:
 
     def later(self, seconds: float, action: Callable[[], None]) -> None:
         """Have something happen in the call's own time, unless it is over by then."""
-        self._timers.add(self.now + seconds, self, action)
+        self._schedule(seconds, action)
 
     def press(self, key: str) -> None:
         """Press one key, which is lost where nobody waits for one."""
@@ -266,6 +293,7 @@ class Line:
         """Remember what happens."""
         entry = Entry(self.now, kind, text, data or {})
         self.call.log.append(entry)
+        self.services.calls.grow(self.call, BYTES_OF_AN_ENTRY)
         if logger.isEnabledFor(logging.INFO):
             logger.info("call %s  %6.1f s  %s", self.call.call_id[:8], self.now - self.call.placed_at, entry.summary())
         self.services.changed(self.call)
@@ -286,11 +314,19 @@ class Line:
             self._wait = step()
         except StopIteration:
             self.is_over = True
-            # Calls that are over are many, and remembered for long.
+            # Finished calls are many, and remembered for long.
             del self._control
+            for timer in self._own_timers:
+                timer.cancel()
+            self._own_timers.clear()
             return
         if self._wait.seconds is not None:
-            self._timers.add(self.now + self._wait.seconds, self, self._time_is_up(self._turn))
+            self._schedule(self._wait.seconds, self._time_is_up(self._turn))
+
+    def _schedule(self, seconds: float, action: Callable[[], None]) -> None:
+        if len(self._own_timers) > MOST_FIRED:
+            self._own_timers = [each for each in self._own_timers if each.owner is not None]
+        self._own_timers.append(self._timers.add(self.now + seconds, self, action))
 
     def _time_is_up(self, turn: int) -> Callable[[], None]:
         def proceed() -> None:

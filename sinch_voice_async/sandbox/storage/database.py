@@ -4,7 +4,9 @@ One sandbox at a time has the file: a second one is told so. What was written is
 though not necessarily when the machine does.
 """
 
+import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -61,6 +63,7 @@ class Database:
 
 def _open(path: str | Path) -> sqlite3.Connection:
     connection = None
+    _make_private(path)
     try:
         connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
         _prepare(connection, path)
@@ -69,6 +72,23 @@ def _open(path: str | Path) -> sqlite3.Connection:
             connection.close()
         raise _explained(error, path) from None
     return connection
+
+
+def _make_private(path: str | Path) -> None:
+    """Create the file, or take an existing one, for its owner alone: it holds a secret and what was said in calls."""
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        file = os.open(path, flags, 0o600)
+    except OSError as error:
+        raise OSError(error.errno, f"{path} cannot be opened for writing: {error.strerror}") from None
+    try:
+        found = os.fstat(file)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            raise OSError(f"{path} cannot be opened for writing: it is not a regular file with one name")
+        if hasattr(os, "fchmod") and found.st_mode & 0o077:
+            os.fchmod(file, 0o600)
+    finally:
+        os.close(file)
 
 
 def _prepare(connection: sqlite3.Connection, path: str | Path) -> None:
