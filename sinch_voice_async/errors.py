@@ -17,6 +17,7 @@
     ├── DownloadError            a stream ended early and could not be resumed: .bytes_written .part_path
     ├── CampaignError            a campaign of the dialer cannot go on; what it knew is in its journal
     │   └── JournalError         the journal is locked, full, damaged, or that of another campaign
+    ├── StreamClosed             a media stream is over: .by says why
     └── WebhookError
         ├── InvalidSignatureError    answer 401
         ├── StaleTimestampError      answer 401
@@ -53,6 +54,7 @@ __all__ = [
     "ServerError",
     "SinchVoiceError",
     "StaleTimestampError",
+    "StreamClosed",
     "TimeoutPhase",
     "TransportError",
     "UnprocessableError",
@@ -231,6 +233,17 @@ class CampaignError(SinchVoiceError):
 
 class JournalError(CampaignError):
     """A campaign's journal cannot be used: locked, on a full disk, damaged, or of another campaign or version."""
+
+
+class StreamClosed(SinchVoiceError):  # noqa: N818 - an end is not an error: every call has one
+    """A media stream is over, and nothing more can be sent or received.
+
+    ``by`` says why: ``"caller"``, ``"server"``, ``"lost"``, ``"handler"`` or ``"silence"``, as ``CallStream.ended``.
+    """
+
+    def __init__(self, message: str = "", *, by: str = "lost", **fate: Unpack[Fate]) -> None:
+        super().__init__(message, **fate)
+        self.by = by
 
 
 class WebhookError(SinchVoiceError):

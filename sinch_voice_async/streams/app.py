@@ -1,0 +1,510 @@
+"""The server of media streams: an ASGI application, and the same for servers that are not ASGI.
+
+Rules:
+
+- Nothing is answered before the token is checked, and no handler sees a call without a valid one.
+- A call is answered, busy or rejected within a few seconds; whatever a handler does, each call of the platform ends.
+- A token is logged nowhere: neither by this module, nor by a server that logs the query of the ASGI scope.
+- No exception leaves the application for what the platform or a handler does. The log is
+  ``sinch_voice_async.streams``.
+
+Source: connectStream; Voice Stream; ASGI 3, WebSocket.
+"""
+
+import inspect
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, Literal, TypeAlias, TypeVar
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+import anyio
+from anyio.abc import TaskGroup
+from attrs import evolve
+
+from sinch_voice_async import _bounds
+from sinch_voice_async.credentials import Credentials
+from sinch_voice_async.errors import ConfigurationError, InvalidRequestError, StreamClosed
+from sinch_voice_async.models.events import Event
+from sinch_voice_async.models.svaml.actions import ConnectStream, StreamingOptions
+from sinch_voice_async.streams.adapters import TrioSocket, WebsocketsSocket, query_of
+from sinch_voice_async.streams.call import CallStream
+from sinch_voice_async.streams.connection import LOG, Connection, Socket, SocketClosed
+from sinch_voice_async.streams.pacing import REAL_TIME, Timing, frame_size
+from sinch_voice_async.streams.protocol import RATES, StreamRequest, Verdict
+from sinch_voice_async.streams.tokens import make_token, read_token
+from sinch_voice_async.webhooks.replay import AsyncReplayCache, MemoryReplayCache, ReplayCache
+
+__all__ = ["CLOCK", "TOKEN", "StreamApp"]
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+CallHandler: TypeAlias = Callable[[CallStream], Awaitable[None]]
+RequestHandler: TypeAlias = Callable[[StreamRequest], Awaitable[Verdict | None] | Verdict | None]
+_Call = TypeVar("_Call", bound=CallHandler)
+_Request = TypeVar("_Request", bound=RequestHandler)
+
+TOKEN: Final = "token"  # noqa: S105 - the name of a parameter, not a token
+"""The name of the query parameter, and of the call header, that carries the token."""
+
+CLOCK: Final = "sinch_voice_async.clock"
+"""The extension of the ASGI scope by which a test hands in its own time."""
+
+
+class StreamApp:
+    """An ASGI 3 application for the WebSockets of ``connectStream``: each call gets a task and a :class:`.CallStream`.
+
+    ::
+
+        streams = StreamApp(url="wss://agent.example.com/streams", sample_rate=24_000)
+
+        @app.ice
+        async def incoming(event: IncomingCall) -> svaml.IceSvaml:
+            return svaml.Svaml(action=streams.connect(event))
+
+        @streams.on_call
+        async def talk(stream: CallStream) -> None:
+            async for frame in stream:
+                await stream.send_audio(frame)
+
+    It answers under every path, and may be mounted in any framework that speaks ASGI. In Starlette and FastAPI use
+    ``WebSocketRoute("/streams", streams)``: ``Mount`` refuses the path without a slash at its end.
+
+    ``application_key``, ``application_secret`` and ``credentials`` are as in ``WebhookApp``; the secret signs tokens.
+    ``url`` is where the platform reaches this application, ``ws://`` or ``wss://``. ``sample_rate`` is what is asked of
+    the platform, in hertz: ask for the rate of your model, so that nothing is resampled.
+
+    All times are seconds. A connection has ``answer_timeout`` to send its ``connect``, and ``on_request`` as long
+    again. A token is good for ``token_ttl``, once: it is spent in ``replay_cache``, which several machines share.
+    With ``bind_calls`` a token is refused for another call than the one that it was made for; without, that is logged:
+    it is likely, not documented, that the ids of the event and of the stream are equal.
+    ``require_token=False`` lets anybody in, for a network where nobody else is.
+
+    Above ``max_calls`` calls at a time the answer is busy. ``lead`` is how much sound is sent ahead of the clock,
+    ``backlog`` how much received sound waits for a slow handler before the oldest is dropped. ``heartbeat`` is sent
+    after so much silence of ours. ``max_message`` is bytes. A handler that does not return ``handler_grace`` after
+    the end of its call is cancelled. ``clock`` gives Unix seconds.
+
+    ``active``, ``answered``, ``refused`` and ``failed`` count calls: those now, all that were answered, those that
+    were not, and those whose handler raised an exception.
+
+    :raises ConfigurationError: an argument or a variable is missing or malformed; the message names it.
+
+    Source: connectStream (a closed beta); Voice Stream. Where they are silent this is assumed: the rates of voice 2.0
+    are allowed, the platform waits 5 s for the answer, ``busy`` works.
+    """
+
+    def __init__(
+        self,
+        application_key: str | None = None,
+        application_secret: str | None = None,
+        *,
+        credentials: Credentials | Sequence[Credentials] | None = None,
+        url: str | None = None,
+        sample_rate: int = 16_000,
+        answer_timeout: float = 5.0,
+        token_ttl: float = 120.0,
+        replay_cache: ReplayCache | AsyncReplayCache | None = None,
+        bind_calls: bool = False,
+        require_token: bool = True,
+        max_calls: int | None = None,
+        lead: float = 0.2,
+        backlog: float = 1.0,
+        heartbeat: float = 15.0,
+        max_message: int = 1_048_576,
+        handler_grace: float = 5.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._credentials = _whose(application_key, application_secret, credentials)
+        self._url = _web_socket_url(url)
+        self.sample_rate: int = _bounds.one_of(sample_rate, "sample_rate", RATES)
+        self._answer_timeout: float = _bounds.seconds(answer_timeout, "answer_timeout", zero=False)
+        self._token_ttl: float = _bounds.seconds(token_ttl, "token_ttl", zero=False)
+        self._replay_cache = MemoryReplayCache() if replay_cache is None else replay_cache
+        self._bind_calls: bool = _bounds.flag(bind_calls, "bind_calls")
+        self._require_token: bool = _bounds.flag(require_token, "require_token")
+        self._max_calls: int | None = _bounds.whole(max_calls, "max_calls", optional=True)
+        self._lead: float = _bounds.seconds(lead, "lead", most=60)
+        self._backlog: float = _bounds.seconds(backlog, "backlog", zero=False)
+        self._heartbeat: float = _bounds.seconds(heartbeat, "heartbeat", zero=False)
+        self._max_message: int = _bounds.whole(max_message, "max_message", least=1_024)
+        self._handler_grace: float = _bounds.seconds(handler_grace, "handler_grace")
+        self._clock: Callable[[], float] = _bounds.function(clock, "clock")
+        self._on_call: CallHandler | None = None
+        self._on_request: RequestHandler | None = None
+        self.active = self.answered = self.refused = self.failed = 0
+
+    def __repr__(self) -> str:
+        return f"<StreamApp {self._url or 'without url'} at {self.sample_rate} Hz, {self.active} active>"
+
+    def on_call(self, handler: _Call) -> _Call:
+        """Register what runs for each call, in a task of its own. Its return hangs up, after the caller has heard all
+        that was sent; so does an exception, at once, which is logged and counted in ``failed``.
+        """
+        self._on_call = _bounds.function(handler, "handler")
+        return handler
+
+    def on_request(self, handler: _Request) -> _Request:
+        """Register what decides about a call before it is answered: ``"answer"``, ``"busy"`` or ``"reject"``.
+
+        None is ``"answer"``. It may be async. An exception, or no decision in time, rejects the call.
+        """
+        self._on_request = _bounds.function(handler, "handler")
+        return handler
+
+    def connect(
+        self,
+        event: Event | str | None = None,
+        *,
+        call_headers: Mapping[str, str] | None = None,
+        max_duration: int | None = None,
+        token_in: Literal["both", "url", "headers"] = "both",  # noqa: S107 - the name of a place
+    ) -> ConnectStream:
+        """Return the SVAML action that connects a call to this application, with a one-time token.
+
+        ``event`` is the ICE of the call, or its id; None if it has none yet, as in the inline ICE of a custom callout.
+        ``call_headers`` reach the handler as ``stream.call.call_headers``; they and the token have 1,024 bytes.
+        ``max_duration`` is seconds, at most 14,400. ``token_in`` says where the token goes: into the query of the URL,
+        a call header named ``token``, or both. The documents advise either.
+
+        :raises ConfigurationError: the application has no ``url``.
+        :raises InvalidRequestError: the headers are too long, or one is named ``token``.
+
+        Source: connectStream. It may answer an ICE event alone.
+        """
+        if self._url is None:
+            raise ConfigurationError("url is missing: pass url= to StreamApp, where the platform reaches it")
+        _bounds.one_of(token_in, "token_in", ("both", "url", "headers"), error=InvalidRequestError)
+        headers = dict(call_headers or {})
+        if TOKEN in {name.lower() for name in headers}:
+            raise InvalidRequestError(f"call_headers must not have the name {TOKEN!r}", field="call_headers")
+        call_id = (event if isinstance(event, str) else None if event is None else event.call_id) or ""
+        token = make_token(self._credentials[0], call_id, self._clock() + self._token_ttl)
+        if token_in != "url":  # noqa: S105 - the name of a place
+            headers[TOKEN] = token
+        return ConnectStream(
+            self._url if token_in == "headers" else _with_token(self._url, token),  # noqa: S105 - as above
+            streaming_options=StreamingOptions(version=1, sample_rate=self.sample_rate),
+            max_duration=max_duration,
+            call_headers=headers or None,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one WebSocket, or the server's lifespan; raise ValueError for anything else."""
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+            return
+        if scope["type"] != "websocket":
+            raise ValueError(f"a media stream comes by websocket, not by {scope['type']}")
+        query = scope.get("query_string", b"").decode("latin-1")
+        # In place: servers log the query of this very scope when the connection is accepted.
+        scope["query_string"] = without_token(query).encode("latin-1")
+        timing: Timing = scope.get("extensions", {}).get(CLOCK, REAL_TIME)
+        socket = AsgiSocket(receive, send)
+        try:
+            await socket.accept()
+        except SocketClosed:
+            return
+        await self.serve(socket, query, timing=timing)
+
+    @property
+    def asgi(self) -> "StreamApp":
+        """The application itself, for those who look for it by this name."""
+        return self
+
+    async def websockets_handler(self, connection: Any) -> None:
+        """Serve one connection of ``websockets``.
+
+        ::
+
+            from websockets.asyncio.server import serve
+
+            async with serve(streams.websockets_handler, "0.0.0.0", 8080, compression=None):
+                ...
+
+        ``compression=None`` saves 0.1 ms a frame: sound is not made smaller.
+        """
+        await self.serve(WebsocketsSocket(connection), query_of(connection.request.path))
+
+    async def trio_handler(self, request: Any) -> None:
+        """Serve one request of ``trio-websocket``::
+
+        from trio_websocket import serve_websocket
+
+        await serve_websocket(streams.trio_handler, "0.0.0.0", 8080, ssl_context=None)
+        """
+        query = query_of(request.path)
+        socket = TrioSocket(await request.accept())
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(socket.keep)
+            await self.serve(socket, query)
+            tasks.cancel_scope.cancel()
+
+    async def serve(self, socket: Socket, query: str = "", *, timing: Timing = REAL_TIME) -> None:
+        """Serve one WebSocket that is open, of any server; ``query`` is that of the URL, which may hold the token.
+
+        Returns when the call is over.
+        """
+        connection = Connection(socket, timing, max_message=self._max_message, heartbeat=self._heartbeat)
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(connection.read)
+                await self._receive_call(connection, query, tasks)
+                tasks.cancel_scope.cancel()
+        finally:
+            connection.end("server", "the server was stopped")
+
+    async def _receive_call(self, connection: Connection, query: str, tasks: TaskGroup) -> None:
+        await connection.timing.wait(connection.progress, self._answer_timeout)
+        request = connection.request
+        if connection.ended is not None:
+            self.refused += 1
+        elif request is None:
+            LOG.warning("a stream was closed: no connect within %g s", self._answer_timeout)
+            await self._refuse(connection, None, 1008)
+        elif not await self._is_admitted(request, query):
+            await self._refuse(connection, "reject", 1008)
+        else:
+            await self._decide(connection, _without_token(request), tasks)
+
+    async def _decide(self, connection: Connection, request: StreamRequest, tasks: TaskGroup) -> None:
+        if self._max_calls is not None and self.active >= self._max_calls:
+            await self._refuse(connection, "busy", 1000)
+            return
+        self.active += 1
+        try:
+            verdict = await self._asked(connection, request)
+            if verdict != "answer":
+                await self._refuse(connection, verdict, 1008 if verdict == "reject" else 1000)
+            elif connection.ended is None:
+                await self._answer(connection, request, tasks)
+        finally:
+            self.active -= 1
+
+    async def _refuse(self, connection: Connection, verdict: Verdict | None, code: int) -> None:
+        self.refused += 1
+        with anyio.move_on_after(1):
+            try:
+                if verdict is not None:
+                    await connection.send(connection.protocol.reply(verdict))
+            except StreamClosed:
+                return
+            connection.end("server", f"the call was not answered: {verdict or 'no connect'}")
+        await connection.close(code)
+
+    async def _is_admitted(self, request: StreamRequest, query: str) -> bool:
+        if not self._require_token:
+            return True
+        found = [value for name, value in parse_qsl(query, keep_blank_values=True) if name == TOKEN]
+        found += [value for name, value in request.call_headers.items() if name.lower() == TOKEN]
+        tokens = [token for text in found[:4] if (token := read_token(text, self._credentials)) is not None]
+        who = request.call_id[:64]
+        if not tokens:
+            LOG.warning("call %r was rejected: %s", who, "its token is wrong" if found else "it has no token")
+            return False
+        token = tokens[0]
+        rest = token.expires_at - self._clock()
+        if rest <= 0:
+            LOG.warning("call %r was rejected: its token expired %.0f s ago", who, -rest)
+            return False
+        if token.call_id and token.call_id != request.call_id:
+            LOG.warning("call %r came with a token that was made for call %r", who, token.call_id[:64])
+            if self._bind_calls:
+                return False
+        if not await self._spend(token.token_id, rest):
+            LOG.warning("call %r was rejected: its token was used before", who)
+            return False
+        return True
+
+    async def _spend(self, token_id: str, seconds: float) -> bool:
+        try:
+            is_new = self._replay_cache.add(f"stream:{token_id}", seconds)
+            return is_new if isinstance(is_new, bool) else await is_new
+        except Exception:  # noqa: BLE001 - a cache of the user's may raise anything
+            LOG.exception("the replay cache failed: the call is rejected")
+            return False
+
+    async def _asked(self, connection: Connection, request: StreamRequest) -> Verdict:
+        if self._on_call is None:
+            LOG.error("call %r was rejected: no handler is registered by @on_call", request.call_id[:64])
+            return "reject"
+        if self._on_request is None:
+            return "answer"
+        try:
+            with anyio.fail_after(self._answer_timeout):
+                said: Any = self._on_request(request)
+                if inspect.isawaitable(said):
+                    said = await said
+        except TimeoutError:
+            LOG.error("call %r was rejected: on_request took too long", request.call_id[:64])
+            return "reject"
+        except Exception:  # noqa: BLE001 - a handler may raise anything
+            LOG.exception("call %r was rejected: on_request failed", request.call_id[:64])
+            return "reject"
+        if said in ("answer", "busy", "reject", None):
+            return said or "answer"
+        LOG.error("call %r was rejected: on_request returned %r", request.call_id[:64], type(said).__name__)
+        return "reject"
+
+    async def _answer(self, connection: Connection, request: StreamRequest, tasks: TaskGroup) -> None:
+        rate = request.sample_rate or self.sample_rate
+        connection.frame_bytes = frame_size(rate)
+        connection.backlog_limit = max(frame_size(rate, self._backlog), connection.frame_bytes)
+        stream = CallStream(connection, request, rate, lead=self._lead, tasks=tasks)
+        message = connection.protocol.answer()
+        tasks.start_soon(connection.watch, tasks)
+        try:
+            await connection.send(message)
+        except StreamClosed:
+            return
+        self.answered += 1
+        try:
+            await self._handle(stream, connection, tasks)
+        finally:
+            connection.end("server", "the server was stopped")
+            await _close_recordings(connection)
+
+    async def _handle(self, stream: CallStream, connection: Connection, tasks: TaskGroup) -> None:
+        assert self._on_call is not None  # the call was rejected otherwise
+        with anyio.CancelScope() as scope:
+            tasks.start_soon(self._cancel_after_end, stream, connection, scope)
+            try:
+                await self._on_call(stream)
+            except StreamClosed as closed:
+                LOG.debug("the handler of call %r ended with its call: %s", stream.call_id[:64], closed)
+            except Exception as error:  # noqa: BLE001 - a handler may raise anything
+                if connection.ended is None or not _is_end(error):
+                    self.failed += 1
+                    LOG.exception("the handler of call %r failed", stream.call_id[:64])
+                    connection.end("handler", f"the handler raised {type(error).__name__}")
+            await stream.drain()
+        connection.end("handler", "the handler returned")
+        await connection.close()
+
+    async def _cancel_after_end(self, stream: CallStream, connection: Connection, scope: anyio.CancelScope) -> None:
+        await connection.over.wait()
+        await connection.timing.sleep(self._handler_grace)
+        LOG.warning("the handler of call %r is cancelled: its call is over", stream.call_id[:64])
+        scope.cancel()
+
+
+class AsgiSocket:
+    """The WebSocket of an ASGI connection."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+
+    async def accept(self) -> None:
+        """Wait for the request, and accept it."""
+        if (await self._receive())["type"] != "websocket.connect":
+            raise SocketClosed
+        await self._pass({"type": "websocket.accept"})
+
+    async def receive(self) -> str | bytes:
+        """Return the next message."""
+        message = await self._receive()
+        if message["type"] != "websocket.receive":
+            raise _closed(message)
+        data: bytes | None = message.get("bytes")
+        text: str = message.get("text") or ""
+        return text if data is None else data
+
+    async def send(self, message: str | bytes) -> None:
+        """Send a message."""
+        kind = "text" if isinstance(message, str) else "bytes"
+        await self._pass({"type": "websocket.send", kind: message})
+
+    async def close(self, code: int) -> None:
+        """Send a close frame."""
+        await self._pass({"type": "websocket.close", "code": code})
+
+    async def _pass(self, message: Message) -> None:
+        try:
+            await self._send(message)
+        except Exception as error:
+            # Servers raise what they like for a connection that is gone: OSError, RuntimeError, their own.
+            raise SocketClosed from error
+
+
+def _closed(message: Message) -> SocketClosed:
+    """Return what the end of an ASGI connection tells.
+
+    Observed: uvicorn gives ``reason`` only for a close frame, and the code 1006 for none; hypercorn says 1006 for
+    every end, without a reason.
+    """
+    code, framed = message.get("code", 1005), "reason" in message
+    if code not in (1005, 1006) or (code == 1005 and framed):
+        return SocketClosed("closed", int(code))
+    return SocketClosed("unknown" if code == 1006 and not framed else "lost", int(code))
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    while True:
+        kind = (await receive())["type"]
+        await send({"type": f"{kind}.complete"})
+        if kind == "lifespan.shutdown":
+            return
+
+
+async def _close_recordings(connection: Connection) -> None:
+    for recording in connection.recordings:
+        try:
+            await recording.aclose()
+        except OSError as error:
+            LOG.error("the recording %s is not whole: %s", recording.path, error)
+
+
+def _is_end(error: BaseException) -> bool:
+    """Whether an exception says only that the call is over."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(_is_end(each) for each in error.exceptions)
+    return isinstance(error, StreamClosed)
+
+
+def _whose(
+    key: str | None, secret: str | None, credentials: Credentials | Sequence[Credentials] | None
+) -> tuple[Credentials, ...]:
+    if credentials is None:
+        return (Credentials.from_environment(key, secret),)
+    if key is not None or secret is not None:
+        raise ConfigurationError("pass application_key and application_secret, or credentials, not both")
+    found = tuple(credentials) if isinstance(credentials, Sequence) else (credentials,)
+    if not found or not all(isinstance(one, Credentials) for one in found):
+        raise ConfigurationError("credentials must be a Credentials or a sequence of at least one")
+    return found
+
+
+def _web_socket_url(url: str | None) -> str | None:
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url) if isinstance(url, str) and url.isprintable() and " " not in url else None
+        valid = parts is not None and parts.scheme in {"ws", "wss"} and bool(parts.hostname) and not parts.fragment
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ConfigurationError("url must be a ws or wss URL, such as wss://agent.example.com/streams")
+    return url
+
+
+def _with_token(url: str, token: str) -> str:
+    parts = urlsplit(url)
+    query = f"{parts.query}&{TOKEN}={quote(token)}" if parts.query else f"{TOKEN}={quote(token)}"
+    return urlunsplit(parts._replace(query=query))
+
+
+def without_token(query: str) -> str:
+    """Return a query with the token hidden."""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    if all(name != TOKEN for name, _ in pairs):
+        return query
+    return urlencode([(name, "***" if name == TOKEN else value) for name, value in pairs], safe="*")
+
+
+def _without_token(request: StreamRequest) -> StreamRequest:
+    """Return a request that may be logged: its token is spent, and is not the handler's."""
+    headers = {name: value for name, value in request.call_headers.items() if name.lower() != TOKEN}
+    return evolve(request, call_headers=MappingProxyType(headers))
