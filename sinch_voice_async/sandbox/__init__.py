@@ -20,6 +20,8 @@ from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Entry, Heard
 from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.exchange.people import People, Person, Phone, Population
+from sinch_voice_async.sandbox.exchange.sounds import Espeak, HangUp, Interrupt, Tone, Wait, Wav
+from sinch_voice_async.sandbox.exchange.streams import Stream, StreamRules, Streams
 from sinch_voice_async.sandbox.faults import Fault, Faults
 from sinch_voice_async.sandbox.sandbox import ClientOptions, Sandbox
 from sinch_voice_async.sandbox.server import Serving
@@ -33,10 +35,13 @@ __all__ = [
     "ClientOptions",
     "Clock",
     "Entry",
+    "Espeak",
     "Exchange",
     "Fault",
     "Faults",
+    "HangUp",
     "Heard",
+    "Interrupt",
     "People",
     "Person",
     "Phone",
@@ -45,4 +50,10 @@ __all__ = [
     "Recordings",
     "Sandbox",
     "Serving",
+    "Stream",
+    "StreamRules",
+    "Streams",
+    "Tone",
+    "Wait",
+    "Wav",
 ]

@@ -25,6 +25,7 @@ from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Conferences, Party
 from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.exchange.people import People, Person, Phone, Population
+from sinch_voice_async.sandbox.exchange.streams import StreamRules, Streams
 from sinch_voice_async.sandbox.faults import Faults
 from sinch_voice_async.sandbox.routes.calls import CalloutRoutes, CallRoutes
 from sinch_voice_async.sandbox.routes.conferences import ConferenceRoutes
@@ -90,6 +91,7 @@ class Sandbox:
         history: int = 10_000,
         calls_per_second: float | None = None,
         state: str | Path | None = None,
+        streams: StreamRules | None = None,
     ) -> None:
         _check_application(application_key, application_secret, callback_url)
         if max_page_size is not None:
@@ -124,7 +126,10 @@ class Sandbox:
             callback_timeout=callback_timeout,
             history=history,
             diary=self._keeper,
+            streams=streams,
         )
+        self.streams: Streams = self.exchange.streams
+        """The media streams by call id: what was said on them, and how they behave (``rules``)."""
         self.calls: Calls = self.exchange.calls
         self._endpoints: list[Endpoint] = self._routes(show_caller=show_caller)
         platform = build_app(self._endpoints, account=self.account, clock=self.clock, faults=self.faults)

@@ -16,6 +16,7 @@ import anyio.to_thread
 import httpx
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope
+from uvicorn.config import WS_PROTOCOLS
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sinch_voice_async.sandbox import bounds
@@ -146,7 +147,8 @@ class _Running:
         config = uvicorn.Config(
             app,
             http=BreakableProtocol,
-            ws="none",
+            ws="websockets-sansio" if "websockets-sansio" in WS_PROTOCOLS else "auto",
+            ws_per_message_deflate=False,
             loop="asyncio",
             lifespan="off",
             interface="asgi3",

@@ -21,6 +21,7 @@ from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.exchange.calls import Call, Calls
 from sinch_voice_async.sandbox.exchange.people import People, Person, Population
 from sinch_voice_async.sandbox.exchange.records import recall, record
+from sinch_voice_async.sandbox.exchange.sounds import restored
 from sinch_voice_async.sandbox.storage.database import Database, Thing
 from sinch_voice_async.sandbox.storage.recordings import Recording, Recordings
 
@@ -82,7 +83,8 @@ def _restore_people(people: People, kept: Mapping[str, Any]) -> None:
 
 
 def _person(kept: Mapping[str, Any]) -> Person:
-    return Person(**_paired(kept, "keys"))
+    says = tuple(restored(each) for each in kept.get("says", ()))
+    return Person(**{**_paired(kept, "keys"), "says": says})
 
 
 def _paired(kept: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -76,8 +76,8 @@ class Handle(Protocol):
     def manage(self, document: Fields, leg: str) -> None:
         """Do what SVAML says to an ongoing call."""
 
-    def reply(self, problem: str) -> None:
-        """Say that somebody outside has answered, or what the problem is."""
+    def reply(self, outcome: object) -> None:
+        """Say what came of a stream: None if it was answered, else why not."""
 
     def note(self, text: str) -> None:
         """Remember something in words."""

@@ -16,7 +16,7 @@ from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Party
 from sinch_voice_async.sandbox.exchange.events import hidden, urls_for
 from sinch_voice_async.sandbox.exchange.people import People
 from sinch_voice_async.sandbox.exchange.runner import Line, Services, Timers
-from sinch_voice_async.sandbox.exchange.streaming import Streams
+from sinch_voice_async.sandbox.exchange.streams import StreamRules, Streams
 from sinch_voice_async.sandbox.exchange.svaml_steps import at_once, carry_out, live, perform
 from sinch_voice_async.sandbox.fields import Fields
 from sinch_voice_async.sandbox.storage.recordings import Recordings
@@ -51,6 +51,7 @@ class Exchange:
         callback_timeout: float,
         history: int,
         diary: Diary | None = None,
+        streams: StreamRules | None = None,
     ) -> None:
         self.calls: Calls = Calls(history)
         self.version: int = 0
@@ -67,8 +68,9 @@ class Exchange:
             catch_up=self._run_and_say_when,
             is_wanted=lambda: bool(self._attended),
         )
+        self.streams: Streams = Streams(account, clock, streams or StreamRules())
         self._services = Services(
-            account, self.calls, people, recordings, self._timers, courier, {}, Streams(), base_url, self._note
+            account, self.calls, people, recordings, self._timers, courier, {}, self.streams, base_url, self._note
         )
         clock.watch(courier.wake)
         if diary is not None:
@@ -202,9 +204,9 @@ class _Handle:
         for key in keys:
             self._exchange.act(self._line, lambda key=key: self._line.later(0.0, lambda: self._line.press(key)))  # type: ignore[misc]  # a lambda's default has no type
 
-    def reply(self, problem: str) -> None:
+    def reply(self, outcome: object) -> None:
         with self._exchange.turns:
-            self._line.signal("answer", problem)
+            self._line.signal("answer", outcome)
         self._exchange.catch_up()
 
     def note(self, text: str) -> None:

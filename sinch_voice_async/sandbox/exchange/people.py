@@ -4,11 +4,12 @@ A number has a scripted person, or a person drawn from the population, or the de
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from sinch_voice_async.sandbox import bounds
+from sinch_voice_async.sandbox.exchange.sounds import Says
 
 __all__ = ["People", "Person", "Phone", "Population"]
 
@@ -40,6 +41,8 @@ class Person:
     """Seconds after the answer at which an answering machine beeps."""
     is_manual: bool = False
     """Whether the telephone rings until a test, or a user of the sandbox's page, answers it."""
+    says: Sequence[Says] = ()
+    """What the person says on a media stream: ``hangs_up_after`` counts from its end. If empty, a tone of a second."""
 
     def __post_init__(self) -> None:
         for name in ("answers_after", "hangs_up_after"):
@@ -52,6 +55,10 @@ class Person:
             bounds.choice("refuses", self.refuses, REFUSALS)
         for each in self.keys:
             bounds.keys("keys", each)
+        object.__setattr__(self, "says", tuple(self.says))
+        for each_said in self.says:
+            if not isinstance(each_said, Says):
+                raise ValueError("says must be Wav, Tone, Espeak, Wait, Interrupt or HangUp")  # noqa: TRY004  # one class of error for every argument
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +147,10 @@ class Phone:
         if not keys:
             raise ValueError("keys must be a text of 0-9, * and #")
         return self._becomes(replace(self._person, keys=keys, hangs_up_after=None))
+
+    def says(self, *says: Says) -> "Phone":
+        """Have the person say this on a media stream, in order, and stay on the line until ``HangUp()``, if any."""
+        return self._becomes(replace(self._person, says=says, hangs_up_after=None))
 
     def is_busy(self) -> "Phone":
         """Refuse the next call: the line is busy."""

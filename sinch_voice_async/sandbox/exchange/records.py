@@ -89,7 +89,7 @@ class _Gone:
     def manage(self, document: Fields, leg: str) -> None:
         """It is over."""
 
-    def reply(self, problem: str) -> None:
+    def reply(self, outcome: object) -> None:
         """It is over."""
 
     def note(self, text: str) -> None:

@@ -18,7 +18,7 @@ from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.exchange.callbacks import Courier, Mailbox
 from sinch_voice_async.sandbox.exchange.calls import BYTES_OF_AN_ENTRY, Call, Calls, Entry, Heard
 from sinch_voice_async.sandbox.exchange.people import People, Person
-from sinch_voice_async.sandbox.exchange.streaming import Streams
+from sinch_voice_async.sandbox.exchange.streams import Streams
 from sinch_voice_async.sandbox.fields import Fields
 from sinch_voice_async.sandbox.storage.recordings import Recordings
 

@@ -114,7 +114,9 @@ def _check_stream(step: Fields) -> None:
         step.illegal("destination", "must be a ws or wss URL")
     options = step.child("streamingOptions")
     if options is not None:
-        options.whole("sampleRate", least=8_000, most=48_000)
+        rate = options.whole("sampleRate")
+        if rate not in {None, 8_000, 16_000, 24_000, 44_100, 48_000, 96_000}:
+            options.illegal("sampleRate", "must be 8000, 16000, 24000, 44100, 48000 or 96000")
 
 
 def _check_connect_pstn(step: Fields) -> None:

@@ -26,6 +26,7 @@ from sinch_voice_async.sandbox.exchange.recordings import (
     stop_recording,
 )
 from sinch_voice_async.sandbox.exchange.runner import DisconnectError, Line, RedirectError
+from sinch_voice_async.sandbox.exchange.streams import Refused
 from sinch_voice_async.sandbox.exchange.svaml import prompts_in
 from sinch_voice_async.sandbox.fields import Fields
 from sinch_voice_async.sandbox.refusals import RefusalError
@@ -97,6 +98,8 @@ def leave(line: Line, person: Person, reason: str) -> None:
 
 
 def _hang_up_or_stay(line: Line, person: Person, reason: str) -> None:
+    if line.services.streams.hangs_up_by_itself(line.call.call_id):
+        return  # on a stream, a person who has something to say hangs up after it
     if line.call.seat is None or person.leaves_conferences:
         line.disconnect(result_of(line, "NOANSWER"), reason)
     else:
@@ -277,12 +280,14 @@ async def _connect_sip(line: Line, action: Fields) -> Fields | None:
 
 
 async def _connect_stream(line: Line, action: Fields) -> Fields | None:
-    line.enter("stream", endpoint=action.required_child("destination").required_text("endpoint"))
-    line.services.streams.open(line.call, action)
-    problem = await line.answer()
-    if problem:
-        line.log("note", f"the stream could not be opened: {problem}")
-        raise failure(line, "GENERALERROR")
+    # The query may hold a token.
+    endpoint = action.required_child("destination").required_text("endpoint").partition("?")[0]
+    line.enter("stream", endpoint=endpoint)
+    line.services.streams.open(line.call, action, line.person)
+    refused: Refused | None = await line.answer()
+    if refused is not None:
+        line.log("note", f"the stream could not be opened: {refused.note}")
+        raise DisconnectError(result_of(line, refused.result), refused.reason)
     answer(line, action.whole("maxDuration"))
     return None
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from sinch_voice_async.sandbox.markup import without_markup
 from sinch_voice_async.sandbox.storage.audio import HEADER_SIZE, SAMPLE_RATE, Tone
 
-__all__ = ["PITCH", "Script", "Speech", "speaker"]
+__all__ = ["PITCH", "Script", "Speech", "speaker", "spoken"]
 
 Script = Sequence[tuple[float, str, str]]
 """What is said: seconds from the start, the text or SSML, its locale."""
@@ -65,10 +65,10 @@ class Speech:
 @lru_cache(maxsize=16)
 def _sound(program: str, text: str, locale: str) -> bytes:
     """Return the samples of a text, or a tone if the program fails."""
-    return _spoken(program, text, locale) or _tone()
+    return spoken(program, text, locale) or _tone()
 
 
-def _spoken(program: str, text: str, locale: str) -> bytes | None:
+def spoken(program: str, text: str, locale: str) -> bytes | None:
     """Return the samples of a text, None if the program fails."""
     voice = locale.partition("/")[0].lower()
     with tempfile.TemporaryDirectory() as folder:

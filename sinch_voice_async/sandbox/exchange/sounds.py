@@ -1,0 +1,263 @@
+"""What a caller says on a media stream: sounds, waits, and interruptions, in order.
+
+::
+
+    sandbox.phone("+46700000001").says(
+        Espeak("What is my balance?"), Wait.until_silence(), Interrupt(after=0.5), Wait(1.0), HangUp()
+    )
+"""
+
+import math
+import wave
+from array import array
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from sinch_voice_async.sandbox import bounds
+from sinch_voice_async.sandbox.exchange.playout import Latency, Playout, Track
+from sinch_voice_async.sandbox.storage.audio import SAMPLE_RATE
+from sinch_voice_async.sandbox.storage.speech import speaker, spoken
+
+__all__ = ["Caller", "Espeak", "HangUp", "Interrupt", "Says", "Sound", "Tone", "Wait", "Wav", "restored", "sound_of"]
+
+PEAK = 8_000
+SECONDS_OF_A_CHARACTER = 0.06
+
+
+@dataclass(frozen=True, slots=True)
+class Wav:
+    """A WAV file of 16-bit PCM; several channels are mixed, another rate is resampled."""
+
+    path: str | Path
+    kind: Literal["wav"] = "wav"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", str(self.path))
+
+
+@dataclass(frozen=True, slots=True)
+class Tone:
+    """A tone of ``frequency`` hertz for so many seconds."""
+
+    frequency: float
+    seconds: float
+    kind: Literal["tone"] = "tone"
+
+    def __post_init__(self) -> None:
+        bounds.number("frequency", self.frequency, least=1, most=24_000)
+        bounds.seconds("seconds", self.seconds, most=3_600)
+
+
+@dataclass(frozen=True, slots=True)
+class Espeak:
+    """A text, spoken by ``espeak-ng``; a tone of about its length if no such program is installed."""
+
+    text: str
+    locale: str = "en-US"
+    kind: Literal["espeak"] = "espeak"
+
+    def __post_init__(self) -> None:
+        bounds.text("text", self.text, most=4_000)
+        bounds.text("locale", self.locale)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Silence for ``seconds``; :meth:`until_silence` waits for the server to have spoken and fallen silent."""
+
+    seconds: float
+    is_for_silence: bool = False
+    timeout: float = 30.0
+    kind: Literal["wait"] = "wait"
+
+    def __post_init__(self) -> None:
+        bounds.seconds("seconds", self.seconds)
+        bounds.seconds("timeout", self.timeout)
+
+    @classmethod
+    def until_silence(cls, seconds: float = 0.4, *, timeout: float = 30.0) -> "Wait":
+        """Wait until the server was heard, and then not for ``seconds``; after ``timeout`` seconds go on anyway."""
+        return cls(seconds, is_for_silence=True, timeout=timeout)
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """Speak while the server speaks: once it was heard for ``after`` seconds, say ``says``, a short tone if None.
+
+    If the server does not speak within ``timeout`` seconds, it is said anyway.
+    """
+
+    after: float = 0.5
+    says: Wav | Tone | Espeak | None = None
+    timeout: float = 30.0
+    kind: Literal["interrupt"] = "interrupt"
+
+    def __post_init__(self) -> None:
+        bounds.seconds("after", self.after)
+        bounds.seconds("timeout", self.timeout)
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """Hang up."""
+
+    kind: Literal["hang_up"] = "hang_up"
+
+
+Sound = Wav | Tone | Espeak
+Says = Wav | Tone | Espeak | Wait | Interrupt | HangUp
+
+_KINDS: Mapping[str, Any] = {
+    "wav": Wav,
+    "tone": Tone,
+    "espeak": Espeak,
+    "wait": Wait,
+    "interrupt": Interrupt,
+    "hang_up": HangUp,
+}
+
+
+class Caller:
+    """What the caller says, frame by frame, as a script has it."""
+
+    def __init__(self, says: tuple[Says, ...], sounds: list[bytes], frame: int, said: Track, latency: Latency) -> None:
+        self._said = said
+        self._latency = latency
+        self._frame = frame
+        self._silence = bytes(frame)
+        self._steps = self._script(says, sounds)
+        self._playout: Playout
+        self.now = 0.0
+        self.is_done = False
+        self.hangs_up = False
+        self._spoke_until: float | None = None
+        self._interrupts_at: float | None = None
+
+    def frame(self, now: float, playout: Playout) -> bytes:
+        """Return the next frame."""
+        self.now, self._playout = now, playout
+        self._measure()
+        frame = next(self._steps)
+        self._said.add(frame)
+        return frame
+
+    def _measure(self) -> None:
+        since, at = self._playout.loud_since, self._playout.loud_at
+        if self._spoke_until is not None and since is not None and since >= self._spoke_until:
+            self._latency.response.append(since - self._spoke_until)
+            self._spoke_until = None
+        if self._interrupts_at is not None and at is not None and self.now - at > 0.1:
+            self._latency.interrupt.append(max(0.0, at - self._interrupts_at))
+            self._interrupts_at = None
+
+    def _script(self, says: tuple[Says, ...], sounds: list[bytes]) -> Iterator[bytes]:
+        for each, sound in zip(says, sounds, strict=True):
+            if isinstance(each, HangUp):
+                self.hangs_up = True
+            elif isinstance(each, Wait):
+                yield from self._wait(each)
+            elif isinstance(each, Interrupt):
+                yield from self._until_spoken_to(each)
+                self._interrupts_at = self.now
+                yield from self._say(sound)
+            else:
+                yield from self._say(sound)
+                self._spoke_until = self.now
+        self.is_done = True
+        while True:
+            yield self._silence
+
+    def _say(self, sound: bytes) -> Iterator[bytes]:
+        for start in range(0, len(sound), self._frame):
+            yield sound[start : start + self._frame].ljust(self._frame, b"\0")
+
+    def _wait(self, wait: Wait) -> Iterator[bytes]:
+        begin = self.now
+        if not wait.is_for_silence:
+            while self.now < begin + wait.seconds - 1e-9:
+                yield self._silence
+            return
+        while self.now < begin + wait.timeout:
+            at = self._playout.loud_at
+            if at is not None and at > begin and self.now - at >= wait.seconds:
+                return
+            yield self._silence
+
+    def _until_spoken_to(self, interrupt: Interrupt) -> Iterator[bytes]:
+        begin = self.now
+        while self.now < begin + interrupt.timeout:
+            since, at = self._playout.loud_since, self._playout.loud_at
+            speaks = since is not None and at is not None and self.now - at < 0.1
+            if speaks and since is not None and self.now - max(since, begin) >= interrupt.after:
+                return
+            yield self._silence
+
+
+def restored(kept: Mapping[str, Any]) -> Says:
+    """Return what ``dataclasses.asdict`` has made a mapping of."""
+    members = dict(kept)
+    if members.get("says") is not None:
+        members["says"] = restored(members["says"])
+    says: Says = _KINDS[members["kind"]](**members)
+    return says
+
+
+def sound_of(says: Says, rate: int) -> bytes:
+    """Return the samples of what is said, at a rate; empty for a wait. Blocks.
+
+    Raises ValueError, with the reason, for a file that cannot be played.
+    """
+    match says:
+        case Tone():
+            return _tone(says.frequency, says.seconds, rate)
+        case Wav():
+            return _wav(says.path, rate)
+        case Espeak():
+            return _speech(says, rate)
+        case Interrupt():
+            return sound_of(says.says or Tone(400, 0.5), rate)
+        case _:
+            return b""
+
+
+def _tone(frequency: float, seconds: float, rate: int) -> bytes:
+    step = math.tau * frequency / rate
+    return array("h", (round(PEAK * math.sin(step * index)) for index in range(round(seconds * rate)))).tobytes()
+
+
+def _wav(path: str | Path, rate: int) -> bytes:
+    try:
+        with wave.open(str(path), "rb") as file:
+            if file.getsampwidth() != 2:
+                raise ValueError(f"{path} has {8 * file.getsampwidth()} bits a sample, and not 16")
+            channels, own = file.getnchannels(), file.getframerate()
+            samples = array("h", file.readframes(file.getnframes()))
+    except (OSError, wave.Error, EOFError) as error:
+        raise ValueError(f"{path} cannot be played: {error}") from None
+    if channels > 1:
+        parts = [samples[channel::channels] for channel in range(channels)]
+        samples = array("h", (round(sum(each) / channels) for each in zip(*parts, strict=True)))
+    return _resampled(samples, own, rate)
+
+
+def _speech(says: Espeak, rate: int) -> bytes:
+    program = speaker()
+    samples = spoken(program, says.text, says.locale) if program else None
+    if samples is None:
+        return _tone(440, max(0.3, SECONDS_OF_A_CHARACTER * len(says.text)), rate)
+    return _resampled(array("h", samples), SAMPLE_RATE, rate)
+
+
+def _resampled(samples: "array[int]", own: int, rate: int) -> bytes:
+    """Return samples at another rate, by straight lines between them: good enough for a test."""
+    if own == rate or len(samples) < 2:
+        return samples.tobytes()
+    step, last = own / rate, len(samples) - 1
+    found = array("h")
+    for index in range(int(last / step)):
+        at, part = divmod(index * step, 1.0)
+        one, other = samples[int(at)], samples[min(int(at) + 1, last)]
+        found.append(round(one + (other - one) * part))
+    return found.tobytes()
