@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 import sinch_voice_async
-from sinch_voice_async import VoiceClient, dialer, errors, otel, sandbox, svaml, testing, webhooks
+from sinch_voice_async import VoiceClient, dialer, errors, otel, sandbox, streams, svaml, testing, webhooks
 from sinch_voice_async.dialer import cluster
 
-MODULES: list[ModuleType] = [sinch_voice_async, svaml, webhooks, dialer, cluster, sandbox, testing, otel]
+MODULES: list[ModuleType] = [sinch_voice_async, svaml, webhooks, streams, dialer, cluster, sandbox, testing, otel]
 REFERENCE = [*(Path(__file__).parent.parent / "docs" / "reference").glob("*.md")]
 
 SIGNATURES: dict[str, str] = {

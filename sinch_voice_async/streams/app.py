@@ -3,7 +3,7 @@
 Rules:
 
 - Nothing is answered before the token is checked, and no handler sees a call without a valid one.
-- A call is answered, busy or rejected within a few seconds; whatever a handler does, each call of the platform ends.
+- A call is answered, busy or rejected within a few seconds; a call ends even if its handler does not.
 - A token is logged nowhere: neither by this module, nor by a server that logs the query of the ASGI scope.
 - No exception leaves the application for what the platform or a handler does. The log is
   ``sinch_voice_async.streams``.
@@ -80,7 +80,7 @@ class StreamApp:
     again. A token is good for ``token_ttl``, once: it is spent in ``replay_cache``, which several machines share.
     With ``bind_calls`` a token is refused for another call than the one that it was made for; without, that is logged:
     it is likely, not documented, that the ids of the event and of the stream are equal.
-    ``require_token=False`` lets anybody in, for a network where nobody else is.
+    ``require_token=False`` admits every connection: only for a private network.
 
     Above ``max_calls`` calls at a time the answer is busy. ``lead`` is how much sound is sent ahead of the clock,
     ``backlog`` how much received sound waits for a slow handler before the oldest is dropped. ``heartbeat`` is sent

@@ -205,7 +205,7 @@ class CallStream:
         now = self._timing.now()
         for recording in self._connection.recordings:
             recording.spoken(frame, now + self._pacer.unplayed(now))
-        # Counted before it is sent: whoever clears while a send waits must know of it.
+        # Counted before it is sent: a `clear` while the send waits must know of it.
         self._pacer.add(len(frame), now)
         speech.unsent -= len(frame)
         await self._connection.send(frame)

@@ -217,7 +217,7 @@ class Connection:
             raise self.closed()
 
     async def _await_the_end(self, closed: SocketClosed) -> None:
-        # Whoever reads learns more of the end than whoever writes.
+        # The reading task learns more of the end than the writing one.
         if not await self.timing.wait(self.over, CLOSE_TIMEOUT):
             self.end("lost", "a message could not be sent", closed.code)
 

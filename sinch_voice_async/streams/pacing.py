@@ -1,6 +1,6 @@
 """Time and audio: how much of what was sent the caller has heard, by the clock alone.
 
-The platform says nothing about what it has played: there is no mark, no acknowledgement. It buffers what it gets and
+The platform does not say what it has played: it sends neither marks nor acknowledgements. It buffers what it gets and
 plays it in real time, so the clock tells it: what was sent is heard ``sent`` seconds later, unless it was cleared.
 Measured against a platform with such a buffer, this is right to 30 ms plus the delay of the network.
 """

@@ -11,7 +11,7 @@
        |<------------------------------------->|
        |     text   {"command": "clear"}       |     discards what is not played yet
        |<--------------------------------------|
-       |     text   {"command": "heartbeat"}   |     at least once a minute if there is no audio
+       |     text   {"command": "heartbeat"}   |     at least once a minute without audio
        |<--------------------------------------|
 
 Rules:
@@ -209,7 +209,7 @@ class StreamProtocol:
     def reply(self, verdict: Verdict) -> str:
         """Return the message of a verdict.
 
-        :raises InvalidRequestError: there was no ``connect``, it was replied to before, or this is not a verdict.
+        :raises InvalidRequestError: ``connect`` has not come, it has a reply, or this is not a verdict.
         """
         self._expect("server", "connected", verdict)
         if verdict not in _VERDICTS:
@@ -223,7 +223,7 @@ class StreamProtocol:
         return '{"command":"clear"}'
 
     def heartbeat(self) -> str:
-        """Return the message that keeps the stream while there is no audio."""
+        """Return the message that keeps a stream without audio."""
         self._expect("server", "answered", "heartbeat")
         return '{"command":"heartbeat"}'
 
