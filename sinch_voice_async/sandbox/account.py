@@ -1,4 +1,4 @@
-"""What the platform knows of the customer: the application, its credit, numbers and callback URLs."""
+"""The account of a customer: the application, its credit, callback URLs and telephone numbers."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ __all__ = ["Account", "CallbackUrls", "NumberInformation", "OwnNumber", "OwnNumb
 
 @dataclass(slots=True)
 class CallbackUrls:
-    """Where events go: ``fallback`` is used only when ``primary`` fails."""
+    """The URLs that events are sent to. ``fallback`` is used if ``primary`` fails."""
 
     primary: str = ""
     fallback: str = ""
@@ -19,30 +19,31 @@ class CallbackUrls:
 
 @dataclass(slots=True)
 class Account:
-    """One application and what may happen to it; every attribute may be set while the sandbox runs."""
+    """One application and its limits. Every attribute may be set while the sandbox runs."""
 
     application_key: str
     application_secret: str = field(repr=False)
     max_text_length: int = 600
-    """Characters that may be spoken at once; an account may have it raised."""
+    """Characters that may be spoken at once. The platform raises it for some accounts."""
     out_of_credit: bool = False
     """Answer 40200 to every callout."""
     forbidden: set[str] = field(default_factory=set)
-    """Number prefixes that may not be called, as in ``"+882"``: 40300."""
+    """Prefixes of numbers that may not be called, as in ``"+882"``: 40300."""
     other_applications: set[str] = field(default_factory=set)
-    """Keys of the same customer's other applications; numbers may be assigned to them."""
+    """Keys of the customer's other applications, to which numbers may be assigned."""
     callback_urls: CallbackUrls = field(default_factory=CallbackUrls)
 
     def owns(self, application_key: str) -> bool:
-        """Whether the customer has an application with this key."""
+        """Return whether the customer has an application with this key."""
         keys = {self.application_key, *self.other_applications}
         return application_key.lower() in {key.lower() for key in keys}
 
     def forbids(self, number: str) -> bool:
-        """Whether this number may not be called."""
+        """Return whether this number may not be called."""
         return any(number.lstrip("+").startswith(prefix.lstrip("+")) for prefix in self.forbidden)
 
 
+MOST_NUMBERS = 100_000
 E164 = re.compile(r"\+[0-9]{5,15}")
 COUNTRIES = {"1": "US", "33": "FR", "44": "GB", "46": "SE", "49": "DE", "61": "AU"}
 MOBILE = re.compile(r"33[67]|447|467|491[567]|614")
@@ -50,7 +51,7 @@ MOBILE = re.compile(r"33[67]|447|467|491[567]|614")
 
 @dataclass(slots=True)
 class OwnNumber:
-    """A number of the customer, and the application that it belongs to, if any."""
+    """A number of the customer, and the application that it is assigned to, if any."""
 
     number: str
     application_key: str | None = None
@@ -60,8 +61,8 @@ class OwnNumber:
 class OwnNumbers:
     """The numbers of one customer.
 
-    Where the sandbox was told which there are, no other can be assigned; else any number is the customer's from the
-    moment that they assign it.
+    If the sandbox was given the numbers, no other number can be assigned. Otherwise any number can, and is the
+    customer's from then on; there are at most 100,000 of them.
     """
 
     def __init__(self, numbers: Iterable[str] | None) -> None:
@@ -72,21 +73,23 @@ class OwnNumbers:
         return iter(list(self._by_number.values()))
 
     def restore(self, numbers: Iterable[OwnNumber]) -> None:
-        """Have numbers as they were, where they are still the customer's."""
+        """Restore the numbers of an earlier sandbox that are still the customer's."""
         self._by_number.update(
             {own.number: own for own in numbers if not self._closed or own.number in self._by_number}
         )
 
     def assign(self, numbers: Iterable[str], application_key: str, capability: str | None) -> None:
-        """Assign all of these numbers, or none of them."""
+        """Assign all of these numbers, or none if one of them cannot be assigned."""
         chosen = [self._find(_plus(number)) for number in numbers]
+        if len(self._by_number) + len(chosen) > MOST_NUMBERS:
+            raise RefusalError(40001, "Unable to update numbers")
         for own in chosen:
             own.application_key = application_key
             own.capability = capability or own.capability
             self._by_number[own.number] = own
 
     def unassign(self, number: str, application_key: str) -> None:
-        """Take a number from an application."""
+        """Unassign a number from an application."""
         own = self._by_number.get(_plus(number))
         if own is None or (own.application_key or "").lower() != application_key.lower():
             raise RefusalError(40001, "Unable to update number")
@@ -101,7 +104,7 @@ class OwnNumbers:
 
 @dataclass(frozen=True, slots=True)
 class NumberInformation:
-    """What a query tells of a number."""
+    """The answer to a query of a number."""
 
     country_id: str
     number_type: str
@@ -109,7 +112,7 @@ class NumberInformation:
 
 
 def look_up(text: str) -> NumberInformation:
-    """Return what is known of a number that is written in any usual way, as in ``+46(0)73-017-0101``."""
+    """Return what a query of a number answers. It may be written in any usual way, as ``+46(0)73-017-0101``."""
     digits = re.sub(r"[^0-9]", "", text.replace("(0)", ""))
     digits = digits.removeprefix("00")
     if not re.fullmatch(r"[1-9][0-9]{4,14}", digits):

@@ -1,4 +1,4 @@
-"""The sandbox as an ASGI application: its endpoints behind its gate."""
+"""The platform as an ASGI application: its endpoints, injected faults, and the check of credentials."""
 
 from collections.abc import Iterable
 
@@ -10,31 +10,31 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sinch_voice_async.sandbox.account import Account
-from sinch_voice_async.sandbox.auth import Gate
+from sinch_voice_async.sandbox.auth import AuthMiddleware
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.faults import Fault, Faults
 from sinch_voice_async.sandbox.refusals import RefusalError
 from sinch_voice_async.sandbox.routes.endpoint import Endpoint, Handler, note
 from sinch_voice_async.sandbox.server import drop, pause
 
-__all__ = ["build_app", "staged"]
+__all__ = ["build_app", "with_faults"]
 
 
-def staged(endpoint: Endpoint, faults: Faults) -> Handler:
-    """Return a handler that meets the faults meant for this endpoint."""
+def with_faults(endpoint: Endpoint, faults: Faults) -> Handler:
+    """Return a handler to which the faults of this endpoint are applied."""
 
     async def handle(request: Request) -> Response:
         fault = faults.draw(endpoint.method, endpoint.template)
         if fault is None:
             return await endpoint.handler(request)
-        return await _play(fault, request, endpoint.handler)
+        return await _apply(fault, request, endpoint.handler)
 
     return handle
 
 
-async def _play(fault: Fault, request: Request, handler: Handler) -> Response:
+async def _apply(fault: Fault, request: Request, handler: Handler) -> Response:
     if fault.latency:
-        # Kept by the request, for waiting for the client to go away reads past it.
+        # The request keeps it: waiting for the client to go away reads past it.
         await request.body()
         await pause(request.receive, fault.latency)
     if fault.drop == "before":
@@ -51,14 +51,14 @@ async def _play(fault: Fault, request: Request, handler: Handler) -> Response:
 
 
 class _Dropped(Response):
-    """No answer at all: the connection closes."""
+    """No answer: the connection is closed."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await drop(scope, receive, flush=False)
 
 
 class _Cut(Response):
-    """An answer whose body ends early, with the connection."""
+    """An answer whose body is cut, and whose connection is closed."""
 
     def __init__(self, whole: Response, at: int) -> None:
         super().__init__()
@@ -79,11 +79,11 @@ class _Cut(Response):
 
 def build_app(endpoints: Iterable[Endpoint], *, account: Account, clock: Clock, faults: Faults) -> ASGIApp:
     """Return the application; it needs no lifespan, and runs under asyncio and trio."""
-    routes = [Route(each.template, staged(each, faults), methods=[each.method]) for each in endpoints]
+    routes = [Route(each.template, with_faults(each, faults), methods=[each.method]) for each in endpoints]
     handlers = {RefusalError: _refuse, HTTPException: _refuse_http, Exception: _fail}
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.router.redirect_slashes = False
-    return Gate(app, account, clock)
+    return AuthMiddleware(app, account, clock)
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

@@ -1,7 +1,7 @@
-"""Whether a request carries the application's own credentials; pure functions over what came over the wire.
+"""Authentication: signatures and basic credentials, checked over the bytes of a request, and a middleware that does it.
 
-Documents: Authentication, "Application signed request" and "Basic authorization". The tolerance of five minutes is the
-sandbox's own: the platform publishes none.
+The tolerance of five minutes for timestamps is the sandbox's own: the platform publishes none. Source: Authentication,
+Application signed request; Authentication, Basic authorization.
 """
 
 import base64
@@ -23,7 +23,7 @@ from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.refusals import RefusalError
 
-__all__ = ["Arrival", "Gate", "authenticate", "signature", "string_to_sign"]
+__all__ = ["Arrival", "AuthMiddleware", "authenticate", "signature", "string_to_sign"]
 
 logger: logging.Logger = logging.getLogger("sinch_voice_async.sandbox")
 
@@ -32,7 +32,7 @@ TOLERANCE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One request as it came: the path undecoded and without its query, header names in lower case, the raw body."""
+    """One request as it came: the path undecoded and without its query, header names in lower case, and the raw body."""
 
     method: str
     path: str
@@ -125,8 +125,12 @@ LARGEST_BODY = 1_048_576
 MOST_OF_A_NUMBER = re.compile(r"(?<=/number/)[^/]*(?=..)")
 
 
-class Gate:
-    """Wraps the application; passes on only requests with the account's credentials."""
+class AuthMiddleware:
+    """Wraps the application. It passes on requests that carry the account's credentials, and dates and logs answers.
+
+    It judges what came over the wire, before a framework touched it: the raw path, the headers and the body. The path is
+    passed on undecoded, so that an id with ``%2F`` in it cannot become another route.
+    """
 
     def __init__(self, app: ASGIApp, account: Account, clock: Clock) -> None:
         self._app = app
@@ -160,7 +164,7 @@ class Gate:
 
 
 class _Answer:
-    """Sends an answer on, dated by the sandbox's clock, and remembers its status."""
+    """Sends an answer on with the date of the sandbox's clock, and remembers its status."""
 
     def __init__(self, send: Send, clock: Clock) -> None:
         self._send = send
@@ -177,7 +181,7 @@ class _Answer:
 
 
 class _Replay:
-    """Gives the body that was read already, then whatever the server has to say."""
+    """Gives the body that was read already, then the messages of the server."""
 
     def __init__(self, body: bytes, receive: Receive) -> None:
         self._body: bytes | None = body

@@ -1,6 +1,6 @@
-"""How the platform says no: an HTTP status, five digits, a sentence and a reference.
+"""Errors as the platform answers them: an HTTP status, a code of five digits, a message and a reference.
 
-Documents: the error object of the Calling API. "The first three digits are the same as the HTTP status code."
+"The first three digits are the same as the HTTP status code." Source: Calling API, Errors.
 """
 
 import uuid
@@ -12,7 +12,7 @@ __all__ = ["RefusalError"]
 
 
 class RefusalError(Exception):
-    """The answer to a request that cannot be served; ``details`` are further members of the error object."""
+    """The answer to a request that is refused. ``details`` are further members of the error object."""
 
     def __init__(
         self,
@@ -31,6 +31,6 @@ class RefusalError(Exception):
         self.details: dict[str, str] = dict(details or {})
 
     def response(self) -> JSONResponse:
-        """Return the error object as an HTTP answer, with a reference of its own."""
+        """Return the error object as an HTTP answer with a new reference."""
         body = {"errorCode": self.code, "message": self.message, "reference": str(uuid.uuid4()), **self.details}
         return JSONResponse(body, status_code=self.status, headers=self.headers)

@@ -1,7 +1,8 @@
-"""A real HTTP server in a thread with an event loop of its own.
+"""An HTTP server in a thread with an event loop of its own, and connections that can be broken.
 
-So the sandbox answers on asyncio and on trio, to clients in other processes, and while the caller's own event loop is
-busy.
+So the sandbox answers clients on asyncio and on trio, in other processes, and while the event loop of a test is busy.
+A request carries its connection along, which a fault can close. Under ``httpx.ASGITransport`` there is none; a drop is
+then the exception that httpx raises when a server closes a connection.
 """
 
 import ipaddress
@@ -75,8 +76,8 @@ Served = TypeVar("Served")
 class Serving(Generic[Served]):
     """An application while it is served: a context manager, ``async with`` or ``with``, that gives ``served``.
 
-    ``port`` 0 takes a free one. Raises ValueError where ``host`` is not loopback and ``allow_remote`` is not set, and
-    OSError where the port is taken. On leaving, connections that are still open are closed, and ``stopped`` is called.
+    ``port`` 0 takes a free one. Raises ValueError if ``host`` is not loopback and ``allow_remote`` is not set, and
+    OSError if the port is taken. On leaving, connections that are still open are closed, and ``stopped`` is called.
     """
 
     def __init__(
@@ -103,18 +104,18 @@ class Serving(Generic[Served]):
 
     @property
     def url(self) -> str | None:
-        """Where it is served, as in ``http://127.0.0.1:8070``; None while it is not."""
+        """The URL of the server, as ``http://127.0.0.1:8070``; None while it does not run."""
         return None if self._running is None else self._running.url
 
     def start(self) -> Served:
-        """Serve from now on; requests are accepted when this returns."""
+        """Start the server. It accepts requests when this returns."""
         if self._running is not None:
             raise RuntimeError("this sandbox is already being served")
         self._running = _Running(self._app, *self._address)
         return self._served
 
     def stop(self) -> None:
-        """Serve no more; returns when the port is free again."""
+        """Stop the server. The port is free again when this returns."""
         if self._running is not None:
             self._running.stop()
             self._running = None
@@ -169,7 +170,7 @@ class _Running:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, which ends at once and waits for nobody: a stalled answer would keep it for ever."""
+    """uvicorn that stops at once: a stalled answer would keep it running."""
 
     async def main_loop(self) -> None:
         """Wait until it is time to stop."""
