@@ -32,7 +32,7 @@ TOLERANCE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One request as it came: the path undecoded and without its query, header names in lower case, and the raw body."""
+    """One request as it came: the path undecoded and without query, header names in lower case, the raw body."""
 
     method: str
     path: str
@@ -128,7 +128,7 @@ MOST_OF_A_NUMBER = re.compile(r"(?<=/number/)[^/]*(?=..)")
 class AuthMiddleware:
     """Wraps the application. It passes on requests that carry the account's credentials, and dates and logs answers.
 
-    It judges what came over the wire, before a framework touched it: the raw path, the headers and the body. The path is
+    It judges what came over the wire, before a framework touched it: raw path, headers and body. The path is
     passed on undecoded, so that an id with ``%2F`` in it cannot become another route.
     """
 
