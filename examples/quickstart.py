@@ -109,6 +109,8 @@ async def show_what_fails(sandbox: Sandbox) -> None:
 async def main(backend: str) -> None:
     """Serve a sandbox in which time runs ten times faster, and place the callouts."""
     async with Sandbox(speed=10).serve() as sandbox:
+        # Without this a person stays in a conference until the application ends the call.
+        sandbox.phone(CALLEE).hangs_up(after=3)
         console.print(f"\nThe sandbox listens on {sandbox.url}", highlight=False)
         await place_and_follow(sandbox, backend)
         if backend == "trio":
