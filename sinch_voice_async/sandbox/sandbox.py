@@ -22,6 +22,7 @@ from sinch_voice_async.sandbox import bounds
 from sinch_voice_async.sandbox.account import Account, CallbackUrls, OwnNumbers
 from sinch_voice_async.sandbox.app import build_app
 from sinch_voice_async.sandbox.clock import Clock
+from sinch_voice_async.sandbox.control.app import ControlOptions, with_control
 from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Conferences, Party
 from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.exchange.people import People, Person, Phone, Population
@@ -30,7 +31,6 @@ from sinch_voice_async.sandbox.faults import Faults
 from sinch_voice_async.sandbox.routes.calls import CalloutRoutes, CallRoutes
 from sinch_voice_async.sandbox.routes.conferences import ConferenceRoutes
 from sinch_voice_async.sandbox.routes.configuration import ConfigurationRoutes
-from sinch_voice_async.sandbox.routes.control import with_control
 from sinch_voice_async.sandbox.routes.endpoint import Endpoint
 from sinch_voice_async.sandbox.routes.recordings import RecordingRoutes
 from sinch_voice_async.sandbox.server import Serving
@@ -69,6 +69,8 @@ class Sandbox:
     - ``state``: a file that keeps the application, its numbers and callback URLs, people, calls and recordings across
       restarts. A call that was ongoing is over afterwards, with the reason GENERALERROR and without DiCE. An argument
       of this constructor replaces what the file says.
+    - ``allow_hosts``: names by which other machines may reach the page and the control API, as ``"sandbox"`` in a
+      network of containers. localhost and IP addresses are always allowed.
 
     Raises ValueError, with the name of the argument, for a value out of bounds or a ``state`` that is another file, and
     OSError if ``state`` cannot be opened for writing or another sandbox has it open.
@@ -92,6 +94,7 @@ class Sandbox:
         calls_per_second: float | None = None,
         state: str | Path | None = None,
         streams: StreamRules | None = None,
+        allow_hosts: Iterable[str] = (),
     ) -> None:
         _check_application(application_key, application_secret, callback_url)
         if max_page_size is not None:
@@ -133,7 +136,9 @@ class Sandbox:
         self.calls: Calls = self.exchange.calls
         self._endpoints: list[Endpoint] = self._routes(show_caller=show_caller)
         platform = build_app(self._endpoints, account=self.account, clock=self.clock, faults=self.faults)
-        self.app: ASGIApp = with_control(platform, self)
+        generated = None if application_secret else self.account.application_secret
+        control = ControlOptions(generated, tuple(allow_hosts), callback_timeout)
+        self.app: ASGIApp = with_control(platform, self, control)
         """The sandbox as an ASGI application, for ``httpx.ASGITransport`` on asyncio and trio."""
         if self._keeper is not None:
             self._keeper.restore(self)
@@ -240,6 +245,8 @@ class Sandbox:
         self.exchange.clear()
         self.people.clear()
         self.faults.clear()
+        self.exchange.answers.clear()
+        self.exchange.log.remove(self.exchange.log)
         for recording in self.recordings:
             self.recordings.remove(recording.key)
 

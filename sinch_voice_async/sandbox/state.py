@@ -56,7 +56,7 @@ def described(these: Set) -> dict[str, object]:
         "people": {
             "default": asdict(people.default),
             "population": people.population and asdict(people.population),
-            "scripted": {number: asdict(person) for number, person in people},
+            "scripted": {number: asdict(person) for number, person in people.lasting()},
         },
     }
 

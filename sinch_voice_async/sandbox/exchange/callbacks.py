@@ -12,6 +12,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
@@ -25,6 +26,7 @@ import httpx
 from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.auth import Arrival, signature, string_to_sign
 from sinch_voice_async.sandbox.clock import Clock
+from sinch_voice_async.sandbox.request_log import LoggedRequest, RequestLog, masked
 
 __all__ = ["Bell", "Carriers", "Courier", "Done", "Mailbox", "Parcel", "Reply", "Turns"]
 
@@ -132,6 +134,10 @@ class Reply:
     content_type: str = ""
     body: bytes = b""
     error: str = ""
+    request_id: str = ""
+    """The callback's entry in the log of requests."""
+    signed: Mapping[str, str] = field(default_factory=dict)
+    """The headers that carried the signature."""
 
 
 class Done(Protocol):
@@ -149,6 +155,7 @@ class Parcel:
     event: Mapping[str, object]
     headers: Mapping[str, str]
     done: Done
+    call_id: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -177,6 +184,7 @@ class Courier:
         account: Account,
         clock: Clock,
         turns: Turns,
+        log: RequestLog,
         *,
         timeout: float,
         catch_up: Callable[[], float | None],
@@ -185,6 +193,7 @@ class Courier:
         self._account = account
         self._clock = clock
         self._turns = turns
+        self._log = log
         self._timeout = timeout
         self._catch_up = catch_up
         self._is_wanted = is_wanted
@@ -268,44 +277,57 @@ class Courier:
             return None
 
     async def _try_each(self, parcel: Parcel, carrier: httpx.AsyncHTTPTransport) -> None:
-        *first, last = parcel.urls
-        for url in first:
-            if not (await self._try_one(url, parcel, carrier, is_last=False)).error:
+        for attempt, url in enumerate(parcel.urls, 1):
+            is_last = attempt == len(parcel.urls)
+            reply = await self._try(url, parcel, carrier, attempt)
+            with self._turns:
+                parcel.done(reply, is_last=is_last or not reply.error)
+            self.wake()
+            if not reply.error:
                 return
-        await self._try_one(last, parcel, carrier, is_last=True)
 
-    async def _try_one(self, url: str, parcel: Parcel, carrier: httpx.AsyncHTTPTransport, *, is_last: bool) -> Reply:
-        reply = await self._try(url, parcel, carrier)
-        with self._turns:
-            parcel.done(reply, is_last=is_last or not reply.error)
-        self.wake()
-        return reply
-
-    async def _try(self, url: str, parcel: Parcel, carrier: httpx.AsyncHTTPTransport) -> Reply:
+    async def _try(self, url: str, parcel: Parcel, carrier: httpx.AsyncHTTPTransport, attempt: int) -> Reply:
+        """Send one callback to one URL, and log the request and its answer."""
+        entry = LoggedRequest(
+            direction="callback",
+            method="POST",
+            url=url,
+            target=url,
+            request_headers=(),
+            call_id=parcel.call_id,
+            event=str(parcel.event["event"]),
+            attempt=attempt,
+            is_fallback=attempt > 1,
+        )
+        started = time.perf_counter()
         try:
             with anyio.fail_after(self._timeout):
-                return await self._exchange(url, parcel, carrier)
+                await self._exchange(entry, parcel, carrier)
         except TimeoutError:
-            return Reply(url, error=f"no answer within {self._timeout:g} s")
+            entry.error = f"no answer within {self._timeout:g} s"
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return Reply(url, error=f"{type(error).__name__}: {error}")
+            entry.error = f"{type(error).__name__}: {error}"
+        entry.ms = 1000 * (time.perf_counter() - started)
+        self._log.add(entry)
+        return _reply(url, entry)
 
-    async def _exchange(self, url: str, parcel: Parcel, carrier: httpx.AsyncHTTPTransport) -> Reply:
-        body = json.dumps(parcel.event, ensure_ascii=False, separators=(",", ":")).encode()
-        address = httpx.URL(url)
-        headers = {**parcel.headers, **self._signed(address.raw_path.partition(b"?")[0].decode(), body)}
-        request = httpx.Request("POST", address, content=body, headers=headers)
+    async def _exchange(self, entry: LoggedRequest, parcel: Parcel, carrier: httpx.AsyncHTTPTransport) -> None:
+        entry.request_body = json.dumps(parcel.event, ensure_ascii=False, separators=(",", ":")).encode()
+        address = httpx.URL(entry.url)
+        entry.target = address.raw_path.decode("latin-1")
+        headers = {**parcel.headers, **self._signed(entry.path, entry.request_body)}
+        request = httpx.Request("POST", address, content=entry.request_body, headers=headers)
+        entry.request_headers = tuple(request.headers.items())
         response = await carrier.handle_async_request(request)
         async with aclosing(response):
-            status, content_type = response.status_code, response.headers.get("content-type", "")
-            if not response.is_success:
-                return Reply(url, status, content_type, error=f"status {status}")
             answer = bytearray()
             async for piece in response.aiter_bytes():
                 answer += piece
                 if len(answer) > LARGEST_ANSWER:
-                    return Reply(url, status, content_type, error=f"an answer of more than {LARGEST_ANSWER} bytes")
-            return Reply(url, status, content_type, bytes(answer))
+                    entry.error = f"an answer of more than {LARGEST_ANSWER} bytes"
+                    break
+        entry.status, entry.response_body = response.status_code, bytes(answer[:LARGEST_ANSWER])
+        entry.response_headers = masked(response.headers.items())
 
     def _signed(self, path: str, body: bytes) -> dict[str, str]:
         timestamp = self._clock.wall().isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -313,3 +335,12 @@ class Courier:
         account = self._account
         text = signature(account.application_secret, string_to_sign(Arrival("POST", path, headers, body)))
         return {**headers, "authorization": f"application {account.application_key}:{text}"}
+
+
+def _reply(url: str, entry: LoggedRequest) -> Reply:
+    """Return what the exchange reads of an answer; only a 2xx counts as one."""
+    error = entry.error or (f"status {entry.status}" if entry.failed else "")
+    signed = {name: entry.header(name) for name in ("authorization", "x-timestamp") if entry.header(name)}
+    content_type = next((value for name, value in entry.response_headers if name.lower() == "content-type"), "")
+    body = b"" if error else entry.response_body
+    return Reply(url, entry.status, content_type, body, error, entry.id, signed)

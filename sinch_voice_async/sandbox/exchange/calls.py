@@ -7,9 +7,10 @@ that stands still. Plain fields are as of the last such look. Everything may be 
 Documents: Calling API, "Get Call Result" (states, results and reasons).
 """
 
+import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -96,12 +97,27 @@ class Entry:
     data: Mapping[str, object] = field(default_factory=dict)
 
     def summary(self) -> str:
-        """Return what a log may say of it: no texts, no keys, no numbers, no query of a URL."""
+        """Return what a log may say of it: no texts, no keys, no numbers, no query of a URL.
+
+        Of what was heard or pressed it says the length, of a note what stands before the colon.
+        """
         members = (self.data.get(name) for name in ("error", "status", "reason", "url"))
         outcome = str(next((each for each in members if each), "")).partition("?")[0]
         # What came from elsewhere must not write lines of its own.
         outcome = outcome.encode("unicode_escape").decode()
-        return f"{self.kind:<11} {self.text if self.kind in LOGGED else ''} {outcome}".rstrip()
+        told = self.text if self.kind in LOGGED else self._measured()
+        return f"{self.kind:<11} {told} {outcome}".rstrip()
+
+    def _measured(self) -> str:
+        """Return what can be said of a text without saying it."""
+        if self.kind == "note":
+            return self.text.partition(":")[0]
+        seconds = self.data.get("seconds")
+        lasts = f", {seconds:g} s" if isinstance(seconds, int | float) else ""
+        if self.data.get("file"):
+            return f"a file{lasts}"
+        unit = "key" if self.kind == "keys" else "character"
+        return f"{len(self.text)} {unit}{'' if len(self.text) == 1 else 's'}{lasts}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +364,12 @@ class Calls:
         """How often every call was forgotten at once."""
         self.size: int = 0
         """An estimate of the bytes that all calls take in memory."""
+        self.sequence: int = 0
+        """The number of the last change."""
         self._by_id: dict[str, Call] = {}
+        self._changes: dict[str, int] = {}
+        # The number of each call's last change, in that order; the lock lets one thread walk it.
+        self._changing = threading.Lock()
         self._over: deque[str] = deque()
         self._forgets: Callable[[str], None] | None = None
         self._shortens_at = MOST_BYTES
@@ -393,6 +414,24 @@ class Calls:
         # What is left cannot be shortened: look again when it has doubled.
         call.shortens_at = 2 * call.size
 
+    def touch(self, call: Call) -> None:
+        """Note that a call has changed."""
+        with self._changing:
+            self.sequence += 1
+            self._changes.pop(call.call_id, None)
+            self._changes[call.call_id] = self.sequence
+
+    def changed_since(self, sequence: int, most: int | None = None) -> list[Call]:
+        """Return the calls that changed after this number, the last change last, and at most the last ``most``."""
+        found: list[Call] = []
+        with self._changing:
+            for call_id, number in reversed(self._changes.items()):
+                if number <= sequence or len(found) == most:
+                    break
+                if call_id in self._by_id:
+                    found.append(self._by_id[call_id])
+        return found[::-1]
+
     def end(self, call: Call) -> None:
         """Take note that a call is over, and forget the one that has been for longest where there are too many."""
         self._over.append(call.call_id)
@@ -402,12 +441,22 @@ class Calls:
     def restore(self, call: Call) -> None:
         """Keep a call of an earlier sandbox, which is over."""
         self._by_id[call.call_id] = call
+        self.touch(call)
         self.grow(call, BYTES_OF_A_CALL)
         self.end(call)
 
     def watch(self, forgets: Callable[[str], None]) -> None:
         """Have a function called with the id of each call that is forgotten."""
         self._forgets = forgets
+
+    def remove(self, call_ids: Iterable[str]) -> int:
+        """Forget calls that are over, and return how many there were."""
+        gone = {call_id for call_id in call_ids if call_id in self._by_id}
+        self._over = deque(call_id for call_id in self._over if call_id not in gone)
+        for call_id in gone:
+            self._forget(call_id)
+        self.cleared += bool(gone)
+        return len(gone)
 
     def clear(self) -> None:
         """Forget every call, and that there were any."""
@@ -420,6 +469,8 @@ class Calls:
     def _forget(self, call_id: str) -> None:
         call = self._by_id.pop(call_id, None)
         self.size -= call.size if call else 0
+        with self._changing:
+            self._changes.pop(call_id, None)
         if self._forgets is not None:
             self._forgets(call_id)
 

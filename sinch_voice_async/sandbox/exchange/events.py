@@ -125,12 +125,21 @@ async def ask(line: Line, event: str, **members: object) -> Fields | None:
     if document is not None:
         line.log("note", f"{event} is answered by the callout itself")
         return document
-    urls = urls_for(line.call, event, line.services.account)
-    if not urls:
+    answers = line.services.answers
+    from_page = answers.take(event, when="always")
+    urls = () if from_page else urls_for(line.call, event, line.services.account)
+    if urls:
+        _post(line, event, urls, members, is_question=True)
+        reply: Reply = await line.answer()
+        if not reply.error and reply.body.strip():
+            return _document(line, event, reply.body)
+    elif event == "ice" and not from_page:
+        line.log("note", "no callback URL is set: no application answers this call")
+    from_page = from_page or answers.take(event, when="noAnswer")
+    if from_page is None:
         return None
-    _post(line, event, urls, members, is_question=True)
-    reply: Reply = await line.answer()
-    return _document(line, event, reply)
+    line.log("note", f"{event} is answered by the page, for the application", {"svaml": hidden(json.loads(from_page))})
+    return _document(line, event, from_page)
 
 
 def tell(line: Line, event: str, **members: object) -> None:
@@ -157,7 +166,8 @@ def _post(line: Line, event: str, urls: tuple[str, ...], members: dict[str, obje
     line.log("callback", event, {"url": urls[0], "event": content})
     line.services.calls.grow(line.call, BYTES_OF_AN_EVENT)
     done = partial(_arrived, line, event, is_question=is_question)
-    line.services.courier.post(line.mailbox, Parcel(urls, content, line.call.callback_headers, done))
+    parcel = Parcel(urls, content, line.call.callback_headers, done, line.call.call_id)
+    line.services.courier.post(line.mailbox, parcel)
 
 
 def _arrived(line: Line, event: str, reply: Reply, *, is_last: bool, is_question: bool) -> None:
@@ -167,23 +177,23 @@ def _arrived(line: Line, event: str, reply: Reply, *, is_last: bool, is_question
         line.signal("answer", reply)
 
 
-def _document(line: Line, event: str, reply: Reply) -> Fields | None:
-    if reply.error or not reply.body.strip():
-        return None
+def _document(line: Line, event: str, body: bytes) -> Fields:
     try:
-        return check_svaml(read_object(reply.body), event)
+        return check_svaml(read_object(body), event)
     except RefusalError as refusal:
         raise illegal(line, refusal) from None
 
 
 def _described(reply: Reply) -> dict[str, object]:
+    """Return what the timeline keeps of an answer: with a refusal also what was signed, to compare it."""
+    sent = {"requestId": reply.request_id, "url": reply.url, "status": reply.status}
     if reply.error:
-        return {"url": reply.url, "status": reply.status, "error": reply.error}
+        return {**sent, "error": reply.error, "signed": dict(reply.signed)}
     try:
         body = json.loads(reply.body) if reply.body.strip() else None
     except (ValueError, RecursionError):
         body = reply.body.decode(errors="replace")
-    return {"url": reply.url, "status": reply.status, "contentType": reply.content_type, "body": hidden(body)}
+    return {**sent, "contentType": reply.content_type, "body": hidden(body)}
 
 
 def hidden(value: object) -> object:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from sinch_voice_async.sandbox.account import Account
+from sinch_voice_async.sandbox.answers import Answers
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.exchange.callbacks import Courier, Turns
 from sinch_voice_async.sandbox.exchange.callouts import Callout
@@ -19,6 +20,7 @@ from sinch_voice_async.sandbox.exchange.runner import Line, Services, Timers
 from sinch_voice_async.sandbox.exchange.streams import StreamRules, Streams
 from sinch_voice_async.sandbox.exchange.svaml_steps import at_once, carry_out, live, perform
 from sinch_voice_async.sandbox.fields import Fields
+from sinch_voice_async.sandbox.request_log import RequestLog
 from sinch_voice_async.sandbox.storage.recordings import Recordings
 
 __all__ = ["Exchange"]
@@ -55,6 +57,8 @@ class Exchange:
     ) -> None:
         self.calls: Calls = Calls(history)
         self.version: int = 0
+        self.log: RequestLog = RequestLog()
+        self.answers: Answers = Answers()
         self._clock = clock
         self._diary = diary
         self.turns: Turns = Turns(diary.flush if diary else _nothing)
@@ -64,13 +68,24 @@ class Exchange:
             account,
             clock,
             self.turns,
+            self.log,
             timeout=callback_timeout,
             catch_up=self._run_and_say_when,
             is_wanted=lambda: bool(self._attended),
         )
         self.streams: Streams = Streams(account, clock, streams or StreamRules())
         self._services = Services(
-            account, self.calls, people, recordings, self._timers, courier, {}, self.streams, base_url, self._note
+            account,
+            self.calls,
+            people,
+            recordings,
+            self._timers,
+            courier,
+            {},
+            self.streams,
+            base_url,
+            self._note,
+            self.answers,
         )
         clock.watch(courier.wake)
         if diary is not None:
@@ -166,6 +181,7 @@ class Exchange:
 
     def _note(self, call: Call) -> None:
         self.version += 1
+        self.calls.touch(call)
         if self._diary is not None:
             self._diary.note(call)
 

@@ -4,6 +4,7 @@ A number has a scripted person, or a person drawn from the population, or the de
 """
 
 import random
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Literal
@@ -15,6 +16,8 @@ __all__ = ["People", "Person", "Phone", "Population"]
 
 MACHINE_BEEPS_AFTER = 8.0
 MACHINE_RECORDS_FOR = 30.0
+LEASE_BEGINS = 5.0
+LEASE_LASTS = 3.0
 REFUSALS: tuple[Literal["busy", "declined"], ...] = ("busy", "declined")
 
 
@@ -183,42 +186,113 @@ class Phone:
 
 
 class People:
-    """The people at all numbers: scripted ones, a ``population``, and the ``default`` person.
+    """The people at all phones: the scripted ones, and at every other number those of a ``population``, or one
+    ``default`` person if there is none.
 
-    The default person is at every number that has no scripted person, if ``population`` is None.
+    A *lease* is a scripted phone that belongs to an open page: it ends 3 s after the last page has gone.
     """
 
     def __init__(self, default: Person) -> None:
         self.default = default
         self.population: Population | None = None
         self._by_number: dict[str, Person] = {}
+        self._leases = Leases()
 
     def meet(self, number: str, person: Person) -> None:
         """Put a person at a number, user name or SIP address."""
+        self._leases.forget(_normal(number))
         self._by_number[_normal(number)] = person
 
+    def lease(self, number: str, person: Person) -> None:
+        """Put a person at a number for as long as a page is open."""
+        self._end_leases()
+        self._leases.add(_normal(number), self._by_number.get(_normal(number)))
+        self._by_number[_normal(number)] = person
+
+    def page_opened(self) -> None:
+        """Note that a page listens: leases last at least until it has gone."""
+        self._end_leases()
+        self._leases.pages += 1
+
+    def page_closed(self) -> None:
+        """Note that a page has gone."""
+        self._leases.pages -= 1
+        self._leases.extend(LEASE_LASTS)
+
+    def page_polled(self) -> None:
+        """Note that a page asks from time to time, because it cannot listen."""
+        self._end_leases()
+        self._leases.extend(LEASE_BEGINS)
+
     def at(self, number: str) -> Person:
-        """Return the person at a number, user name or SIP address."""
+        """Return the person at a number."""
+        self._end_leases()
         scripted = self._by_number.get(_normal(number))
         if scripted is not None:
             return scripted
         return self.default if self.population is None else self.population.at(_normal(number))
 
     def __iter__(self) -> Iterator[tuple[str, Person]]:
-        """Iterate over the scripted people, each with a number that has no plus sign."""
+        """Yield every scripted phone: its number, without a plus sign, and the person."""
+        self._end_leases()
         return iter(list(self._by_number.items()))
 
+    def lasting(self) -> Iterator[tuple[str, Person]]:
+        """Yield what stays when every page has gone."""
+        before = self._leases.before
+        return iter([(number, person) for number, person in {**dict(self), **before}.items() if person is not None])
+
     def __len__(self) -> int:
+        self._end_leases()
         return len(self._by_number)
 
     def forget(self, number: str) -> None:
-        """Remove the scripted person of a number."""
+        """Remove a scripted phone."""
+        self._leases.forget(_normal(number))
         self._by_number.pop(_normal(number), None)
 
     def clear(self) -> None:
-        """Remove the population and every scripted person."""
+        """Remove every scripted phone and the population."""
+        self._leases.before.clear()
         self._by_number.clear()
         self.population = None
+
+    def _end_leases(self) -> None:
+        for number, before in self._leases.ended():
+            if before is None:
+                self._by_number.pop(number, None)
+            else:
+                self._by_number[number] = before
+
+
+class Leases:
+    """Phones that belong to open pages. ``before`` has the person who was there, ``pages`` counts those that listen."""
+
+    def __init__(self) -> None:
+        self.before: dict[str, Person | None] = {}
+        self.pages = 0
+        self._ends_at = 0.0
+
+    def add(self, number: str, before: Person | None) -> None:
+        """Begin a lease; a page that has not begun to listen gets time to do so."""
+        self.before.setdefault(number, before)
+        self.extend(LEASE_BEGINS)
+
+    def extend(self, seconds: float) -> None:
+        """Have no lease end within this many seconds of the wall clock."""
+        self._ends_at = max(self._ends_at, time.monotonic() + seconds)
+
+    def forget(self, number: str) -> None:
+        """Remove a lease: the phone stays as it is."""
+        self.before.pop(number, None)
+
+    def ended(self) -> list[tuple[str, Person | None]]:
+        """Return the leases that have ended, with the person who was there before, and forget them."""
+        if not self.before or self.pages > 0 or time.monotonic() < self._ends_at:
+            return []
+        ended = list(self.before.items())
+        self.before.clear()
+        return ended
 
 
 def _normal(number: str) -> str:

@@ -15,6 +15,7 @@ from types import coroutine
 from typing import Any, Protocol
 
 from sinch_voice_async.sandbox.account import Account
+from sinch_voice_async.sandbox.answers import Answers
 from sinch_voice_async.sandbox.exchange.callbacks import Courier, Mailbox
 from sinch_voice_async.sandbox.exchange.calls import BYTES_OF_AN_ENTRY, Call, Calls, Entry, Heard
 from sinch_voice_async.sandbox.exchange.people import People, Person
@@ -155,6 +156,7 @@ class Services:
     streams: Streams
     base_url: Callable[[], str]
     changed: Callable[[Call], None]
+    answers: Answers
 
 
 class DisconnectError(Exception):

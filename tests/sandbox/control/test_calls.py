@@ -11,7 +11,7 @@ import pytest
 from anyio.abc import SocketStream
 
 from sinch_voice_async.sandbox import Sandbox
-from sinch_voice_async.sandbox.routes import control_live
+from sinch_voice_async.sandbox.control import live as control_live
 from tests.sandbox.caller import Caller
 
 from .conftest import Panel
@@ -111,6 +111,13 @@ class Listener:
         self._stream = stream
         self._received = b""
 
+    async def named(self, name: str) -> Any:
+        """Return the data of the next event of this name."""
+        while True:
+            found, data = await self.next()
+            if found == name:
+                return data
+
     async def next(self) -> tuple[str, Any]:
         """Return the next event as its name and its data; both are empty for a comment."""
         # Between the events stand the sizes of chunks, which have no colon.
@@ -146,15 +153,14 @@ async def test_what_changes_is_told_live(sandbox: Sandbox, panel: Panel) -> None
         name, told = await events.next()
         assert (name, told["count"], [each["callId"] for each in told["calls"]]) == ("calls", 1, [first])
         second = await caller.placed()
-        _, told = await events.next()
+        told = await events.named("calls")
         assert (told["count"], [each["callId"] for each in told["calls"]]) == (2, [second])
         sandbox.clock.speed = 0.001
-        name, state = await events.next()
-        assert (name, state["fresh"], state["clock"]["speed"]) == ("state", False, 0.001)
+        state = await events.named("state")
+        assert (state["fresh"], state["clock"]["speed"]) == (False, 0.001)
         sandbox.reset()
-        name, state = await events.next()
-        assert (name, state["fresh"]) == ("state", True)
-        assert (await events.next())[1]["calls"] == []
+        assert (await events.named("state"))["fresh"] is True
+        assert (await events.named("calls"))["calls"] == []
 
 
 async def test_the_newest_calls_are_enough_to_begin_with(
@@ -164,9 +170,9 @@ async def test_the_newest_calls_are_enough_to_begin_with(
     monkeypatch.setattr(control_live, "MOST_CALLS", 2)
     ids = [await Caller(sandbox, panel.http).placed() for _ in range(3)]
     async with listening(sandbox) as events:
-        await events.next()
-        _, told = await events.next()
+        told = await events.named("calls")
     assert (told["count"], [each["callId"] for each in told["calls"]]) == (3, ids[1:])
+    assert told["more"] is True
 
 
 @pytest.mark.usefixtures("panel")
@@ -174,7 +180,7 @@ async def test_a_quiet_stream_shows_that_it_lives(sandbox: Sandbox, monkeypatch:
     """By a comment, now and then."""
     monkeypatch.setattr(control_live, "HEARTBEAT", 0.1)
     async with listening(sandbox) as events:
-        assert [(await events.next())[0] for _ in range(3)] == ["state", "calls", ""]
+        assert [(await events.next())[0] for _ in range(4)] == ["state", "calls", "requests", ""]
 
 
 async def test_a_client_that_goes_away_in_mid_request_leaves_no_trace(sandbox: Sandbox, panel: Panel) -> None:

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from sinch_voice_async.sandbox import Population, Sandbox
-from sinch_voice_async.sandbox.routes import control
+from sinch_voice_async.sandbox.control import app as control
 from tests.sandbox.caller import Caller
 
 from .conftest import Panel

@@ -1,7 +1,7 @@
 """The page at ``/_sandbox/``: files that are named here, read once, and nothing else from the disk.
 
-Documents of the browser: the Content-Security-Policy allows no script or style but these files, and Trusted Types
-forbid turning text into markup.
+The Content-Security-Policy allows no script or style but these files, and Trusted Types forbid turning text into
+markup. Source: W3C, "Content Security Policy Level 3" and "Trusted Types".
 """
 
 from functools import cache
@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from sinch_voice_async.sandbox.control.guard import Guard
 from sinch_voice_async.sandbox.refusals import RefusalError
-from sinch_voice_async.sandbox.routes.control_guard import check_host
 
 __all__ = ["PAGE", "SAFETY", "page_routes"]
 
@@ -31,29 +31,23 @@ SAFETY = {
 MEDIA_TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
-def page_routes() -> list[Route]:
+def page_routes(guard: Guard) -> list[Route]:
     """Return the page and its files."""
-    return [
-        Route(PAGE, _redirect),
-        Route(f"{PAGE}/", _index),
-        Route(f"{PAGE}/page/{{name}}", _file),
-    ]
+
+    async def redirect(_request: Request) -> Response:
+        return RedirectResponse(f"{PAGE}/", status_code=308)
+
+    async def index(request: Request) -> Response:
+        return _answer(guard, request, "index.html")
+
+    async def file(request: Request) -> Response:
+        return _answer(guard, request, request.path_params["name"])
+
+    return [Route(PAGE, redirect), Route(f"{PAGE}/", index), Route(f"{PAGE}/page/{{name}}", file)]
 
 
-async def _redirect(_request: Request) -> Response:
-    return RedirectResponse(f"{PAGE}/", status_code=308)
-
-
-async def _index(request: Request) -> Response:
-    return _answer(request, "index.html")
-
-
-async def _file(request: Request) -> Response:
-    return _answer(request, request.path_params["name"])
-
-
-def _answer(request: Request, name: str) -> Response:
-    check_host(request.headers)
+def _answer(guard: Guard, request: Request, name: str) -> Response:
+    guard.check_host(request.headers)
     content = _contents().get(name)
     if content is None:
         raise RefusalError(40400, "Resource not found")

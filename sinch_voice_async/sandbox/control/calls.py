@@ -1,0 +1,299 @@
+"""The control API's calls: what became of each, and what a person at the phone does."""
+
+import base64
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from typing import Literal, Protocol
+
+import anyio.to_thread
+import httpx
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
+
+from sinch_voice_async.sandbox.account import Account
+from sinch_voice_async.sandbox.control.search import Query, page_of
+from sinch_voice_async.sandbox.control.table import Control, member, query_whole, text
+from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Entry
+from sinch_voice_async.sandbox.exchange.svaml import check_svaml
+from sinch_voice_async.sandbox.fields import Fields, read_object
+from sinch_voice_async.sandbox.refusals import RefusalError
+from sinch_voice_async.sandbox.routes.endpoint import path_member
+from sinch_voice_async.sandbox.storage.recordings import Recordings
+
+__all__ = ["SEARCH", "CallControls", "DialIn", "readable", "summary"]
+
+Kind = Literal["number", "username", "sip"]
+KINDS: dict[str | None, Kind] = {None: "number", "number": "number", "username": "username", "sip": "sip"}
+LONGEST_ADDRESS = 256
+MOST = 1_000
+STATES = ("live", "failed", "completed")
+NAMES = ("from", "to", "kind", "state", "result", "reason", "status", "conference", "id", "custom", "text", "failed")
+SEARCH = {
+    "q": text("words that must occur, name:value, and - before either; names: " + ", ".join(NAMES)),
+    "before": text("an id: only what is older"),
+    "limit": member("how many at most; 100 by default", "integer", minimum=1, maximum=MOST),
+}
+
+
+class DialIn(Protocol):
+    """Has a person call the application."""
+
+    async def __call__(self, from_: str, to: str, *, kind: Kind, custom: str) -> Call:
+        """Return the call."""
+        ...
+
+
+class CallControls:
+    """Lists calls, shows one, places one, dials in, and answers, presses keys and hangs up."""
+
+    def __init__(
+        self, calls: Calls, recordings: Recordings, dial_in: DialIn, account: Account, platform: ASGIApp
+    ) -> None:
+        self._calls = calls
+        self._recordings = recordings
+        self._dial_in = dial_in
+        self._account = account
+        self._platform = platform
+
+    def controls(self) -> list[Control]:
+        """Return the endpoints."""
+        dialled = {
+            "from": text("who dials: a number, user name or SIP address", required=True, maxLength=LONGEST_ADDRESS),
+            "to": text("what they dial", required=True, maxLength=LONGEST_ADDRESS),
+            "kind": text(
+                "what both are: number, username or sip; number by default", enum=["number", "username", "sip"]
+            ),
+            "custom": text("what ICE says in its member of that name"),
+        }
+        methods = ("ttsCallout", "conferenceCallout", "customCallout")
+        callout = {
+            "method": text("which kind of callout", required=True, enum=list(methods)),
+            **{name: member(f"the {name} as the platform takes it", "object") for name in methods},
+        }
+        said = {"method": "ttsCallout", "ttsCallout": {"text": "Hello", "destination": _number("+46700000001")}}
+        search = {**SEARCH, "state": text("live, failed or completed", enum=list(STATES))}
+        one = "/calls/{callId}"
+        return [
+            Control("GET", "/calls", self.list, query=search),
+            Control("POST", "/calls", self.dial, dialled, status=201, example={"from": "+46700000001", "to": "+46105"}),
+            Control("DELETE", "/calls", self.clear, query={"q": SEARCH["q"], "state": search["state"]}),
+            Control("POST", "/calls/callout", self.callout, callout, status=201, example=said),
+            Control("GET", one, self.get),
+            Control("POST", f"{one}/pick-up", self.pick_up),
+            Control("POST", f"{one}/press", self.press, {"keys": text("0-9, * and #", required=True, maxLength=64)}),
+            Control("POST", f"{one}/put-down", self.put_down),
+        ]
+
+    async def list(self, request: Request, _fields: Fields) -> Response:
+        """List calls: every one, oldest first; with a query, those that match, newest first and in pages."""
+        if not request.query_params.keys() & {"q", "before", "limit", "state"}:
+            return JSONResponse({"calls": [summary(call) for call in self._calls]})
+        limit = query_whole(request, "limit", default=100, least=1, most=MOST)
+        before = request.query_params.get("before")
+
+        def find() -> dict[str, object]:
+            found = page_of(self._matching(request), name=lambda call: call.call_id, before=before, limit=limit)
+            calls = [summary(call) for call in found.items]
+            return {"calls": calls, "next": found.next, "count": found.count}
+
+        return JSONResponse(await anyio.to_thread.run_sync(find))
+
+    async def clear(self, request: Request, _fields: Fields) -> Response:
+        """Forget the calls that are over and match the query; recordings stay."""
+        matching = await anyio.to_thread.run_sync(lambda: list(self._matching(request)))
+        return JSONResponse({"deleted": self._calls.remove(call.call_id for call in matching if call.is_final)})
+
+    async def dial(self, _request: Request, fields: Fields) -> Response:
+        """Dial in: the application is asked what to do with the call."""
+        parties = [fields.required_text(name, most=LONGEST_ADDRESS) for name in ("from", "to")]
+        kind = KINDS[fields.choice("kind", ("number", "username", "sip"))]
+        call = await self._dial_in(*parties, kind=kind, custom=fields.text("custom", most=1_024) or "")
+        return JSONResponse(summary(call), status_code=201)
+
+    async def callout(self, request: Request, fields: Fields) -> Response:
+        """Place a callout through the API, with the application's credentials; the request shows in the log."""
+        path, body = "/calling/v1/callouts", json.dumps(fields.members)
+        account = self._account
+        pair = base64.b64encode(f"{account.application_key}:{account.application_secret}".encode()).decode()
+        headers = {"content-type": "application/json", "user-agent": "sandbox page"}
+        transport = httpx.ASGITransport(self._platform, client=(request.client or ("page", 0))[:2])
+        signed = {**headers, "authorization": f"Basic {pair}"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+            answer = await http.post(path, content=body, headers=signed)
+        if answer.is_error:
+            error = answer.json()
+            raise RefusalError(error["errorCode"], error["message"], status=answer.status_code)
+        sent = {"method": "POST", "path": path, "headers": headers, "body": fields.members}
+        return JSONResponse({**answer.json(), "request": sent}, status_code=201)
+
+    async def get(self, request: Request, _fields: Fields) -> Response:
+        """Tell one call's timeline, with its callbacks, and its transcript."""
+        return self._shown(self._find(request))
+
+    async def pick_up(self, request: Request, _fields: Fields) -> Response:
+        """Answer the phone that rings."""
+        call = self._find(request)
+        _possible(call.pick_up)
+        return self._shown(call)
+
+    async def press(self, request: Request, fields: Fields) -> Response:
+        """Press keys, as the person who hears the prompts does."""
+        call, keys = self._find(request), fields.required_text("keys", most=64)
+        try:
+            _possible(lambda: call.press(keys))
+        except ValueError as error:
+            fields.illegal("keys", str(error))
+        return self._shown(call)
+
+    async def put_down(self, request: Request, _fields: Fields) -> Response:
+        """Hang up, as the person who hears the prompts does."""
+        call = self._find(request)
+        call.put_down()
+        return self._shown(call)
+
+    def _matching(self, request: Request) -> Iterable[Call]:
+        """Yield the calls that match a query, newest first."""
+        query = Query(request.query_params.get("q", ""), NAMES)
+        state = request.query_params.get("state", "")
+        if state not in {"", *STATES}:
+            raise RefusalError(40001, f"Illegal parameter 'state': must be one of {', '.join(STATES)}")
+        for call in reversed(list(self._calls)):
+            if state in {"", _state(call)} and query.matches(lambda: _members(call), lambda: _words(call)):  # noqa: B023  # called at once
+                yield call
+
+    def _find(self, request: Request) -> Call:
+        call = self._calls.get(path_member(request, "callId"))
+        if call is None:
+            raise RefusalError(40400, "Call not found")
+        return call
+
+    def _shown(self, call: Call) -> Response:
+        timeline = [_entry(number, entry) for number, entry in enumerate(call.timeline, 1)]
+        sent = {"request": call.request, "updates": call.updates, "cookies": call.cookies}
+        shown = {
+            **summary(call),
+            "ringSeconds": _ring_seconds(call),
+            "parties": [asdict(each) for each in (call.caller, call.to, call.connected_to) if each and each.endpoint],
+            "recordings": [each.key for each in self._recordings if call.call_id in each.key],
+            "timeline": timeline,
+            "transcript": [asdict(heard) for heard in call.transcript],
+            **{name: readable(value) for name, value in sent.items()},
+        }
+        # Written in ASCII: what arrives may hold half a surrogate pair.
+        return Response(json.dumps(shown), media_type="application/json")
+
+
+def summary(call: Call) -> dict[str, object]:
+    """Return what a list shows of a call; ``waits`` is whether it rings until a person answers it by hand."""
+    log = call.timeline
+    last = next((entry for entry in reversed(log) if entry.kind == "state"), None)
+    heard = call.heard[-1] if call.heard else None
+    return {
+        "callId": call.call_id,
+        "from": call.caller.endpoint if call.caller else call.cli,
+        "to": call.to.endpoint,
+        "method": "" if call.callout is None else call.callout.method,
+        "dialledIn": call.is_inbound,
+        "state": last.text if last else "",
+        "waits": last is not None and last.data.get("manual") is True,
+        "status": call.status,
+        "result": call.result,
+        "reason": call.reason,
+        "duration": call.duration,
+        "debit": call.debit,
+        "placedAt": call.placed_at,
+        "custom": call.custom,
+        "conferenceId": call.seat.conference_id if call.seat else "",
+        "date": call.clock.date(call.placed_at).isoformat(),
+        "answeredAt": call.answered,
+        "endedAt": None if call.ended is None else call.ended.at,
+        "said": "" if heard is None else (heard.text or heard.file)[:160],
+        "failure": _failure(log),
+    }
+
+
+def _failure(log: Iterable[Entry]) -> str:
+    """Return why a question to the application failed, as "ICE: status 401"; empty if none did."""
+    found = (e for e in log if (e.kind == "answer" and "error" in e.data) or e.text == "illegal SVAML")
+    entry = next(found, None)
+    if entry is None:
+        return ""
+    return f"{entry.text.upper() if entry.kind == 'answer' else 'SVAML'}: {entry.data['error']}"
+
+
+def _entry(number: int, entry: Entry) -> dict[str, object]:
+    data = readable(entry.data)
+    shown = {"id": number, "at": entry.at, "kind": entry.kind, "text": entry.text, "data": data}
+    if entry.kind != "answer" or not isinstance(data, dict):
+        return shown
+    return {**shown, "requestId": data.get("requestId"), "svamlFaults": _svaml_faults(data.get("body"), entry.text)}
+
+
+def _svaml_faults(body: object, event: str) -> list[dict[str, str]]:
+    """Return what is wrong with SVAML that answered a question."""
+    if not isinstance(body, dict) or not body or event not in {"ice", "ace", "pie"}:
+        return []
+    try:
+        check_svaml(read_object(json.dumps(body).encode()), event)
+    except RefusalError as refusal:
+        path = refusal.message.partition("'")[2].partition("'")[0]
+        return [{"path": path, "message": refusal.message}]
+    return []
+
+
+def _ring_seconds(call: Call) -> float | None:
+    rings = next((entry.at for entry in call.log if entry.text == "ringing" and entry.kind == "state"), None)
+    if rings is None:
+        return None
+    ends = [at for at in (call.answered, call.ended.at if call.ended else None, call.clock.now()) if at is not None]
+    return round(max(0.0, ends[0] - rings), 3)
+
+
+def _state(call: Call) -> str:
+    if not call.is_final:
+        return "live"
+    return "completed" if call.result == "ANSWERED" and not _failure(call.log) else "failed"
+
+
+def _members(call: Call) -> Mapping[str, str]:
+    kind = "" if call.callout is None else call.callout.method.removesuffix("Callout")
+    return {
+        "from": call.caller.endpoint if call.caller else call.cli,
+        "to": call.to.endpoint,
+        "kind": kind or "incoming",
+        "state": _state(call),
+        "result": call.result,
+        "reason": call.reason,
+        "status": call.status,
+        "conference": call.seat.conference_id if call.seat else "",
+        "id": call.call_id,
+        "custom": call.custom,
+        "text": " ".join(heard.text for heard in call.heard),
+        "failed": "yes" if _failure(call.log) else "no",
+    }
+
+
+def _words(call: Call) -> str:
+    return "\n".join(_members(call).values())
+
+
+def readable(value: object) -> object:
+    """Return JSON that arrived as every program can read it: NaN becomes a text, and deep nesting is cut."""
+    try:
+        return json.loads(json.dumps(value), parse_constant=str)
+    except RecursionError:
+        return {"note": "nested too deeply to be shown"}
+
+
+def _number(endpoint: str) -> dict[str, str]:
+    return {"type": "number", "endpoint": endpoint}
+
+
+def _possible(act: Callable[[], None]) -> None:
+    """Do something to a call, or answer 40900 if it is in no state for it."""
+    try:
+        act()
+    except RuntimeError as error:
+        raise RefusalError(40900, str(error)) from None
