@@ -16,24 +16,24 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 # Pipecat brings a hundred packages: its tests are skipped if it is not there, and `nox -s pipecat` runs them.
 EXTRAS = ",".join(name for name in PROJECT["project"]["optional-dependencies"] if name != "pipecat")
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
-MEASURED = "{}.{}".format(*sys.version_info)  # the one that runs nox, which every machine has
+MEASURED = "{}.{}".format(*sys.version_info)  # the Python that runs nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["lint", "typing", "tests"]
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
-# The tests run on the Pythons that are there, one at least; none is downloaded behind anybody's back.
+# The tests run on the installed Pythons; none is downloaded without being asked for.
 nox.options.error_on_missing_interpreters = False
 os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
 
 
 def _offer_pyenv_pythons() -> None:
-    """Let pyenv's shims answer for every installed version, not only for the one that is switched on."""
+    """Let the shims of pyenv answer for every installed version, not only for the active one."""
     if shutil.which("pyenv") is None:
         return
     listed = subprocess.run(["pyenv", "versions", "--bare"], capture_output=True, text=True, check=False)
     found = [version for version in listed.stdout.split() if ".".join(version.split(".")[:2]) in PYTHONS]
-    # Set by the shim that nox itself was started with, to the one version that it chose.
+    # The shim that started nox has set it to one version.
     active = os.environ.get("PYENV_VERSION", "")
     os.environ["PYENV_VERSION"] = ":".join(dict.fromkeys([*filter(None, active.split(":")), *found]))
 
@@ -47,29 +47,36 @@ def _group(name: str) -> list[str]:
 
 @nox.session
 def quickstart(session: nox.Session) -> None:
-    """Place callouts against the embedded sandbox, on asyncio and on trio, and show what became of them."""
+    """Place callouts against the embedded sandbox, on asyncio and on trio, and show the results."""
     session.install(".[sandbox]", *_group("quickstart"))
     session.run("python", "examples/quickstart.py", *session.posargs)
 
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run all tests on each supported Python that is there, and measure on one what they cover: every branch."""
+    """Run all tests on each installed Python; on the Python that runs nox, with branch coverage (100 %)."""
     session.install("-e", f".[{EXTRAS}]", *_group("test"), *_group("examples"))
-    # Measuring takes half as long again, and another Python takes the same branches.
+    # Coverage costs half of the time again, and every Python takes the same branches.
     if session.python != MEASURED or session.posargs:
         session.run("pytest", *session.posargs)
         return
     session.run("coverage", "run", "-m", "pytest")
     if not (shutil.which("initdb") or any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))):
-        session.warn("without PostgreSQL the tests of the cluster are skipped, and the coverage is not held to 100 %")
+        session.warn("PostgreSQL is not installed: the tests of the cluster are skipped, and coverage is not checked")
     else:
         session.run("coverage", "report")
 
 
 @nox.session
+def fast(session: nox.Session) -> None:
+    """Run the quick tests in parallel, failed ones first, until one fails: the loop while you work."""
+    session.install("-e", f".[{EXTRAS}]", *_group("test"), *_group("examples"))
+    session.run("pytest", "-q", "-x", "--ff", "-n", "auto", "-m", "not slow", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, import contracts, spelling, workflows and the links of the documents; then ask for known holes."""
+    """Check style, import contracts, spelling, language, links, citations, sizes and workflows; then run the audit."""
     session.install("-e", ".", *_group("lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
@@ -83,10 +90,9 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def audit(session: nox.Session) -> None:
-    """Ask PyPI for known holes in what the library and its extras need; with ``-- --strict``, no answer is a failure.
+    """Ask PyPI for known vulnerabilities of the dependencies; with ``-- --strict``, an unreachable PyPI is a failure.
 
-    A session of its own, since not every place reaches PyPI's advisories (a mirror seldom has them): there it is said
-    to be skipped, where lint would have to fail, or to pass on nothing.
+    It is a session of its own because many mirrors do not have the advisories. Without them this session is skipped.
     """
     extras = PROJECT["project"]["optional-dependencies"].values()
     session.install("pip-audit>=2.9,<3", *PROJECT["project"]["dependencies"], *itertools.chain(*extras))
@@ -101,30 +107,30 @@ def audit(session: nox.Session) -> None:
         _not_audited(session, f"the service does not know {len(unknown)} of {len(found)}, among them {unknown[0]}")
     holes = [f"{each['name']} {each['version']}: {hole['id']}" for each in found for hole in each["vulns"]]
     if holes:
-        session.error("known holes: " + ", ".join(holes))
-    session.log(f"no known hole in {len(found)} packages")
+        session.error("known vulnerabilities: " + ", ".join(holes))
+    session.log(f"{len(found)} packages without a known vulnerability")
 
 
 def _not_audited(session: nox.Session, reason: str) -> None:
-    told = f"NOT AUDITED: {reason}"
+    message = f"NOT AUDITED: {reason}"
     if "--strict" in session.posargs:
-        session.error(told)
-    session.skip(told)
+        session.error(message)
+    session.skip(message)
 
 
 @nox.session
 def mutation(session: nox.Session) -> None:
-    """Change signing, retry, inbound and codec in every small way, and see that the tests notice. Not on Windows."""
+    """Change signing, retry, inbound and codec in small ways, and check that a test fails for each. Not on Windows."""
     session.install("-e", ".", *_group("test"), *_group("mutation"))
     session.run("python", "-m", "mutation", *session.posargs)
 
 
 @nox.session
 def vendors(session: nox.Session) -> None:
-    """Run the vendor's own libraries against the sandbox, unchanged but for the host: for Python, and for Node."""
+    """Run the vendor's SDKs for Python and Node against the sandbox, with only the host changed."""
     session.install("-e", ".[sandbox]", *_group("test"), *_group("vendors"))
     home = Path(session.create_tmp()).resolve()
-    if shutil.which("npm") is not None:  # where there is none, their tests say that they are skipped
+    if shutil.which("npm") is not None:  # without it, the tests for Node are skipped
         options = ["--prefix", str(home), "--ignore-scripts", "--no-audit", "--no-fund", "--no-save"]
         session.run("npm", "install", *options, "@sinch/voice@1.4.0", "@sinch/sdk-core@1.4.0", external=True)
     modules = {"SINCH_NODE_MODULES": str(home / "node_modules")}
@@ -133,7 +139,7 @@ def vendors(session: nox.Session) -> None:
 
 @nox.session
 def typing(session: nox.Session) -> None:
-    """Check the types: mypy strict, pyright, and that everything public has a type."""
+    """Check the types: mypy strict, pyright, and that every public name has a type."""
     session.install("-e", f".[{EXTRAS}]", *_group("test"), *_group("examples"), *_group("typing"))
     session.run("mypy")
     session.run("pyright")
@@ -149,14 +155,14 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """Measure this library beside its peers, and print the README's table."""
+    """Measure this library beside others, and print the table of the README."""
     session.install(".[sandbox]", *_group("benchmarks"))
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session(python=PYTHONS)
 def build(session: nox.Session) -> None:
-    """Build the same bytes twice, into dist/, with a bill of materials; test them as installed, outside the tree."""
+    """Build twice and compare, into dist/, with a bill of materials; test the wheel as installed, outside the tree."""
     target = Path(session.create_tmp()).resolve()
     session.install(*_group("build"), *_group("test"))
     files = _built(session, target)
@@ -176,7 +182,7 @@ def build(session: nox.Session) -> None:
 
 
 def _built(session: nox.Session, target: Path) -> list[str]:
-    """Build the sdist, and the wheel from it, in two places and times of day; return the files in dist/."""
+    """Build the sdist, and the wheel from it, in two folders and time zones; return the files in dist/."""
     shown = subprocess.run(
         ["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.strip()
@@ -187,18 +193,18 @@ def _built(session: nox.Session, target: Path) -> list[str]:
         session.run("python", "-m", "build", "--outdir", str(folder), str(ROOT), env=environment, silent=True)
         sums.append({file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.iterdir())})
     if sums[0] != sums[1]:
-        session.error(f"the same source gave other bytes: {sums}")
+        session.error(f"two builds of the same source differ: {sums}")
     for name, digest in sums[1].items():
         session.log(f"{digest}  {name}")
     return [str(ROOT / "dist" / name) for name in sums[1]]
 
 
 def _tried_alone(session: nox.Session, home: Path, file: str) -> str:
-    """Install one file, without any extra, where nothing else is, and use it; return the Python that has it."""
+    """Install one file without extras into an empty environment, and use it; return the Python of that environment."""
     session.run("python", "-m", "venv", "--clear", "--without-pip", str(home))
     python = str(home / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
     told = str(session.run("python", "-m", "pip", "--python", python, "install", "--quiet", file, silent=True))
-    if "sinch" in told:  # pip may have its own words about mirrors and caches
+    if "sinch" in told:  # pip may print messages about mirrors and caches
         session.error(f"installing {file} said: {told}")
     session.run("python", "-m", "pip", "--python", python, "check")
     session.run(python, "-I", "-W", "error", str(ROOT / "tests" / "packaging" / "as_installed.py"), external=True)
@@ -206,7 +212,7 @@ def _tried_alone(session: nox.Session, home: Path, file: str) -> str:
 
 
 def _write_bill(session: nox.Session, python: str) -> None:
-    """Write down what installing the library brings in, as CycloneDX has it."""
+    """Write a bill of materials in the format of CycloneDX."""
     bill = ROOT / "build" / "sbom.cdx.json"
     bill.parent.mkdir(exist_ok=True)
     options = ["--pyproject", str(ROOT / "pyproject.toml"), "--output-reproducible", "--output-file", str(bill)]

@@ -1,9 +1,8 @@
-"""Remind people of their appointments, and let them confirm or move them by pressing a key.
+"""Remind patients of their appointments, and let them confirm or move them by pressing a key.
 
-``APPOINTMENTS`` stands for a table of yours. The application rings each person with a menu, answers the platform's
-callbacks on the same port, and writes down what each one pressed. Run it with ``python
-examples/appointment_reminders.py https://me.example``, where that address leads to port 8080 of this machine; key and
-secret are taken from the environment.
+``APPOINTMENTS`` is in place of your own table. The application calls each patient with a menu, answers the callbacks of
+the platform, and notes the pressed keys. Run it with ``python examples/appointment_reminders.py https://me.example``;
+that address must lead to port 8080 of this machine. Key and secret come from the environment.
 """
 
 import sys
@@ -23,11 +22,11 @@ LOCALE = "en-GB"
 
 @define
 class Appointment:
-    """Who comes when, and what is known of it."""
+    """An appointment, and the state of its reminder."""
 
     number: str
     when: str
-    state: str = "not rung"
+    state: str = "not called"
 
 
 APPOINTMENTS = [
@@ -37,7 +36,7 @@ APPOINTMENTS = [
 
 
 def question(appointment: Appointment) -> svaml.AceSvaml:
-    """What is said once somebody has answered."""
+    """Return what the patient hears after answering."""
     prompt = svaml.tts(f"You have an appointment {appointment.when}. Press 1 to confirm, or 2 to move it.")
     options = [svaml.MenuOption("1", svaml.return_("confirmed")), svaml.MenuOption("2", svaml.return_("to be moved"))]
     menu = svaml.Menu("main", main_prompt=prompt, repeat_prompt=prompt, repeats=2, options=options)
@@ -45,7 +44,7 @@ def question(appointment: Appointment) -> svaml.AceSvaml:
 
 
 class Reminders:
-    """Rings people, and takes their answers."""
+    """Calls patients and notes their answers."""
 
     def __init__(self, client: VoiceClient, callback_url: str) -> None:
         self.client = client
@@ -55,12 +54,12 @@ class Reminders:
         self.app.pie(self.thank)
 
     async def thank(self, event: PromptInput) -> svaml.PieSvaml:
-        """Say goodbye; what was pressed is read from the tracker."""
-        text = "Thank you. Goodbye." if event.menu_result.type == "return" else "We will ring again. Goodbye."
+        """Say goodbye; the tracker has the pressed key."""
+        text = "Thank you. Goodbye." if event.menu_result.type == "return" else "We will call again. Goodbye."
         return svaml.Svaml(instructions=[svaml.Say(text, locale=LOCALE)], action=svaml.Hangup())
 
-    async def remind(self, appointment: Appointment, *, patience: float = 300.0) -> None:
-        """Ring one person, and follow the call to its end, for at most ``patience`` seconds."""
+    async def remind(self, appointment: Appointment, *, timeout: float = 300.0) -> None:
+        """Call one patient, and follow the call to its end, for at most ``timeout`` seconds."""
         url = self.callback_url
         try:
             receipt = await self.client.callouts.custom(
@@ -69,17 +68,17 @@ class Reminders:
         except SinchVoiceError as error:
             appointment.state = f"{error.outcome}: {error}"
             return
-        appointment.state = "rung"
-        with anyio.move_on_after(patience):
+        appointment.state = "called"
+        with anyio.move_on_after(timeout):
             async with self.tracker.follow(receipt.call_id) as events:
                 async for event in events:
                     if isinstance(event, PromptInput) and event.menu_result.type == "return":
-                        appointment.state = event.menu_result.value or "rung"
+                        appointment.state = event.menu_result.value or "called"
                     elif isinstance(event, DisconnectedCall) and event.result != "ANSWERED":
                         appointment.state = f"not reached: {event.result}"
 
     async def remind_all(self, appointments: list[Appointment]) -> None:
-        """Ring everybody at once."""
+        """Call all patients at once."""
         async with anyio.create_task_group() as tasks:
             for appointment in appointments:
                 tasks.start_soon(self.remind, appointment)
@@ -87,7 +86,7 @@ class Reminders:
 
 @asynccontextmanager
 async def served(app: WebhookApp) -> AsyncIterator[None]:
-    """Serve the callbacks beside whatever else this program does."""
+    """Serve the callbacks while the block runs."""
     server = uvicorn.Server(uvicorn.Config(app, port=8080, log_level="warning"))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(server.serve)
@@ -96,7 +95,7 @@ async def served(app: WebhookApp) -> AsyncIterator[None]:
 
 
 async def main(callback_url: str) -> None:
-    """Ring everybody, and print what became of it."""
+    """Call all patients, and print the results."""
     async with VoiceClient() as client:
         reminders = Reminders(client, callback_url)
         async with served(reminders.app):

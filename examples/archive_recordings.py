@@ -1,12 +1,12 @@
-"""Archive every recording of an application in a directory, with a live progress bar; run it again to get what is new.
+"""Archive the recordings of an application in a directory, with a progress bar; run it again for new ones.
 
 ::
 
     export SINCH_APPLICATION_KEY=... SINCH_APPLICATION_SECRET=...
     python examples/archive_recordings.py recordings --days 30
 
-With ``--delete`` each recording is deleted from the platform once it is safely on the disk. To try it without an
-account, run ``python -m sinch_voice_async.sandbox`` and export what it prints.
+With ``--delete``, each recording is deleted from the platform after it is safely on the disk. To try it without an
+account, run ``python -m sinch_voice_async.sandbox`` and paste the lines that it prints.
 """
 
 import argparse
@@ -26,7 +26,7 @@ console = Console()
 
 
 async def archive(directory: Path, days: float | None, *, delete: bool) -> None:
-    """Download what is not there yet, and say what was done."""
+    """Download the recordings that the directory does not have, and print a summary."""
     start = None if days is None else datetime.now(UTC) - timedelta(days=days)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     async with VoiceClient() as client:
@@ -40,16 +40,19 @@ async def archive(directory: Path, days: float | None, *, delete: bool) -> None:
             )
             bar.update(task, completed=summary.listed, total=summary.listed)
     console.print(
-        f"{summary.downloaded} downloaded ({decimal(summary.bytes_downloaded)}), {summary.already_there} were there, "
-        f"{summary.vanished} vanished meanwhile, {summary.deleted} deleted from the platform"
+        f"{summary.downloaded} downloaded ({decimal(summary.bytes_downloaded)}), "
+        f"{summary.already_there} already there, {summary.vanished} deleted by others, "
+        f"{summary.deleted} deleted from the platform"
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Archive the recordings of an application.")
     parser.add_argument("directory", type=Path)
-    parser.add_argument("--days", type=float, help="only the recordings of the last so many days")
-    parser.add_argument("--delete", action="store_true", help="delete from the platform what is safely on the disk")
+    parser.add_argument("--days", type=float, help="only the recordings of the last DAYS days")
+    parser.add_argument(
+        "--delete", action="store_true", help="delete recordings from the platform after they are on the disk"
+    )
     parser.add_argument("--backend", choices=("asyncio", "trio"), default="asyncio")
     chosen = parser.parse_args()
     try:

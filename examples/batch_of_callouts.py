@@ -1,8 +1,8 @@
-"""Ring everybody in a list, at an even pace, with a progress bar and a summary of what became of each callout.
+"""Call the numbers in a list at an even pace, with a progress bar and a summary of the outcomes.
 
-``python examples/batch_of_callouts.py`` rehearses it: 1,000 made-up numbers, on a sandbox that now and then refuses a
-callout, is slow, or hangs up in the middle. ``python examples/batch_of_callouts.py numbers.txt`` rings the numbers in a
-file, one on each line, for the application whose key and secret are in the environment.
+``python examples/batch_of_callouts.py`` rehearses it with 1,000 invented numbers, on a sandbox that sometimes refuses a
+callout, is slow, or closes the connection. ``python examples/batch_of_callouts.py numbers.txt`` calls the numbers in a
+file, one per line, for the application whose key and secret are in the environment.
 """
 
 import sys
@@ -22,31 +22,31 @@ CLI = "+46700000000"
 CALLS_PER_SECOND = 500.0
 IN_FLIGHT = 200
 WHAT_NEXT = {
-    "placed": "nothing: they are being rung",
-    "unsent": "dial again whenever you like",
-    "rejected": "read why, correct it, dial again",
-    "accepted": "it rings, but its call id was lost: wait for the callbacks",
-    "unknown": "it may have rung: wait for the callbacks, do not dial again blindly",
+    "placed": "nothing: they are being called",
+    "unsent": "dial again at any time",
+    "rejected": "read the error, correct it, dial again",
+    "accepted": "it rings, but the call id is lost: wait for the callbacks",
+    "unknown": "it may have rung: wait for the callbacks; do not dial again",
 }
 
-console = Console(width=110)
+console = Console(width=80)
 
 
 async def place_all(client: VoiceClient, callouts: Sequence[TtsCallout], *, pace: float) -> Counter[str]:
-    """Place all callouts, and count what became of them."""
-    became: Counter[str] = Counter()
-    places = anyio.Semaphore(IN_FLIGHT)
+    """Place all callouts, and count the outcomes."""
+    outcomes: Counter[str] = Counter()
+    free = anyio.Semaphore(IN_FLIGHT)
     columns = (TextColumn("Placing callouts"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 
     async def place(callout: TtsCallout) -> None:
         try:
             await client.callouts.place(callout)
-            became["placed"] += 1
+            outcomes["placed"] += 1
         except SinchVoiceError as error:
-            # Left uncaught, one error would cancel the others while they are on their way.
-            became[error.outcome] += 1
+            # An uncaught error would cancel the other callouts in flight.
+            outcomes[error.outcome] += 1
         finally:
-            places.release()
+            free.release()
             progress.advance(bar)
 
     with Progress(*columns, console=console) as progress:
@@ -55,52 +55,53 @@ async def place_all(client: VoiceClient, callouts: Sequence[TtsCallout], *, pace
             start = anyio.current_time()
             for number, callout in enumerate(callouts):
                 await anyio.sleep_until(start + number / pace)
-                await places.acquire()
+                await free.acquire()
                 tasks.start_soon(place, callout)
-    return became
+    return outcomes
 
 
-def show(became: Counter[str]) -> None:
-    """Print the summary, and what is left to do about each line of it."""
-    table = Table(title="What became of them", title_justify="left", title_style="bold")
+def show(outcomes: Counter[str]) -> None:
+    """Print the summary, and what to do about each outcome."""
+    table = Table(title="Outcomes", title_justify="left", title_style="bold")
     table.add_column("outcome")
     table.add_column("callouts", justify="right")
     table.add_column("what to do")
     for outcome, advice in WHAT_NEXT.items():
-        if became[outcome]:
-            table.add_row(outcome, f"{became[outcome]:,}", advice)
+        if outcomes[outcome]:
+            table.add_row(outcome, f"{outcomes[outcome]:,}", advice)
     console.print(table)
 
 
 async def rehearse(count: int = 1000) -> Counter[str]:
-    """Place callouts to made-up numbers, on a sandbox with trouble on purpose, and check that nobody was rung twice."""
+    """Place callouts to invented numbers, on a sandbox with faults, and count the calls that it placed."""
     callouts = [TtsCallout(destination=f"+4670{last:07}", text="This is a test.", cli=CLI) for last in range(count)]
     async with Sandbox().serve() as sandbox:
         sandbox.faults.add("POST", status=429, retry_after=0, share=0.05)
         sandbox.faults.add("POST", drop="after", share=0.02)
         sandbox.faults.add("POST", latency=0.1, share=0.1)
         async with VoiceClient(**sandbox.client_options()) as client:
-            became = await place_all(client, callouts, pace=CALLS_PER_SECOND)
-    show(became)
+            outcomes = await place_all(client, callouts, pace=CALLS_PER_SECOND)
+    show(outcomes)
     numbers = {call.callout.endpoint for call in sandbox.calls}
-    console.print(f"{len(numbers):,} telephones rang, {sandbox.executed:,} times in all.", highlight=False)
-    return became
+    console.print(f"{len(numbers):,} numbers were called, {sandbox.executed:,} calls in all.", highlight=False)
+    return outcomes
 
 
-async def ring(file: Path) -> Counter[str]:
-    """Ring the numbers in a file."""
+async def call(file: Path) -> Counter[str]:
+    """Call the numbers in a file."""
     numbers = (await anyio.Path(file).read_text(encoding="utf-8")).split()
     callouts = [
-        TtsCallout(destination=number, text="Hello! This is a call to everybody.", cli=CLI) for number in numbers
+        TtsCallout(destination=number, text="Hello! This is a message for all customers.", cli=CLI)
+        for number in numbers
     ]
     async with VoiceClient() as client:
-        became = await place_all(client, callouts, pace=CALLS_PER_SECOND)
-    show(became)
-    return became
+        outcomes = await place_all(client, callouts, pace=CALLS_PER_SECOND)
+    show(outcomes)
+    return outcomes
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        anyio.run(ring, Path(sys.argv[1]))
+        anyio.run(call, Path(sys.argv[1]))
     else:
         anyio.run(rehearse)

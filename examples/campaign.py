@@ -1,9 +1,9 @@
-"""Call everybody in a CSV file, learn from the callbacks how each call ended, and call again where the line was busy.
+"""Call the customers in a CSV file, learn from the callbacks how each call ended, and redial busy lines.
 
-``python examples/campaign.py`` rehearses it: 40 made-up customers, on a sandbox in which 60 % answer, 20 % are busy,
-15 % do not answer and 5 % are machines. The run is stopped in the middle and started again, which rings nobody twice.
-``python examples/campaign.py customers.csv`` calls the people in a file with the columns ``number`` and ``name``, for
-the application whose key and secret are in the environment. Its callback URL must lead to a server of ``application``.
+``python examples/campaign.py`` rehearses it with 40 invented customers, on a sandbox in which 60 % answer, 20 % are
+busy, 15 % do not answer and 5 % are machines. The run is stopped in the middle and resumed, and dials no number twice.
+``python examples/campaign.py customers.csv`` calls the customers in a file with the columns ``number`` and ``name``,
+for the application whose key and secret are in the environment. Its callback URL must lead to ``application``.
 """
 
 import sys
@@ -20,21 +20,21 @@ from sinch_voice_async.webhooks import AnsweredCall, DisconnectedCall, WebhookAp
 
 
 def glasses(journal: Path, *, calls_per_second: float = 5, delay: float = 1800) -> Campaign:
-    """Return the campaign; the program that dials and the one that answers callbacks each have one."""
-    redial = RedialRules(attempts=3, delay=delay, redial_declined=True)  # a busy line may look like it
+    """Return the campaign; the program that dials and the program that answers callbacks each make one."""
+    redial = RedialRules(attempts=3, delay=delay, redial_declined=True)  # a busy line may be reported as declined
     return Campaign(
         "glasses", journal=journal, calls_per_second=calls_per_second, in_flight=50, follow="callbacks", redial=redial
     )
 
 
 def callout(contact: Contact) -> TtsCallout:
-    """Say who is meant, and what about."""
+    """Return the callout for one customer."""
     text = f"Hi {contact['name']}, your glasses are ready."
     return TtsCallout(destination=contact.number, text=text, cli="+46700000000", enable_ace=True)
 
 
 def application(campaign: Campaign, key: str | None = None, secret: str | None = None) -> WebhookApp:
-    """Answer the platform's callbacks, and let the campaign know of each."""
+    """Return the application that passes each callback to the campaign."""
     app = WebhookApp(key, secret)
 
     @app.ace
@@ -49,7 +49,7 @@ def application(campaign: Campaign, key: str | None = None, secret: str | None =
 
 
 async def call(campaign: Campaign, client: VoiceClient, customers: Path, *, stop_after: int | None = None) -> Report:
-    """Call everybody, or go on until so many calls are over."""
+    """Call all customers, or stop after ``stop_after`` calls have ended."""
     ended = 0
     async with campaign.run(client, read_csv(customers), callout) as outcomes:
         async for outcome in outcomes:
@@ -61,7 +61,7 @@ async def call(campaign: Campaign, client: VoiceClient, customers: Path, *, stop
 
 
 async def rehearse(folder: Path, customers: int = 40) -> Report:
-    """Call made-up customers, stop in the middle, and go on."""
+    """Call invented customers, stop in the middle, and resume."""
     rows = [f"+46700000{place:03},Customer {place}" for place in range(customers)]
     (folder / "customers.csv").write_text("\n".join(["number,name", *rows]))
     journal, credentials = folder / "glasses.sqlite", ("example-key", "ZXhhbXBsZSBzZWNyZXQ=")
@@ -75,7 +75,7 @@ async def rehearse(folder: Path, customers: int = 40) -> Report:
 
 
 async def main() -> None:
-    """Rehearse, or call the people in the file that is named."""
+    """Rehearse, or call the customers in the given file."""
     if len(sys.argv) > 1:
         customers = Path(sys.argv[1])
         async with VoiceClient() as client:

@@ -1,6 +1,6 @@
-"""Ring several people into one conference, let the first of them speak alone, then everybody, then end it.
+"""Call several numbers into one conference, let the first speak alone, then all of them, then end it.
 
-``python examples/conference_bridge.py`` shows it on a sandbox. With numbers as arguments it rings those, for the
+``python examples/conference_bridge.py`` shows it on a sandbox. With numbers as arguments it calls these, for the
 application whose key and secret are in the environment.
 """
 
@@ -16,11 +16,11 @@ CONFERENCE = "weekly-meeting"
 CLI = "+46700000000"
 
 
-async def ring_all(client: VoiceClient, numbers: Sequence[str]) -> list[str]:
-    """Ring everybody at once, and return the ids of the calls in the order of the numbers."""
+async def call_all(client: VoiceClient, numbers: Sequence[str]) -> list[str]:
+    """Call all numbers at once, and return the call ids in the order of the numbers."""
     call_ids = [""] * len(numbers)
 
-    async def ring(index: int, number: str) -> None:
+    async def call(index: int, number: str) -> None:
         try:
             receipt = await client.callouts.conference(
                 number, CONFERENCE, cli=CLI, greeting="Welcome to the meeting.", moh_class="music1"
@@ -31,12 +31,12 @@ async def ring_all(client: VoiceClient, numbers: Sequence[str]) -> list[str]:
 
     async with anyio.create_task_group() as tasks:
         for index, number in enumerate(numbers):
-            tasks.start_soon(ring, index, number)
+            tasks.start_soon(call, index, number)
     return [call_id for call_id in call_ids if call_id]
 
 
 async def wait_for(client: VoiceClient, count: int, *, seconds: float = 60.0, interval: float = 1.0) -> Conference:
-    """Return the conference once so many are in it; raise TimeoutError where they do not come."""
+    """Return the conference when it has ``count`` participants; raise TimeoutError after ``seconds``."""
     with anyio.fail_after(seconds):
         while True:
             try:
@@ -44,24 +44,24 @@ async def wait_for(client: VoiceClient, count: int, *, seconds: float = 60.0, in
                 if len(conference.participants) >= count:
                     return conference
             except NotFoundError:
-                pass  # nobody has picked up yet
+                pass  # no call was answered yet
             await anyio.sleep(interval)
 
 
 async def hold_meeting(client: VoiceClient, numbers: Sequence[str], *, interval: float = 1.0) -> None:
-    """Hold the meeting from the first ring to the last."""
-    speaker, *others = await ring_all(client, numbers)
+    """Hold the meeting."""
+    speaker, *others = await call_all(client, numbers)
     await wait_for(client, 1 + len(others), interval=interval)
 
     for call_id in others:
         await client.conferences.mute(CONFERENCE, call_id)
-    print("One speaks, and the others listen.")
+    print("One participant speaks, the others listen.")
     show(await client.conferences.get(CONFERENCE), speaker)
     await anyio.sleep(interval)
 
     for call_id in others:
         await client.conferences.unmute(CONFERENCE, call_id)
-    print("Everybody may speak.")
+    print("All participants may speak.")
     show(await client.conferences.get(CONFERENCE), speaker)
     await anyio.sleep(interval)
 
@@ -70,14 +70,14 @@ async def hold_meeting(client: VoiceClient, numbers: Sequence[str], *, interval:
 
 
 def show(conference: Conference, speaker: str) -> None:
-    """Print who is there."""
+    """Print the participants."""
     for participant in conference.participants:
         role = "speaker" if participant.call_id == speaker else "listener"
         print(f"  {participant.call_id}  {role}{', muted' if participant.muted else ''}, {participant.duration} s")
 
 
 async def rehearse() -> None:
-    """Hold it on a sandbox, with people who stay on the line."""
+    """Hold the meeting on a sandbox, with people who stay on the line."""
     sandbox = Sandbox(speed=20)
     numbers = [f"+4670000000{last}" for last in range(1, 5)]
     for number in numbers:
@@ -86,14 +86,14 @@ async def rehearse() -> None:
         await hold_meeting(client, numbers, interval=0.2)
 
 
-async def ring_for_real(numbers: Sequence[str]) -> None:
-    """Hold it on the platform. A conference lives in one region, so the client is told which."""
+async def call_on_platform(numbers: Sequence[str]) -> None:
+    """Hold the meeting on the platform. A conference lives in one region, so the client names it."""
     async with VoiceClient(region=Region.EUROPE) as client:
         await hold_meeting(client, numbers)
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        anyio.run(ring_for_real, sys.argv[1:])
+        anyio.run(call_on_platform, sys.argv[1:])
     else:
         anyio.run(rehearse)

@@ -1,7 +1,7 @@
-"""A switchboard: callers hear a menu, choose sales, support or a call back, and are put through.
+"""A switchboard: callers hear a menu, choose sales, support or a call back, and are connected.
 
-Serve it with ``python examples/ivr.py``, and make the address that leads to it the callback URL of your application.
-Key and secret are taken from ``SINCH_APPLICATION_KEY`` and ``SINCH_APPLICATION_SECRET``.
+Serve it with ``python examples/ivr.py``, and make its public address the callback URL of your application. Key and
+secret come from ``SINCH_APPLICATION_KEY`` and ``SINCH_APPLICATION_SECRET``.
 """
 
 import uvicorn
@@ -43,13 +43,13 @@ def build() -> WebhookApp:
 
 
 async def incoming(event: IncomingCall) -> svaml.IceSvaml:
-    """Answer the telephone, and play the menu."""
+    """Answer the call, and play the menu."""
     menu = svaml.RunMenu([MAIN, NUMBER], locale=LOCALE)
     return svaml.Svaml(instructions=[svaml.Answer(), svaml.SetCookie("caller", event.cli or "unknown")], action=menu)
 
 
 async def chosen(event: PromptInput) -> svaml.PieSvaml:
-    """Put the caller through, or take the number to be called back."""
+    """Connect the caller, or note the number for a call back."""
     match event.menu_result:
         case result if result.type == "return" and result.value == "sales":
             return svaml.Svaml(
@@ -66,12 +66,12 @@ async def chosen(event: PromptInput) -> svaml.PieSvaml:
 
 
 async def picked_up(_event: AnsweredCall) -> svaml.AceSvaml:
-    """Say who is there before the two are connected."""
+    """Announce the call before the two are connected."""
     return svaml.Svaml(instructions=[svaml.Say("A call from the switchboard.", locale=LOCALE)], action=svaml.Continue())
 
 
 async def ended(event: DisconnectedCall) -> None:
-    """Note how it went; the event masks the numbers in it."""
+    """Print the result; the event masks its numbers."""
     print(f"{event.call_id}: {event.result}, {event.reason}, {event.duration} s")
 
 

@@ -1,4 +1,4 @@
-"""Answer calls with aiohttp.web, which speaks no ASGI: event_from_http and an EventRouter do.
+"""Answer calls with aiohttp.web, which is not ASGI: with event_from_http and an EventRouter.
 
 Run it with SINCH_APPLICATION_KEY and SINCH_APPLICATION_SECRET set, and give https://<your host>/sinch to the platform
 as the callback URL. Needs aiohttp.
@@ -36,7 +36,7 @@ async def sinch(request: web.Request) -> web.Response:
     except WebhookError as error:
         return web.Response(status=400 if isinstance(error, InvalidEventError) else 401)
     answer = await router.answer(event)
-    return web.Response(text="" if answer is None else svaml.dumps(answer), content_type="application/json")
+    return web.Response(text="{}" if answer is None else svaml.dumps(answer), content_type="application/json")
 
 
 app = web.Application(client_max_size=65_536)

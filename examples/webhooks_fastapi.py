@@ -1,4 +1,4 @@
-"""Answer calls with FastAPI: once with the whole application mounted, once with a route of your own.
+"""Answer calls with FastAPI: with the whole application mounted, and with a route of your own.
 
 Run it with SINCH_APPLICATION_KEY and SINCH_APPLICATION_SECRET set, and give https://<your host>/sinch/events, or
 https://<your host>/own-route, to the platform as the callback URL. Needs fastapi and uvicorn.
@@ -28,7 +28,7 @@ app.mount("/sinch", calls)
 
 
 async def verified(request: Request) -> Event:
-    """Give a route the event that the platform has signed."""
+    """Return the verified event of a request."""
     try:
         path, headers, body = request.url.path, request.headers, await request.body()
         return event_from_http(request.method, path, headers, body, credentials=credentials)
@@ -38,8 +38,8 @@ async def verified(request: Request) -> Event:
 
 @app.post("/own-route")
 async def own_route(event: Annotated[Event, Depends(verified)]) -> Response:
-    """Hang up on whoever calls, and take note of all else."""
-    answer = svaml.dumps(svaml.Svaml(action=svaml.Hangup())) if isinstance(event, IncomingCall) else ""
+    """Hang up incoming calls, and ignore other events."""
+    answer = svaml.dumps(svaml.Svaml(action=svaml.Hangup())) if isinstance(event, IncomingCall) else "{}"
     return Response(answer, media_type="application/json")
 
 

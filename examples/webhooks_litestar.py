@@ -19,7 +19,7 @@ ended: list[str] = []
 
 @calls.ice
 def welcome(_event: IncomingCall) -> svaml.IceSvaml:
-    """Greet the caller; a handler that is not async runs in a thread, so it may ask a database first."""
+    """Greet the caller; a handler that is not async runs in a thread, so it may query a database."""
     return svaml.Svaml(instructions=[svaml.Say("Welcome!", locale="en-GB")], action=svaml.Hangup())
 
 
@@ -31,13 +31,13 @@ async def goodbye(event: DisconnectedCall) -> None:
 
 @asgi("/sinch", is_mount=True, copy_scope=True)
 async def sinch(scope: Scope, receive: Receive, send: Send) -> None:
-    """Hand the platform's callbacks to their application."""
+    """Hand the callbacks of the platform to their application."""
     await calls(scope, receive, send)  # type: ignore[arg-type]  # Litestar's messages are typed dictionaries
 
 
 @get("/ended")
 async def list_ended() -> list[str]:
-    """Show the calls that have ended."""
+    """List the calls that have ended."""
     return ended
 
 

@@ -38,9 +38,9 @@ async def sinch() -> Response:
     except WebhookError as error:
         return Response(status=400 if isinstance(error, InvalidEventError) else 401)
     answer = await router.answer(event)
-    return Response("" if answer is None else svaml.dumps(answer), content_type="application/json")
+    return Response("{}" if answer is None else svaml.dumps(answer), content_type="application/json")
 
 
 if __name__ == "__main__":
-    # The reloader would be a second process, which outlives the first.
+    # The reloader would start a second process, which outlives the first.
     app.run(port=int(os.environ.get("PORT", "8000")), use_reloader=False)

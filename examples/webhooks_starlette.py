@@ -20,7 +20,7 @@ calls = WebhookApp()
 
 @calls.ice
 async def welcome(_event: IncomingCall) -> svaml.IceSvaml:
-    """Ask the caller what for."""
+    """Play a menu."""
     options = [svaml.MenuOption("1", svaml.return_("sales")), svaml.MenuOption("2", svaml.return_("support"))]
     prompt = svaml.tts("Press 1 for sales, or 2 for support.")
     return svaml.Svaml(action=svaml.RunMenu(menus=[svaml.Menu("main", main_prompt=prompt, options=options)]))
@@ -28,7 +28,7 @@ async def welcome(_event: IncomingCall) -> svaml.IceSvaml:
 
 @calls.pie
 async def chosen(event: PromptInput) -> svaml.PieSvaml:
-    """Put the caller through."""
+    """Connect the caller."""
     numbers = {"sales": "+46700000001", "support": "+46700000002"}
     if event.menu_result.value not in numbers:
         return svaml.Svaml(instructions=[svaml.Say("Goodbye.")], action=svaml.Hangup())
@@ -36,7 +36,7 @@ async def chosen(event: PromptInput) -> svaml.PieSvaml:
 
 
 async def health(_request: Request) -> PlainTextResponse:
-    """Say that all is well."""
+    """Report that the application runs."""
     return PlainTextResponse("ok")
 
 

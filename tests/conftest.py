@@ -1,5 +1,6 @@
-"""What every test has: both event loops, and no credentials from the environment of whoever runs them."""
+"""What every test has: both event loops, and no credentials from the environment of the developer."""
 
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,12 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.dialer.cluster.postgres import Postgres
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Spare a run without laws the import of hypothesis, which its plugin needs only for the summary."""
+    if "hypothesis" not in sys.modules:
+        session.config.pluginmanager.unregister(name="hypothesispytest")
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -18,7 +25,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(autouse=True)
 def _no_ambient_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody's real account is rung by a test."""
+    """No test uses a real account."""
     for name in (
         "SINCH_APPLICATION_KEY",
         "SINCH_APPLICATION_SECRET",
@@ -35,7 +42,7 @@ def postgres() -> "Iterator[Postgres]":
     from tests.dialer.cluster.postgres import programs, server
 
     found = programs()
-    if found is None:  # pragma: no cover  # where coverage counts there is one
+    if found is None:  # pragma: no cover  # coverage is measured with PostgreSQL
         pytest.skip("no PostgreSQL on this machine: `apt install postgresql` runs the tests of the cluster")
     with server(found) as running:
         yield running

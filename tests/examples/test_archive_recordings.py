@@ -37,7 +37,7 @@ def test_it_archives_and_says_so(tmp_path: Path, backend: str) -> None:
         done = run(sandbox, str(tmp_path / "archive"), "--days", "1", "--delete", "--backend", backend)
         assert (done.returncode, done.stderr) == (0, "")
         assert "3/3" in done.stdout
-        assert "3 downloaded (4.9 kB), 0 were there, 0 vanished meanwhile, 3 deleted from the platform" in done.stdout
+        assert "3 downloaded (4.9 kB), 0 already there, 0 deleted by others, 3 deleted from the platform" in done.stdout
         lines = (tmp_path / "archive" / "manifest.jsonl").read_text().splitlines()
         assert {json.loads(line)["key"] for line in lines} == keys
         assert len(sandbox.recordings) == 0

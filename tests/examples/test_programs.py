@@ -57,36 +57,36 @@ async def test_quickstart_shows_four_calls(
     assert ("outcome 'unsent' after 3 attempt(s)" in shown) == (anyio_backend_name == "trio")
 
 
-async def test_batch_rings_nobody_twice(capsys: pytest.CaptureFixture[str]) -> None:
-    """On a sandbox with trouble, every callout is accounted for, and no telephone rings a second time."""
+async def test_batch_calls_no_number_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    """On a sandbox with faults, every callout has an outcome, and no number is called a second time."""
     batch = load("batch_of_callouts")
     with anyio.fail_after(60):
         became = await batch.rehearse(100)
     assert sum(became.values()) == 100
     printed = capsys.readouterr().out
-    # Chance may refuse one callout three times in a row; that one has not rung.
+    # By chance, one callout may be refused three times in a row; that number was not called.
     rang = 100 - became["rejected"]
-    assert f"{rang} telephones rang, {rang} times in all." in printed
-    assert "What became of them" in printed
+    assert f"{rang} numbers were called, {rang} calls in all." in printed
+    assert "Outcomes" in printed
 
 
-async def test_batch_rings_the_numbers_in_a_file(
+async def test_batch_calls_the_numbers_in_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each line of the file is a telephone that rings, at the address in the environment."""
+    """Each line of the file is a number that is called, at the address in the environment."""
     batch = load("batch_of_callouts")
     numbers = tmp_path / "numbers.txt"
     numbers.write_text("+46700000001\n+46700000002\n", encoding="utf-8")
     async with Sandbox(CREDENTIALS.application_key, CREDENTIALS.application_secret).serve() as sandbox:
         monkeypatch.setenv("SINCH_VOICE_BASE_URL", sandbox.url)
         with anyio.fail_after(30):
-            assert await batch.ring(numbers) == {"placed": 2}
+            assert await batch.call(numbers) == {"placed": 2}
     assert sandbox.executed == 2
     assert "placed" in capsys.readouterr().out
 
 
 async def test_conference_bridge_holds_the_meeting(capsys: pytest.CaptureFixture[str]) -> None:
-    """Everybody is rung in, all but one are muted and then not, and the meeting ends."""
+    """All numbers are called, all but one are muted and unmuted, and the meeting ends."""
     bridge = load("conference_bridge")
     with anyio.fail_after(60):
         await bridge.rehearse()
@@ -95,14 +95,14 @@ async def test_conference_bridge_holds_the_meeting(capsys: pytest.CaptureFixture
     assert printed.endswith("The meeting is over.\n")
 
 
-async def test_conference_bridge_says_whom_it_could_not_ring(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_conference_bridge_reports_a_failed_callout(capsys: pytest.CaptureFixture[str]) -> None:
     """One refused callout does not keep the others out."""
     bridge = load("conference_bridge")
     sandbox = Sandbox()
     sandbox.faults.add("POST", status=403, code=40300, times=1)
     async with sandbox.serve(), VoiceClient(**sandbox.client_options()) as client:
         with anyio.fail_after(30):
-            call_ids = await bridge.ring_all(client, ["+46700000001", "+46700000002"])
+            call_ids = await bridge.call_all(client, ["+46700000001", "+46700000002"])
     assert len(call_ids) == 1
     assert "rejected" in capsys.readouterr().out
 
@@ -117,7 +117,7 @@ CHOICES: dict[str, tuple[dict[str, str], str]] = {
 
 @pytest.mark.parametrize("choice", CHOICES)
 async def test_ivr_leads_every_caller_somewhere(choice: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """From the first ring to the last word, each choice of the menu is answered with SVAML that may stand there."""
+    """Each choice of the menu is answered with SVAML that is allowed there."""
     app: WebhookApp = load("ivr").build()
     menu_result, expected = CHOICES[choice]
     greeting = await call_back(app, {"event": "ice", "cli": "46700000009"})
@@ -138,13 +138,13 @@ async def test_ivr_leads_every_caller_somewhere(choice: str, capsys: pytest.Capt
 
 ANSWERS: dict[str, tuple[list[dict[str, Any]], str]] = {
     "confirmed": ([{"event": "pie", "menuResult": {"type": "return", "value": "confirmed"}}], "ANSWERED"),
-    "rung": ([{"event": "pie", "menuResult": {"type": "timeout"}}], "ANSWERED"),
+    "called": ([{"event": "pie", "menuResult": {"type": "timeout"}}], "ANSWERED"),
     "not reached: BUSY": ([], "BUSY"),
 }
 
 
 @pytest.mark.parametrize("state", ANSWERS)
-async def test_reminders_write_down_what_was_pressed(state: str) -> None:
+async def test_reminders_note_the_pressed_key(state: str) -> None:
     """The state of an appointment is what the events of its call say."""
     example = load("appointment_reminders")
     events, result = ANSWERS[state]
@@ -163,7 +163,7 @@ async def test_reminders_write_down_what_was_pressed(state: str) -> None:
     assert appointment.state == state
 
 
-async def test_reminders_write_down_what_could_not_be_rung() -> None:
+async def test_reminders_note_a_failed_callout() -> None:
     """A callout that fails is a state with its outcome, and no end of the others."""
     example = load("appointment_reminders")
     appointment = example.Appointment("+46700000001", "tomorrow at nine")
@@ -175,7 +175,7 @@ async def test_reminders_write_down_what_could_not_be_rung() -> None:
 
 
 def test_a_campaign_is_stopped_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Everybody is called, results come by callbacks, and busy lines are called again; nobody twice but for that."""
+    """All customers are called, results come by callbacks, and only busy lines are called again."""
     campaign = load("campaign")
 
     async def rehearse() -> Any:

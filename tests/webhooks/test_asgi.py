@@ -317,7 +317,9 @@ async def test_several_processes_share_a_replay_cache(kind: type) -> None:
     assert seen == []
 
 
-@pytest.mark.parametrize("options", [{}, {"replay_cache": RemoteCache()}, {"allow_repeats": True}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"replay_cache": RemoteCache()}, {"allow_repeats": True}], ids=["memory", "remote", "repeats"]
+)
 async def test_request_that_failed_may_be_sent_again(options: dict[str, Any]) -> None:
     """It came to nothing, so it is no repetition."""
     app, faults = WebhookApp(credentials=CREDENTIALS, **options), [OSError()]
