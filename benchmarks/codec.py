@@ -15,7 +15,7 @@ import cattrs
 from attrs import frozen
 
 from sinch_voice_async import svaml
-from sinch_voice_async._wire.codec import decode, encode
+from sinch_voice_async._wire.rest_codec import decode, encode
 from sinch_voice_async.models.callouts import CalloutReceipt, TtsCallout
 from sinch_voice_async.models.recordings import Recording
 

@@ -225,7 +225,9 @@ def _is_number(value: object) -> TypeGuard[float]:
 
 
 def _limit(value: object, most: float) -> str:
-    return f"at most {most:g}" if _is_number(value) and value > most else ""
+    if not _is_number(value) or value <= most:
+        return ""
+    return f"at most {most}" if isinstance(most, int) else f"at most {most:g}"
 
 
 def _range(kind: str, least: float | None, above: float | None, most: float | None) -> str:

@@ -22,7 +22,7 @@ from sinch_voice_async._transport.retry import RetryPolicy
 from sinch_voice_async._transport.senders import interceptable_sender, sender_for
 from sinch_voice_async._transport.session import Session
 from sinch_voice_async._transport.transport import Transport
-from sinch_voice_async.credentials import Credentials
+from sinch_voice_async.credentials import Credentials, hidden
 from sinch_voice_async.errors import ConfigurationError
 from sinch_voice_async.instrumentation import Observer
 from sinch_voice_async.regions import CONFIGURATION_HOST, UNNAMED, Region
@@ -102,6 +102,7 @@ class VoiceClient:
         callout_max_idle: float | None = 3.0,
         max_answer_bytes: int = 1 << 20,
     ) -> None:
+        application_secret = hidden(application_secret)
         if auth not in ("signed", "basic"):
             raise ConfigurationError(f"auth must be 'signed' or 'basic', not {auth!r}")
         credentials = Credentials.from_environment(application_key, application_secret)
@@ -201,6 +202,9 @@ class VoiceClient:
         await self.aclose()
 
     def __repr__(self) -> str:
+        # A traceback with local variables shows a client whose constructor has failed, too.
+        if not hasattr(self, "_transport"):
+            return "<VoiceClient, not made>"
         session = self._transport.session
         state = " closed" if session.closed else ""
         return f"<VoiceClient {self._transport.calling}, key '{session.credentials.application_key[:4]}…'{state}>"

@@ -26,7 +26,8 @@ SIGNATURES: dict[str, str] = {
     "callback_headers",
     "callouts.conference": "destination conference_id * cli greeting locale dtmf max_duration domain custom moh_class "
     "conference_dtmf_options enable_ace enable_dice enable_pie callback_headers",
-    "callouts.custom": "destination * cli dtmf max_duration custom ice ace pie dice callback_headers",
+    "callouts.custom": "destination * cli dtmf max_duration custom ice ace pie dice "
+    "enable_ace enable_dice pop callback_headers",
     "callouts.place": "callout * callback_headers",
     "calls.get": "call_id",
     "calls.update": "call_id svaml",

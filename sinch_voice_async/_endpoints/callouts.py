@@ -6,7 +6,7 @@ import attrs
 
 from sinch_voice_async._transport.session import Request
 from sinch_voice_async._transport.transport import Transport
-from sinch_voice_async._wire.codec import decode, encode
+from sinch_voice_async._wire.rest_codec import decode, encode
 from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.models import limits
 from sinch_voice_async.models.answers import AceSvaml, DiceSvaml, IceSvaml, PieSvaml
@@ -19,6 +19,7 @@ from sinch_voice_async.models.callouts import (
 )
 from sinch_voice_async.models.conferences import ConferenceDtmfOptions, MusicOnHold
 from sinch_voice_async.models.destinations import Destination
+from sinch_voice_async.models.languages import Voice
 
 __all__ = ["Callouts"]
 
@@ -44,7 +45,7 @@ class Callouts:
         *,
         prompts: str | None = None,
         cli: str | None = None,
-        locale: str | None = None,
+        locale: Voice | None = None,
         dtmf: str | None = None,
         domain: Domain | None = None,
         custom: str | None = None,
@@ -88,7 +89,7 @@ class Callouts:
         *,
         cli: str | None = None,
         greeting: str | None = None,
-        locale: str | None = None,
+        locale: Voice | None = None,
         dtmf: str | None = None,
         max_duration: int | None = None,
         domain: Domain | None = None,
@@ -140,6 +141,9 @@ class Callouts:
         ace: str | AceSvaml | None = None,
         pie: str | PieSvaml | None = None,
         dice: str | DiceSvaml | None = None,
+        enable_ace: bool | None = None,
+        enable_dice: bool | None = None,
+        pop: str | None = None,
         callback_headers: Mapping[str, str] | None = None,
     ) -> CalloutReceipt:
         """Ring a destination and decide at each event of the call how it goes on.
@@ -164,6 +168,9 @@ class Callouts:
             ace=ace,
             pie=pie,
             dice=dice,
+            enable_ace=enable_ace,
+            enable_dice=enable_dice,
+            pop=pop,
         )
         return await self.place(callout, callback_headers=callback_headers)
 

@@ -10,7 +10,7 @@ from sinch_voice_async._endpoints.paths import id_segment
 from sinch_voice_async._transport.base_url import BaseUrl, trusted
 from sinch_voice_async._transport.session import Request
 from sinch_voice_async._transport.transport import Transport
-from sinch_voice_async._wire.codec import decode, encode
+from sinch_voice_async._wire.rest_codec import decode, encode
 from sinch_voice_async.errors import InvalidRequestError, RequestTimeoutError
 from sinch_voice_async.models.answers import Svaml
 from sinch_voice_async.models.calls import Call

@@ -6,7 +6,7 @@ from typing import Any
 from sinch_voice_async._transport.responses import Response
 from sinch_voice_async._transport.session import Request
 from sinch_voice_async._transport.transport import Transport
-from sinch_voice_async._wire.codec import encode_json
+from sinch_voice_async._wire.rest_codec import encode_json
 from sinch_voice_async.errors import InvalidRequestError
 
 __all__ = ["request"]

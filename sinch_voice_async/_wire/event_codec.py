@@ -1,9 +1,10 @@
-"""The JSON of a callback -> the event it is: the ``event`` field says which, in any casing."""
+"""The JSON of a callback -> its event: the ``event`` field says which one, in any casing."""
 
-from typing import cast
+from typing import Final, cast
 
-from sinch_voice_async._wire import names
-from sinch_voice_async._wire.engine import decode, register_model, register_tagged
+from sinch_voice_async._wire import registry
+from sinch_voice_async._wire.codec import decode, encode, register_model, register_tagged
+from sinch_voice_async.errors import DecodeError
 from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.events import (
     AmdResult,
@@ -19,9 +20,13 @@ from sinch_voice_async.models.events import (
 from sinch_voice_async.models.money import Price
 from sinch_voice_async.models.svaml.actions import CallHeader
 
+__all__ = ["decode_event", "encode"]
+
+REPLACEMENT: Final = "\ufffd"
+
 for _event in (AnsweredCall, DisconnectedCall, IncomingCall, PromptInput):
-    register_model(_event, irregular=names.EVENT)
-register_model(Notification, irregular={**names.EVENT, "error_message": ("errorMsg", "errorMessage")})
+    register_model(_event, irregular=registry.EVENT)
+register_model(Notification, irregular={**registry.EVENT, "error_message": ("errorMsg", "errorMessage")})
 for _part in (AmdResult, CallHeader, Cookie, Destination, MenuResult):
     register_model(_part)
 register_model(Price, needs="amount")
@@ -39,8 +44,18 @@ register_tagged(
 
 
 def decode_event(body: bytes) -> Event:
-    """Return the event that a callback's body is; raise ``DecodeError``, with the path, where it is none.
+    """Return the event that a callback's body holds.
 
-    An event of a kind that is not documented is none: nobody could say what may answer it.
+    Only ``event`` and the call id are required: an optional field of a wrong shape is None, and its raw value stands in
+    ``extra``. Bytes that are not UTF-8 are replaced by U+FFFD, for a call waits for the answer.
+
+    :raises DecodeError: the body is not an event, or one of a kind that is not documented.
     """
-    return decode(body, cast("type[Event]", Event))
+    event = cast("type[Event]", Event)
+    try:
+        return decode(body, event)
+    except DecodeError:
+        text = body.decode("utf-8", "replace")
+        if REPLACEMENT not in text:
+            raise
+    return decode(text.encode(), event)

@@ -22,7 +22,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from sinch_voice_async._wire.json_text import TO_TEXT, numbers_restored
+from sinch_voice_async._wire.json import TO_TEXT, OddNumber, numbers_restored
 from sinch_voice_async._wire.timestamps import parse_timestamp
 
 # A Decimal may say 1E+999999999: as an int it would fill the memory. No field of the platform counts this far.
@@ -112,4 +112,4 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if value.__class__ is Decimal and Decimal(repr(float(value))) == value:
         return float(value)
-    return value
+    return str(value) if value.__class__ is OddNumber else value

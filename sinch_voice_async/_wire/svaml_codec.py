@@ -12,18 +12,19 @@ Rules:
 
 from typing import Any, Final
 
-from sinch_voice_async._wire.engine import decode, encode, register_model, register_tagged
-from sinch_voice_async._wire.hooks import Writer
-from sinch_voice_async._wire.names import Spellings
+from sinch_voice_async._wire.codec import Writer, decode, encode, register_model, register_tagged
+from sinch_voice_async._wire.registry import Spellings
 from sinch_voice_async.errors import DecodeError, InvalidRequestError
 from sinch_voice_async.models.conferences import ConferenceDtmfOptions
 from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.svaml import actions, instructions
-from sinch_voice_async.models.svaml.document import Svaml, Unsaid
+from sinch_voice_async.models.svaml.document import Svaml
 from sinch_voice_async.models.svaml.fields import as_written
 from sinch_voice_async.models.svaml.kinds import Action, Instruction, UnknownAction, UnknownInstruction
 from sinch_voice_async.models.svaml.menus import Menu, MenuOption
 from sinch_voice_async.models.svaml.recording import RecordingOptions, TranscriptionOptions
+
+__all__ = ["ACTIONS", "INSTRUCTIONS", "dumps", "encode", "loads"]
 
 INSTRUCTIONS: Final[dict[str, type]] = {
     "playFiles": instructions.PlayFiles,
@@ -66,7 +67,7 @@ def loads(document: bytes | str) -> Svaml[Any, Any]:
         raise InvalidRequestError(f"document must be bytes or a str, not {type(body).__name__}", field="document")
     try:
         with as_written():
-            return decode(body, Svaml)
+            return decode(body, Svaml, strict=True)
     except DecodeError as error:
         error.outcome = "unsent"  # Nobody was asked for anything.
         raise
@@ -82,8 +83,6 @@ def dumps(document: Svaml[Any, Any]) -> str:
 def _write_svaml(write: Writer) -> Writer:
     def write_document(document: Svaml[Any, Any]) -> dict[str, Any]:
         written: dict[str, Any] = write(document)
-        if isinstance(document.instructions, Unsaid):
-            del written["instructions"]
         if isinstance(document.action, instructions.StartRecording) and "options" in written["action"]:
             written["action"]["recordingOptions"] = written["action"].pop("options")
         return written

@@ -27,5 +27,5 @@ class CallbackUrls:
 class CallbackConfiguration:
     """What holds the :class:`CallbackUrls`, in answers and in requests. Calling API, Update Callbacks."""
 
-    url: CallbackUrls
+    url: CallbackUrls = CallbackUrls()
     extra: Mapping[str, Any] = unknown_fields()

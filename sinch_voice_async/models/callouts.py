@@ -15,6 +15,7 @@ from sinch_voice_async.models.calls import Domain
 from sinch_voice_async.models.conferences import ConferenceDtmfOptions, MusicOnHold
 from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.inline import Inline
+from sinch_voice_async.models.languages import Voice
 from sinch_voice_async.models.shown import length, masked, unknown_fields
 
 __all__ = ["CalloutReceipt", "ConferenceCallout", "CustomCallout", "Domain", "TtsCallout"]
@@ -39,7 +40,7 @@ class TtsCallout:
     text: str | None = field(default=None, validator=limits.text, repr=length)
     prompts: str | None = field(default=None, validator=limits.text, repr=length)
     cli: str | None = field(default=None, validator=limits.label, repr=masked)
-    locale: str | None = field(default=None, validator=limits.text)
+    locale: Voice | None = field(default=None, validator=limits.text)
     dtmf: str | None = field(default=None, validator=limits.tones, repr=length)
     domain: Domain | None = field(default=None, validator=limits.text)
     custom: str | None = field(default=None, validator=limits.custom, repr=length)
@@ -64,7 +65,7 @@ class ConferenceCallout:
     conference_id: str = field(validator=limits.conference_id)
     cli: str | None = field(default=None, validator=limits.label, repr=masked)
     greeting: str | None = field(default=None, validator=limits.text, repr=length)
-    locale: str | None = field(default=None, validator=limits.text)
+    locale: Voice | None = field(default=None, validator=limits.text)
     dtmf: str | None = field(default=None, validator=limits.tones, repr=length)
     max_duration: int | None = field(default=None, validator=limits.call_seconds)
     domain: Domain | None = field(default=None, validator=limits.text)
@@ -90,17 +91,6 @@ def _answer(_: object, attribute: "Attribute[Any]", value: object) -> None:
         limits.refuse(attribute.name, "an http or https URL, a Svaml, or a string of SVAML in JSON")
 
 
-def _ice(callout: "CustomCallout", attribute: "Attribute[Any]", value: object) -> None:
-    _answer(callout, attribute, value)
-    inline = isinstance(value, Inline) or (isinstance(value, str) and value.lstrip().startswith("{"))
-    if inline and (callout.destination is not None or callout.cli is not None):
-        raise InvalidRequestError(
-            "ice must not be SVAML where destination or cli is given: the platform asks to leave both out, since "
-            "inline ICE SVAML says itself whom to call and which number to show",
-            field="ice",
-        )
-
-
 def _is_url_or_json(value: object) -> bool:
     return isinstance(value, str) and value.lstrip().lower().startswith(("http://", "https://", "{"))
 
@@ -110,8 +100,10 @@ class CustomCallout:
     """Call as SVAML says, event by event.
 
     ``ice``, ``ace``, ``pie`` and ``dice`` answer the events of the call. Each is a URL that the platform asks, or a
-    ``Svaml`` (or its JSON), which is sent along; left None, the application's callback URL is asked. Give
-    ``destination`` and ``cli``, or leave them to ``ice``: an inline ICE answer with either of them is refused.
+    ``Svaml`` (or its JSON), which is sent along; left None, the application's callback URL is asked. ``destination``
+    and ``cli`` are sent beside an inline ICE answer too, as the vendor's SDKs send them; the documentation asks to
+    leave them out there, since the platform takes both from the SVAML.
+
     ``pop``, ``enable_ace`` and ``enable_dice`` stand only in examples of the OpenAPI document, which does not explain
     them. The rest is as in :class:`ConferenceCallout`.
 
@@ -123,7 +115,7 @@ class CustomCallout:
     dtmf: str | None = field(default=None, validator=limits.tones, repr=length)
     max_duration: int | None = field(default=None, validator=limits.call_seconds)
     custom: str | None = field(default=None, validator=limits.custom, repr=length)
-    ice: str | IceSvaml | None = field(default=None, validator=_ice, repr=length)
+    ice: str | IceSvaml | None = field(default=None, validator=_answer, repr=length)
     ace: str | AceSvaml | None = field(default=None, validator=_answer, repr=length)
     pie: str | PieSvaml | None = field(default=None, validator=_answer, repr=length)
     dice: str | DiceSvaml | None = field(default=None, validator=_answer, repr=length)

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias
 from attrs import field, frozen
 
 from sinch_voice_async.models import limits
-from sinch_voice_async.models.shown import masked, unknown_fields
+from sinch_voice_async.models.shown import Absent, masked, unknown_fields
 
 __all__ = ["Conference", "ConferenceCommand", "ConferenceDtmfOptions", "DtmfMode", "MusicOnHold", "Participant"]
 
@@ -40,7 +40,7 @@ class Participant:
     the seconds in the conference. What the platform leaves out is None. Calling API, Get Conference Info.
     """
 
-    call_id: str
+    call_id: str | None = None
     cli: str | None = field(default=None, repr=masked)
     duration: int | None = None
     muted: bool | None = None
@@ -52,7 +52,7 @@ class Participant:
 class Conference:
     """An ongoing conference and who is in it. Calling API, Get Conference Info."""
 
-    participants: tuple[Participant, ...]
+    participants: tuple[Participant, ...] = Absent()
     extra: Mapping[str, Any] = unknown_fields()
 
 

@@ -18,7 +18,7 @@ from attrs import field, frozen
 from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.inline import TextOrJson
 from sinch_voice_async.models.money import Price
-from sinch_voice_async.models.shown import length, masked, unknown_fields
+from sinch_voice_async.models.shown import Absent, length, masked, unknown_fields
 from sinch_voice_async.models.svaml.actions import CallHeader
 
 __all__ = [
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 AmdStatus: TypeAlias = Literal["machine", "human", "notsure", "hangup", "inprogress"] | str
-AmdReason: TypeAlias = Literal["longgreeting", "initialsilence", "beep", "n/a"] | str
+AmdReason: TypeAlias = Literal["longgreeting", "initialsilence", "greeting", "beep", "n/a"] | str
 MenuResultType: TypeAlias = Literal["return", "sequence", "timeout", "hangup", "invalidinput", "error"] | str
 InputMethod: TypeAlias = Literal["dtmf", "voice"] | str
 CallDomain: TypeAlias = Literal["pstn", "mxp"] | str
@@ -109,6 +109,7 @@ class MenuResult:
     type: MenuResultType | None = None
     value: str | None = field(default=None, repr=length)
     input_method: InputMethod | None = None
+    add_to_context: tuple[Any, ...] = field(default=Absent(), hash=False)
     extra: Mapping[str, Any] = unknown_fields()
 
 
@@ -126,7 +127,7 @@ class CallEvent:
     custom: TextOrJson | None = field(default=None, repr=length)
     application_key: str | None = None
     conference_id: str | None = None
-    cookies: tuple[Cookie, ...] = field(default=(), repr=lambda cookies: f"<{len(cookies)} cookies>")
+    cookies: tuple[Cookie, ...] = field(default=Absent(), repr=lambda cookies: f"<{len(cookies)} cookies>")
     user: str | None = field(default=None, repr=masked)
     extra: Mapping[str, Any] = unknown_fields()
 
@@ -152,17 +153,18 @@ class IncomingCall(CallEvent):
     origination_type: OriginationType | None = None
     duration: int | None = None
     rdnis: str | None = field(default=None, repr=masked)
-    call_headers: tuple[CallHeader, ...] = ()
+    call_headers: tuple[CallHeader, ...] = Absent()
 
 
 @frozen(kw_only=True, slots=False)
 class AnsweredCall(CallEvent):
     """ACE, the Answered Call Event: the callee has answered, and ``AceSvaml`` says what happens.
 
-    Without an answer of yours the call is connected. Never sent for calls to a user name. ``amd`` is there where the
-    call was connected with ``Amd()``.
+    Without an answer of yours the call is connected. It is not sent for calls to a user name. ``call_resource_url``
+    may stand for ``call_id`` in ``client.calls``. ``amd`` is set if the call was connected with ``Amd()``.
     """
 
+    call_resource_url: str | None = field(default=None, repr=False)
     amd: AmdResult | None = None
 
 
@@ -180,7 +182,7 @@ class DisconnectedCall(CallEvent):
     to: Destination | None = None
     from_: str | None = field(default=None, repr=masked)
     duration: int | None = None
-    call_headers: tuple[CallHeader, ...] = ()
+    call_headers: tuple[CallHeader, ...] = Absent()
 
 
 @frozen(kw_only=True, slots=False)
@@ -190,7 +192,7 @@ class PromptInput(CallEvent):
     Digits pressed in a conference that detects them come as this event too; an empty answer is enough for those.
     """
 
-    menu_result: MenuResult
+    menu_result: MenuResult = MenuResult()
 
 
 @frozen(kw_only=True, slots=False)

@@ -7,7 +7,7 @@ from attrs import field, frozen
 
 from sinch_voice_async.models import limits
 from sinch_voice_async.models.money import Price
-from sinch_voice_async.models.shown import masked, unknown_fields
+from sinch_voice_async.models.shown import Absent, masked, unknown_fields
 
 __all__ = [
     "ApplicationNumber",
@@ -44,7 +44,7 @@ class ApplicationNumber:
 class ApplicationNumbers:
     """Every number that the account owns: the list is not paged. Calling API, Get Numbers."""
 
-    numbers: tuple[ApplicationNumber, ...]
+    numbers: tuple[ApplicationNumber, ...] = Absent()
     extra: Mapping[str, Any] = unknown_fields()
 
 

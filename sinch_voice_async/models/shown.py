@@ -8,7 +8,13 @@ from typing import Any
 
 from attrs import field
 
-__all__ = ["length", "masked", "unknown_fields"]
+__all__ = ["Absent", "length", "masked", "unknown_fields"]
+
+
+class Absent(tuple[Any, ...]):
+    """An empty list that was not given: it equals ``()``, which is written as ``[]``, and is left out itself."""
+
+    __slots__ = ()
 
 
 def masked(value: object) -> str:

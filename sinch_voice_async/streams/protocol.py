@@ -32,7 +32,7 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 
 from attrs import field, frozen
 
-from sinch_voice_async._wire.json_text import FROM_TEXT, TO_TEXT
+from sinch_voice_async._wire.json import FROM_TEXT, TO_TEXT
 from sinch_voice_async.errors import InvalidRequestError
 
 __all__ = [

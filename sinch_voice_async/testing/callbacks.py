@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sinch_voice_async._wire.codec import encode
+from sinch_voice_async._wire.rest_codec import encode
 from sinch_voice_async._wire.signing import authorization, timestamp_at
 from sinch_voice_async.credentials import Credentials
 from sinch_voice_async.models.events import Event

@@ -1,7 +1,7 @@
-"""The receiving end: a signed HTTP request of the platform -> your handler -> SVAML.
+"""Webhooks: a signed HTTP request of the platform -> your handler -> SVAML.
 
 ``WebhookApp`` is an ASGI application of its own; ``event_from_http`` and ``EventRouter`` do the same inside any other
-framework; ``CallTracker`` lets the code that placed a callout wait for its events.
+framework; with ``CallTracker`` the code that places a callout waits for its events.
 """
 
 from sinch_voice_async.models.events import (
@@ -12,7 +12,7 @@ from sinch_voice_async.models.events import (
     Notification,
     PromptInput,
 )
-from sinch_voice_async.webhooks.asgi import WebhookApp
+from sinch_voice_async.webhooks.app import WebhookApp
 from sinch_voice_async.webhooks.inbound import event_from_http, verify
 from sinch_voice_async.webhooks.replay import AsyncReplayCache, MemoryReplayCache, ReplayCache
 from sinch_voice_async.webhooks.router import EventRouter

@@ -1,23 +1,28 @@
-"""A signed HTTP request -> the event in it: pure functions of bytes, for any framework.
+"""A signed HTTP request -> its event: pure functions of bytes, for any framework.
 
 Rules:
 
 - No event leaves this module without a valid signature.
-- What is signed is what came: the raw body, the ``Content-Type`` as sent, the path as the platform called it.
-- The signature is compared in constant time, and also computed where the key is somebody else's, so that the time it
-  takes says nothing.
+- The signed bytes are those that came: the raw body, the ``Content-Type`` as sent, the path as the platform called it.
+- The signature is compared in constant time, and is computed for a foreign key too, so that the time that it takes says
+  nothing.
 - Basic authorization is never accepted for a callback.
+- Names of headers are compared without regard to case; several values of one name are joined by ``", "`` (RFC 9110,
+  section 5.2), so that a second ``Authorization`` cannot hide behind the first. Bytes are read as UTF-8 with escapes,
+  which the signature turns back into the same bytes.
+- Headers of a wrong type are a caller's mistake, not a forged request.
 
 Source: Authentication, Callback signed request.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, Protocol, TypeAlias
 
 from attrs import field, frozen
 
+from sinch_voice_async import _bounds
 from sinch_voice_async._wire.event_codec import decode_event
 from sinch_voice_async._wire.signing import signature_matches, string_to_sign
 from sinch_voice_async._wire.timestamps import parse_timestamp
@@ -32,20 +37,38 @@ from sinch_voice_async.errors import (
 )
 from sinch_voice_async.models.events import Event
 from sinch_voice_async.webhooks.replay import ReplayCache
-from sinch_voice_async.webhooks.signed_headers import HeaderSource, read_headers
 
-__all__ = ["DEFAULT_MAX_AGE", "Proof", "authenticate", "event_from_http", "read_event", "verify"]
+__all__ = ["DEFAULT_MAX_AGE", "Proof", "authenticate", "event_from_http", "read_event", "repeated", "several", "verify"]
 
 DEFAULT_MAX_AGE = 300.0
-"""Seconds that a callback's timestamp may be off, either way. The platform publishes no figure."""
+"""Seconds that a callback's timestamp may differ from now, either way. The platform publishes no figure."""
+
+HeaderValue: TypeAlias = str | bytes | Sequence[str] | Sequence[bytes]
+
+
+class HasItems(Protocol):
+    """Headers of another type with ``items()``, such as the messages of the standard library."""
+
+    def items(self) -> Iterable[tuple[Any, Any]]:
+        """Return the pairs."""
+        ...
+
+
+HeaderSource: TypeAlias = (
+    Mapping[str, HeaderValue]
+    | Mapping[bytes, HeaderValue]
+    | Iterable[tuple[str, str]]
+    | Iterable[tuple[bytes, bytes]]
+    | HasItems
+)
+"""A mapping of names to values (each text, bytes, or a list of them), an iterable of pairs, or a WSGI environment."""
 
 _RAW: Final = (bytes, bytearray, memoryview)
-_NUMBERS: Final = (int, float)
 
 
 @frozen
 class Proof:
-    """A signature that was valid, and for how many seconds more it would be."""
+    """A valid signature, and for how many more seconds it is valid."""
 
     signature: str = field(repr=False)
     lifetime: float
@@ -62,19 +85,20 @@ def verify(
     now: datetime | float | None = None,
     include_query: bool = False,
 ) -> None:
-    """Raise unless a request was signed by the platform for this application, lately.
+    """Raise an error unless the platform signed a request for this application, at about this time.
 
-    ``method`` and ``path`` are as the platform called them: the path percent-encoded, before any proxy or router has
-    changed it. A query is left out of what is signed unless ``include_query`` is set: the documents speak of the path
-    alone. ``headers`` is a mapping or an iterable of pairs, in any casing. ``body`` is the raw bytes. ``credentials``
-    is one or several: the new and the old ones, while a secret is rotated.
+    ``method`` and ``path`` are those that the platform called: the path percent-encoded, before a proxy or a router
+    changes it. A query is not part of the signed path unless ``include_query`` is set: the documents mention the path
+    alone. ``headers`` is a mapping, an iterable of pairs in any casing, or a WSGI environment (``environ``, Django's
+    ``request.META``). ``body`` is the raw bytes. ``credentials`` is one or several: the new and the old ones, while a
+    secret is rotated.
 
-    ``max_age`` is how many seconds ``x-timestamp`` may be away from ``now``, either way; None takes any. ``now`` is an
-    aware datetime or Unix seconds, and the time of the machine where left out.
+    ``max_age`` is how many seconds ``x-timestamp`` may differ from ``now``, either way; None allows any. ``now`` is an
+    aware datetime or Unix seconds; the default is the time of the machine.
 
-    :raises InvalidSignatureError: there is no signature, or not that of one of ``credentials``.
+    :raises InvalidSignatureError: the request has no signature, or not that of one of ``credentials``.
     :raises StaleTimestampError: the timestamp is missing, garbled, or too far from now.
-    :raises InvalidRequestError: an argument is not what it should be, such as a body that was parsed already.
+    :raises InvalidRequestError: an argument has a wrong type, such as a body that was parsed already.
 
     Source: Authentication, Callback signed request.
     """
@@ -102,14 +126,14 @@ def event_from_http(
     include_query: bool = False,
     replay_cache: ReplayCache | None = None,
 ) -> Event:
-    """Return the event that a callback carries, once its signature is proven.
+    """Check the signature of a callback, and return its event.
 
     The arguments are those of :func:`verify`. With a ``replay_cache`` a signature is accepted once.
 
-    :raises InvalidSignatureError: there is no valid signature, or it was seen before: answer 401.
+    :raises InvalidSignatureError: the signature is missing, wrong, or was seen before: answer 401.
     :raises StaleTimestampError: the timestamp is missing, garbled, or too far from now: answer 401.
-    :raises InvalidEventError: the body is signed and no event: answer 400.
-    :raises InvalidRequestError: an argument is not what it should be.
+    :raises InvalidEventError: the body is signed and is not an event: answer 400.
+    :raises InvalidRequestError: an argument has a wrong type.
 
     Source: Authentication, Callback signed request; Callbacks.
     """
@@ -139,8 +163,10 @@ def authenticate(
     now: datetime | float | None = None,
     include_query: bool = False,
 ) -> Proof:
-    """Do what :func:`verify` says, and return what is needed to refuse the same signature a second time."""
+    """Do what :func:`verify` does, and return the proof by which a second request with this signature is refused."""
     _check_types(method, path, body)
+    if max_age.__class__ is not float:
+        _bounds.seconds(max_age, "max_age", optional=True, error=InvalidRequestError)
     authorization, timestamp, content_type = read_headers(headers)
     key, signature = _key_and_signature(authorization)
     age = _age(timestamp, max_age, now)
@@ -158,7 +184,7 @@ def authenticate(
 
 
 def read_event(body: bytes) -> Event:
-    """Return the event that a verified body is; raise ``InvalidEventError`` where it is none."""
+    """Return the event of a verified body; raise ``InvalidEventError`` if it is not an event."""
     try:
         return decode_event(bytes(body))
     except DecodeError as error:
@@ -167,7 +193,7 @@ def read_event(body: bytes) -> Event:
 
 
 def several(credentials: Credentials | Sequence[Credentials]) -> tuple[Credentials, ...]:
-    """Return one or several credentials as a tuple; raise ``ConfigurationError`` where there are none."""
+    """Return one or several credentials as a tuple; raise ``ConfigurationError`` for anything else."""
     found = tuple(credentials) if isinstance(credentials, Sequence) else (credentials,)
     if not found or not all(isinstance(one, Credentials) for one in found):
         raise ConfigurationError("credentials must be a Credentials or a sequence of at least one")
@@ -175,7 +201,7 @@ def several(credentials: Credentials | Sequence[Credentials]) -> tuple[Credentia
 
 
 def repeated() -> InvalidSignatureError:
-    """Say that a signature was seen before."""
+    """Return the error for a signature that was seen before."""
     return InvalidSignatureError("the request is a repetition: its signature was accepted before")
 
 
@@ -192,7 +218,7 @@ def _check_types(method: object, path: object, body: object) -> None:
 
 def _key_and_signature(authorization: str) -> tuple[str, str]:
     if not authorization:
-        raise InvalidSignatureError("the request is not signed: there is no Authorization header")
+        raise InvalidSignatureError("the request is not signed: it has no Authorization header")
     scheme, _, pair = authorization.partition(" ")
     key, colon, signature = pair.strip(" ").partition(":")
     if scheme.lower() != "application" or not colon:
@@ -201,9 +227,9 @@ def _key_and_signature(authorization: str) -> tuple[str, str]:
 
 
 def _age(timestamp: str, max_age: float | None, now: datetime | float | None) -> float:
-    """Return how many seconds ago a timestamp was; 0 where nobody asks."""
+    """Return how many seconds ago a timestamp was; 0 if any age is allowed."""
     if not timestamp:
-        raise StaleTimestampError("there is no x-timestamp header")
+        raise StaleTimestampError("the request has no x-timestamp header")
     if max_age is None:
         return 0.0
     try:
@@ -216,19 +242,17 @@ def _age(timestamp: str, max_age: float | None, now: datetime | float | None) ->
 def _unix(now: object) -> float:
     if now is None:
         return time.time()
-    if isinstance(now, _NUMBERS):
+    if now.__class__ is float:
         return now
-    if not isinstance(now, datetime) or now.tzinfo is None:
-        raise InvalidRequestError(
-            "now must be Unix seconds or a datetime with a zone, as datetime.now(UTC)", field="now"
-        )
-    return now.timestamp()
+    if not isinstance(now, datetime):
+        return float(_bounds.number(now, "now", most=_bounds.LONGEST, error=InvalidRequestError))  # type: ignore[arg-type]
+    return float(_bounds.moment(now, "now", error=InvalidRequestError).timestamp())
 
 
 def _is_signed(credentials: Sequence[Credentials], key: str, text: str, signature: str) -> bool:
     try:
-        # A list, not a generator: every secret is tried, whatever the key and whichever fits first.
-        return any([signature_matches(own, text, signature) and _is_key(own, key) for own in credentials])  # noqa: C419
+        # A list, not a generator: every secret is tried, for any key, also after one has matched.
+        return any([signature_matches(own, text, signature) and _is_key(own, key) for own in credentials])  # noqa: C419  # see above
     except UnicodeEncodeError:
         return False
 
@@ -244,4 +268,47 @@ def _mismatch(
     if not any(_is_key(own, key) for own in credentials):
         return "the request is signed with the key of another application"
     what = f"{method[:16]!a} on {path[:200]!a}, Content-Type {content_type[:100]!a}, {size} bytes of body"
-    return f"the signature does not belong to {what}: another secret, or something on the way has changed the request"
+    return f"the signature does not belong to {what}: the secret differs, or a proxy has changed the request"
+
+
+def read_headers(headers: HeaderSource) -> tuple[str, str, str]:
+    """Return ``Authorization``, ``x-timestamp`` and ``Content-Type``, each empty if it is missing.
+
+    :raises InvalidRequestError: these are not headers.
+    """
+    found = ["", "", ""]
+    try:
+        for name, value in _pairs(headers):
+            place = _PLACES.get(name.lower())
+            if place is not None:
+                # The usual case first: ASGI has bytes.
+                text = value.decode("utf-8", "surrogateescape") if value.__class__ is bytes else _joined(value)
+                found[place] = f"{found[place]}, {text}" if found[place] else text.strip(" \t")
+    except (TypeError, ValueError, AttributeError):
+        raise InvalidRequestError("headers must be a mapping or pairs of text or bytes", field="headers") from None
+    authorization, timestamp, content_type = found
+    return authorization, timestamp, content_type
+
+
+_PLACES: Final[dict[str | bytes, int]] = {
+    **{name: place for place, name in enumerate(("authorization", "x-timestamp", "content-type"))},
+    **{name: place for place, name in enumerate((b"authorization", b"x-timestamp", b"content-type"))},
+    **{name: place for place, name in enumerate(("http_authorization", "http_x_timestamp", "content_type"))},
+}
+
+
+def _pairs(headers: HeaderSource) -> Iterable[tuple[Any, Any]]:
+    given: Any = headers
+    # The usual case first: ASGI has a list.
+    pairs: Iterable[tuple[Any, Any]] = (
+        given if given.__class__ is list or not hasattr(given, "items") else given.items()
+    )
+    return pairs
+
+
+def _joined(value: HeaderValue) -> str:
+    return _text(value) if isinstance(value, str | bytes) else ", ".join(map(_text, value))
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode("utf-8", "surrogateescape")

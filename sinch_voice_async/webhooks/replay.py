@@ -1,7 +1,7 @@
-"""Signatures that were accepted: each is good for one time.
+"""Signatures that were accepted, each of which counts once.
 
-Several processes behind one address share what they have seen by an object of yours with the same two methods, plain
-or ``async``; Redis needs three lines::
+Several processes behind one address share their signatures by an object of yours with the same two methods, plain or
+``async``; for Redis it is::
 
     class RedisReplayCache:
         async def add(self, signature: str, seconds: float) -> bool:
@@ -17,49 +17,53 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol
 
+from sinch_voice_async import _bounds
+
 __all__ = ["AsyncReplayCache", "MemoryReplayCache", "ReplayCache"]
 
 
 class ReplayCache(Protocol):
-    """What has seen signatures before."""
+    """A memory of signatures."""
 
     def add(self, signature: str, seconds: float) -> bool:
-        """Remember a signature for so many seconds; say whether it is new. Both in one step: two may ask at once."""
+        """Remember a signature for so many seconds, and return whether it is new, in one step."""
         ...
 
     def discard(self, signature: str) -> None:
-        """Forget a signature whose request came to nothing, so that it may be sent again."""
+        """Forget a signature whose request failed, so that it may be sent again."""
         ...
 
 
 class AsyncReplayCache(Protocol):
-    """The same, somewhere that is worth waiting for."""
+    """A memory of signatures that is reached over a network."""
 
     async def add(self, signature: str, seconds: float) -> bool:
-        """Remember a signature for so many seconds; say whether it is new. Both in one step: two may ask at once."""
+        """Remember a signature for so many seconds, and return whether it is new, in one step."""
         ...
 
     async def discard(self, signature: str) -> None:
-        """Forget a signature whose request came to nothing, so that it may be sent again."""
+        """Forget a signature whose request failed, so that it may be sent again."""
         ...
 
 
 class MemoryReplayCache:
-    """Remembers signatures in this process, at most ``max_entries`` of them; past that the oldest is forgotten.
+    """Remembers signatures in this process, at most ``max_entries`` of them; beyond that the oldest is forgotten.
 
-    Only what was signed with your secret gets in, so nobody else can push anything out. May be used from several
-    threads. ``clock`` gives seconds that never go back.
+    Only requests that were signed with your secret get in, so others cannot push a signature out. It may be used from
+    several threads. ``clock`` returns seconds that never go back.
+
+    :raises ConfigurationError: ``max_entries`` is not a whole number from 1.
     """
 
     def __init__(self, max_entries: int = 100_000, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._max_entries = max_entries
-        self._clock = clock
-        # Not a dict, which walks over all that was taken from its front in order to find its first entry.
+        self._max_entries: int = _bounds.whole(max_entries, "max_entries", least=1)
+        self._clock: Callable[[], float] = _bounds.function(clock, "clock")
+        # A dict would walk over all entries that were taken from its front to find its first one.
         self._expiries = OrderedDict[str, float]()
         self._lock = threading.Lock()
 
     def add(self, signature: str, seconds: float) -> bool:
-        """Remember a signature for so many seconds; say whether it is new."""
+        """Remember a signature for so many seconds, and return whether it is new."""
         now = self._clock()
         with self._lock:
             if self._expiries.get(signature, now) > now:
@@ -78,7 +82,7 @@ class MemoryReplayCache:
         return len(self._expiries)
 
     def _make_room(self, now: float) -> None:
-        # In the order of arrival, which is nearly that of expiry: enough to stay small without a scan.
+        # The order of arrival is nearly that of expiry: enough to stay small without a scan.
         while self._expiries:
             oldest = next(iter(self._expiries))
             if self._expiries[oldest] > now and len(self._expiries) < self._max_entries:

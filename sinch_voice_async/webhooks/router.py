@@ -1,22 +1,29 @@
-"""Event class -> handler -> SVAML, with a deadline and an answer for when there is none.
+"""Event class -> handler -> SVAML, with a time-out and an answer for when the handler gives none.
 
 Rules:
 
-- One handler per event. It takes the event, is ``async`` or not, and returns ``Svaml``, or None for an empty 200. One
-  that is not ``async`` runs in a worker thread, so that it may block.
-- What a handler answers is checked before it is sent: the platform would refuse it later, and the caller would hear it.
-- A handler that is late is cancelled, and a fallback goes out instead; a thread cannot be cancelled, and ends unheard.
+- Each event has one handler. It takes the event, is ``async`` or not, and returns ``Svaml`` or None. A handler that is
+  not ``async`` runs in a worker thread, so that it may block.
+- None is ``continue`` for ACE, the fallback for ICE and PIE, and an empty answer (``{}``) for DiCE and notifications.
+- The answer of a handler is checked before it is sent: the platform would refuse it later, and the caller would hear an
+  error.
+- A handler that is late is cancelled, and the fallback is sent instead. A thread cannot be cancelled: its answer is
+  dropped.
 """
 
 import functools
 import inspect
 import logging
 import math
-from collections.abc import Awaitable, Callable, Mapping
+import time
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 
+import anyio
 import anyio.to_thread
 
+from sinch_voice_async import _bounds
 from sinch_voice_async.errors import ConfigurationError, InvalidRequestError
 from sinch_voice_async.models.events import (
     AnsweredCall,
@@ -28,12 +35,10 @@ from sinch_voice_async.models.events import (
 )
 from sinch_voice_async.models.svaml.actions import Continue, Hangup
 from sinch_voice_async.models.svaml.document import AceSvaml, DiceSvaml, IceSvaml, PieSvaml, Svaml
-from sinch_voice_async.webhooks.deadline import within
 
-__all__ = ["EventName", "EventRouter", "Fallbacks", "event_name"]
+__all__ = ["Answer", "EventName", "EventRouter", "Fallbacks", "event_name", "within"]
 
-_LOG = logging.getLogger("sinch_voice_async.webhooks")
-
+T = TypeVar("T")
 EventName: TypeAlias = Literal["ice", "ace", "dice", "pie", "notify"]
 Fallbacks: TypeAlias = Mapping[EventName, Svaml[Any, Any] | None]
 Answer: TypeAlias = Svaml[Any, Any] | None
@@ -45,20 +50,17 @@ PieHandler = TypeVar("PieHandler", bound=Callable[[PromptInput], PieSvaml | Awai
 DiceHandler = TypeVar("DiceHandler", bound=Callable[[DisconnectedCall], DiceSvaml | Awaitable[DiceSvaml | None] | None])
 NotifyHandler = TypeVar("NotifyHandler", bound=Callable[[Notification], Awaitable[None] | None])
 
+logger = logging.getLogger("sinch_voice_async.webhooks")
+
+_CONTINUE: Final = Svaml(action=Continue())
+_HANGUP: Final = Svaml(action=Hangup())
+_FALLBACKS: Final[Fallbacks] = {"ice": _HANGUP, "ace": _CONTINUE, "dice": None, "pie": _HANGUP, "notify": None}
 _NAMES: Final[dict[type, EventName]] = {
     IncomingCall: "ice",
     AnsweredCall: "ace",
     DisconnectedCall: "dice",
     PromptInput: "pie",
     Notification: "notify",
-}
-
-_FALLBACKS: Final[Fallbacks] = {
-    "ice": Svaml(action=Hangup()),
-    "ace": Svaml(action=Continue()),
-    "dice": None,
-    "pie": Svaml(action=Hangup()),
-    "notify": None,
 }
 
 
@@ -68,14 +70,15 @@ def event_name(event: Event) -> EventName:
 
 
 class EventRouter:
-    """Takes an event to the handler of its kind, and brings back what it answers.
+    """Passes an event to the handler of its kind, and returns the answer.
 
-    Use it with :func:`event_from_http` where a framework reads the request; ``WebhookApp`` is one that does all of it.
+    Use it with :func:`event_from_http` if a framework reads the request; ``WebhookApp`` is a router that does all of
+    it. Send an answer as JSON: ``svaml.dumps(answer)``, and ``{}`` for None.
 
-    ``handler_timeout`` is how many seconds a handler has, None for any time; the platform publishes no figure for how
-    long it waits. ``fallbacks`` answer where a handler is late or there is none, by event name (``"ice"`` …): a
-    ``Svaml``, or None for an empty 200. Left out, an ICE and a PIE get ``hangup``, an ACE ``continue``, and a DiCE and
-    a notification an empty 200.
+    ``handler_timeout`` is how many seconds a handler has, None for any time; the platform does not publish how long it
+    waits. ``fallbacks`` are the answers for a handler that is late or not there, by event name (``"ice"`` …): a
+    ``Svaml``, or None for an empty answer. By default they are ``hangup`` for ICE and PIE, ``continue`` for ACE, and an
+    empty answer for DiCE and notifications.
 
     :raises ConfigurationError: the time is not positive, or a fallback has a name that is not an event's.
     :raises InvalidRequestError: a fallback may not answer that event.
@@ -84,39 +87,67 @@ class EventRouter:
     """
 
     def __init__(self, *, handler_timeout: float | None = 4.0, fallbacks: Fallbacks | None = None) -> None:
-        self._timeout = seconds(handler_timeout, "handler_timeout")
-        self._fallbacks: dict[EventName, Answer] = {**_FALLBACKS, **(fallbacks or {})}
+        limit = _bounds.seconds(handler_timeout, "handler_timeout", zero=False, optional=True)
+        self._timeout: float = math.inf if limit is None else limit
+        given: Fallbacks = _bounds.instance(fallbacks, "fallbacks", Mapping, optional=True) or {}
+        self._fallbacks: dict[EventName, Answer] = {**_FALLBACKS, **given}
         if strangers := self._fallbacks.keys() - _FALLBACKS.keys():
             raise ConfigurationError(f"fallbacks has {sorted(map(str, strangers))}, which are not events")
         for name, answer in self._fallbacks.items():
             _check(answer, name, "fallback")
+        self._silence: dict[EventName, Answer] = {**self._fallbacks, "ace": _CONTINUE, "dice": None, "notify": None}
         self._handlers: dict[EventName, Callable[[Any], Awaitable[object]]] = {}
         self._passed: dict[EventName, object] = {}
 
     def ice(self, handler: IceHandler) -> IceHandler:
-        """Register what answers an Incoming Call Event: with ``IceSvaml``. Voice API, Incoming Call Event."""
+        """Register the handler of the Incoming Call Event, which returns ``IceSvaml``.
+
+        None is the fallback. Raises :class:`ConfigurationError` if the event has a handler already.
+
+        Source: Callbacks, Incoming Call Event.
+        """
         return cast("IceHandler", self._register("ice", handler))
 
     def ace(self, handler: AceHandler) -> AceHandler:
-        """Register what answers an Answered Call Event: with ``AceSvaml``. Voice API, Answered Call Event."""
+        """Register the handler of the Answered Call Event, which returns ``AceSvaml``.
+
+        None is ``continue``. Raises :class:`ConfigurationError` if the event has a handler already.
+
+        Source: Callbacks, Answered Call Event.
+        """
         return cast("AceHandler", self._register("ace", handler))
 
     def pie(self, handler: PieHandler) -> PieHandler:
-        """Register what answers a Prompt Input Event: with ``PieSvaml``. Voice API, Prompt Input Event."""
+        """Register the handler of the Prompt Input Event, which returns ``PieSvaml``.
+
+        None is the fallback. Raises :class:`ConfigurationError` if the event has a handler already.
+
+        Source: Callbacks, Prompt Input Event.
+        """
         return cast("PieHandler", self._register("pie", handler))
 
     def dice(self, handler: DiceHandler) -> DiceHandler:
-        """Register what learns of a Disconnected Call Event. Voice API, Disconnected Call Event."""
+        """Register the handler of the Disconnected Call Event, which returns None, or ``DiceSvaml``.
+
+        Raises :class:`ConfigurationError` if the event has a handler already.
+
+        Source: Callbacks, Disconnected Call Event.
+        """
         return cast("DiceHandler", self._register("dice", handler))
 
     def notify(self, handler: NotifyHandler) -> NotifyHandler:
-        """Register what learns of a notification. Voice API, Notification Event."""
+        """Register the handler of notifications, which returns None.
+
+        Raises :class:`ConfigurationError` if the event has a handler already.
+
+        Source: Callbacks, Notification Event.
+        """
         return cast("NotifyHandler", self._register("notify", handler))
 
     async def answer(self, event: Event) -> Answer:
-        """Return what the handler of an event answers, checked; None stands for an empty 200.
+        """Return the answer to an event, checked; None is an empty answer: send ``{}``.
 
-        Whatever the handler raises comes through.
+        An exception of the handler is not caught.
 
         :raises InvalidRequestError: the handler returned something else than ``Svaml`` or None, or a document that the
             platform would refuse there.
@@ -129,7 +160,9 @@ class EventRouter:
         if handler is None:
             return self._fallbacks[name]
         answer = await handler(event)
-        # Many applications give the same document again and again: one that has passed is not checked again.
+        if answer is None:
+            return self._silence[name]
+        # Many applications return the same document again and again: a document that has passed is not checked again.
         if answer is not self._passed.get(name):
             _check(answer, name, "handler")
             self._passed[name] = answer
@@ -137,16 +170,46 @@ class EventRouter:
 
     def _late(self, event: Event) -> Answer:
         name = event_name(event)
-        _LOG.warning("the %s handler did not answer within %g s: the fallback goes out", name, self._timeout)
+        logger.warning("the %s handler did not answer within %g s: the fallback is sent", name, self._timeout)
         return self._fallbacks[name]
 
     def _register(self, name: EventName, handler: Handler) -> Handler:
         if name in self._handlers:
-            raise ConfigurationError(f"there is a handler of {name} already")
+            raise ConfigurationError(f"{name} has a handler already")
         if not callable(handler):
             raise ConfigurationError(f"the {name} handler must be callable: write @app.{name} without parentheses")
         self._handlers[name] = handler if _is_async(handler) else functools.partial(_in_thread, handler)
         return handler
+
+
+async def within(seconds: float, work: Coroutine[Any, Any, T], late: Callable[[], T]) -> T:
+    """Return the result of some work, or that of ``late`` if the work was cancelled after so many seconds.
+
+    Most handlers answer without waiting, and so does the body of most requests: the timer is started when the work
+    first waits. A cancel scope is around all of it from the beginning, since scopes must nest.
+    """
+    # Made by the function, since anyio's class builds each scope twice over.
+    with anyio.move_on_after(None) as scope:
+        return await _begun(work, scope, time.perf_counter() + seconds)
+    return late()
+
+
+@types.coroutine
+def _begun(work: Coroutine[Any, Any, T], scope: anyio.CancelScope, end: float) -> Generator[Any, Any, T]:
+    try:
+        awaited = work.send(None)
+        scope.deadline = anyio.current_time() + end - time.perf_counter()
+        while True:
+            # What the event loop sends and throws is passed on as it is.
+            try:
+                sent = yield awaited
+            except BaseException as error:  # noqa: BLE001  # a cancellation too
+                awaited = work.throw(error)
+            else:
+                awaited = work.send(sent)
+    except StopIteration as done:
+        result: T = done.value
+        return result
 
 
 def _is_async(handler: Handler) -> bool:
@@ -154,7 +217,7 @@ def _is_async(handler: Handler) -> bool:
 
 
 async def _in_thread(handler: Handler, event: Event) -> object:
-    # In a list, since trio carries no coroutine out of a thread: what a lambda around an async function gives.
+    # In a list, since trio refuses a coroutine as the result of a thread; a lambda may return one.
     (answer,) = await anyio.to_thread.run_sync(lambda: [handler(event)], abandon_on_cancel=True)
     return await answer if inspect.isawaitable(answer) else answer
 
@@ -166,12 +229,3 @@ def _check(answer: object, name: EventName, giver: str) -> None:
         expected = "None" if name == "notify" else "Svaml or None"
         raise InvalidRequestError(f"the {name} {giver} must give {expected}, not {type(answer).__name__}", field=name)
     answer.check(name)
-
-
-def seconds(value: object, name: str) -> float:
-    """Return a time-out in seconds, infinite for None; raise ``ConfigurationError`` where it is not positive."""
-    if value is None:
-        return math.inf
-    if not isinstance(value, int | float) or not value > 0:
-        raise ConfigurationError(f"{name} must be a positive number of seconds, or None, not {value!r}")
-    return value

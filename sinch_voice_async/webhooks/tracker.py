@@ -1,11 +1,11 @@
-"""The events of one call, awaited: what a callout comes to, without asking the platform again and again.
+"""The events of one call as they arrive: the end of a callout without polling.
 
 Rules:
 
-- An event may come before the receipt of the callout that it belongs to: what nobody follows yet is remembered, for a
-  time and in a number that are bounded.
-- Everybody who follows a call sees all of its events, in order, from the first that is remembered to its DiCE.
-- All of it happens in one event loop; no task, no timer and no lock is kept.
+- An event may arrive before the receipt of its callout: events of calls that are not followed yet are remembered, for a
+  bounded time and in a bounded number.
+- Each follower of a call sees all of its events, in order, from the first that is remembered to its DiCE.
+- All of it happens in one event loop; no task, timer or lock is kept.
 """
 
 import time
@@ -18,6 +18,7 @@ import anyio
 import anyio.lowlevel
 from attrs import define
 
+from sinch_voice_async import _bounds
 from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.models.events import DisconnectedCall, Event
 
@@ -26,7 +27,7 @@ __all__ = ["CallTracker", "FollowedCall"]
 
 @define(eq=False)
 class _Record:
-    """What is known of one call: its events, how many older ones were dropped, and who follows or waits for more."""
+    """One call: its events, the number of older ones that were dropped, its followers, and the signal for more."""
 
     events: deque[Event]
     dropped: int = 0
@@ -51,7 +52,7 @@ class _Record:
 
 
 class _Memory:
-    """The records of calls: those that somebody follows, and a bounded number of others, for a bounded time."""
+    """The records of calls: those with followers, and a bounded number of others, for a bounded time."""
 
     def __init__(self, keep: float, max_calls: int, max_events: int, clock: Callable[[], float]) -> None:
         self._keep = keep
@@ -59,7 +60,7 @@ class _Memory:
         self._max_events = max_events
         self._clock = clock
         self._followed: dict[str, _Record] = {}
-        # Ordered by the last event, so that what is old or too much is found at the front; a dict finds that slowly.
+        # Ordered by the last event, so that the oldest is at the front, which a dict finds slowly.
         self._others = OrderedDict[str, _Record]()
 
     def __len__(self) -> int:
@@ -84,7 +85,7 @@ class _Memory:
         record = self._followed[call_id]
         record.followers -= 1
         if not record.followers:
-            # Nobody waits any more, and whoever does next may do so in another event loop.
+            # The next follower may live in another event loop.
             record.wake()
             del self._followed[call_id]
             if record.events:
@@ -113,12 +114,14 @@ class CallTracker:
             async for event in events:
                 ...
 
-    Needs the platform to send the events: ``enable_dice=True`` and the like at the callout, and an application with a
-    callback URL that leads to this process. Where several processes answer callbacks, each one sees but its own.
+    The platform must send the events: set ``enable_dice=True`` and the like at the callout, and give the application a
+    callback URL that leads to this process. If several processes answer callbacks, each sees only its own.
 
-    Calls that nobody follows are remembered for ``keep`` seconds after their last event, at most ``max_calls`` of them,
-    and of each call the last ``max_events``; a follower that is further behind misses those in between. To be used
-    from one event loop at a time, not from other threads. ``clock`` gives seconds that never go back.
+    Calls without a follower are remembered for ``keep`` seconds after their last event, at most ``max_calls`` of them,
+    and the last ``max_events`` of each call; a follower that is further behind misses those in between. Use it from one
+    event loop at a time, and not from other threads. ``clock`` returns seconds that never go back.
+
+    :raises ConfigurationError: a number is out of range.
 
     Source: Callbacks.
     """
@@ -131,24 +134,29 @@ class CallTracker:
         max_events: int = 1_000,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._memory = _Memory(keep, max_calls, max_events, clock)
+        self._memory = _Memory(
+            _bounds.seconds(keep, "keep"),
+            _bounds.whole(max_calls, "max_calls", least=1),
+            _bounds.whole(max_events, "max_events", least=1),
+            _bounds.function(clock, "clock"),
+        )
 
     def feed(self, event: Event) -> None:
-        """Take note of an event, and wake whoever follows its call."""
+        """Add an event to its call, and wake the call's followers."""
         self._memory.add(event)
 
     def follow(self, call_id: str) -> "FollowedCall":
-        """Return a context manager that gives the events of one call, as an async iterator that ends after its DiCE.
+        """Return a context manager for the events of one call, as an async iterator that ends after its DiCE.
 
-        It begins with the events that came before, and waits for ever where no DiCE comes: put ``anyio.fail_after`` or
-        ``asyncio.timeout`` around it.
+        It begins with the events that came before, and waits without a limit if no DiCE comes: put ``anyio.fail_after``
+        or ``asyncio.timeout`` around it.
         """
         return FollowedCall(self._memory, call_id)
 
     async def outcome(self, call_id: str) -> DisconnectedCall:
-        """Wait for a call to end, and return the DiCE that says how.
+        """Wait for the end of a call, and return its DiCE.
 
-        Waits for ever where none comes: put ``anyio.fail_after`` or ``asyncio.timeout`` around it.
+        It waits without a limit: put ``anyio.fail_after`` or ``asyncio.timeout`` around it.
 
         Source: Callbacks, Disconnected Call Event.
         """
@@ -163,7 +171,7 @@ class CallTracker:
 
 
 class FollowedCall:
-    """The events of one call while somebody follows it: ``async with`` first, then ``async for``."""
+    """The events of one call while it is followed: ``async with`` first, then ``async for``."""
 
     def __init__(self, memory: _Memory, call_id: str) -> None:
         self._memory = memory
@@ -186,7 +194,7 @@ class FollowedCall:
         return self
 
     async def __anext__(self) -> Event:
-        """Return the next event of the call, once there is one."""
+        """Return the next event of the call as soon as it arrives."""
         if self._record is None:
             raise InvalidRequestError("a call is followed within `async with tracker.follow(call_id) as events:`")
         await anyio.lowlevel.checkpoint()
@@ -197,7 +205,7 @@ class FollowedCall:
     async def _next(self, record: _Record) -> Event:
         while self._seen == record.dropped + len(record.events):
             await record.wait()
-        # Nothing is awaited from here on: an event is either taken or still there.
+        # There is no await from here on: an event is either taken or still there.
         self._seen = max(self._seen, record.dropped) + 1
         event = record.events[self._seen - record.dropped - 1]
         self._ended = isinstance(event, DisconnectedCall)

@@ -1,10 +1,11 @@
 """The application answers what the contract says, and no handler sees what is not proven."""
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import anyio
 import pytest
@@ -28,6 +29,8 @@ from sinch_voice_async.webhooks import (
 from tests.webhooks.callbacks import CREDENTIALS, EVENTS, STRANGER, Message, call_back, exchange, post, scope
 
 HANGUP = b'{"action":{"name":"hangup"}}'
+CONTINUE = b'{"action":{"name":"continue"}}'
+SILENCE = {"ice": HANGUP, "ace": CONTINUE, "pie": HANGUP, "dice": b"{}", "notify": b"{}"}
 
 
 def application(**options: Any) -> tuple[WebhookApp, list[Any]]:
@@ -42,12 +45,12 @@ def application(**options: Any) -> tuple[WebhookApp, list[Any]]:
 
 
 async def test_each_event_reaches_its_handler() -> None:
-    """Verified, decoded, and answered with an empty 200 where the handler says nothing."""
+    """Verified, decoded, and answered for a handler that returns None: as JSON, for the platform logs an empty body."""
     app, seen = application()
     for name in EVENTS:
         response = await call_back(app, name)
-        assert (response.status_code, response.content) == (200, b"")
-        assert response.headers["content-length"] == "0"
+        assert (response.status_code, response.content) == (200, SILENCE[name])
+        assert response.headers["content-type"] == "application/json"
     assert [type(event) for event in seen] == [IncomingCall, AnsweredCall, PromptInput, DisconnectedCall, Notification]
 
 
@@ -70,14 +73,22 @@ async def test_answer_is_sent_as_json() -> None:
 
 @pytest.mark.parametrize(
     ("name", "body"),
-    [("ice", HANGUP), ("ace", b'{"action":{"name":"continue"}}'), ("pie", HANGUP), ("dice", b""), ("notify", b"")],
+    [("ice", HANGUP), ("ace", CONTINUE), ("pie", HANGUP), ("dice", b"{}"), ("notify", b"{}")],
 )
 async def test_event_without_a_handler_is_answered(name: str, body: bytes) -> None:
     """As the contract says, and as configured."""
     response = await call_back(WebhookApp(credentials=CREDENTIALS), name)
     assert (response.status_code, response.content) == (200, body)
     app = WebhookApp(credentials=CREDENTIALS, fallbacks={"ice": None})
-    assert (await call_back(app, "ice")).content == b""
+    assert (await call_back(app, "ice")).content == b"{}"
+
+
+async def test_none_of_an_ace_handler_is_continue() -> None:
+    """Whatever the fallback is: the call goes on, as if there had been no handler at all."""
+    app = WebhookApp(credentials=CREDENTIALS, fallbacks={"ace": svaml.Svaml(action=svaml.Hangup())})
+    assert (await call_back(app, "ace")).content == HANGUP
+    app.ace(lambda event: None)
+    assert (await call_back(app, "ace")).content == CONTINUE
 
 
 async def refused(headers: dict[str, str], body: bytes, **options: Any) -> int:
@@ -208,7 +219,7 @@ async def test_document_that_is_answered_again_is_the_same() -> None:
 
     asked = [0, 0, 1, 2, 2, 1, 0]
     answers = [await call_back(app, EVENTS["ice"] | {"cli": str(which)}) for which in asked]
-    assert [answer.content for answer in answers] == [[HANGUP, b"{}", b""][which] for which in asked]
+    assert [answer.content for answer in answers] == [[HANGUP, b"{}", HANGUP][which] for which in asked]
 
 
 async def test_body_that_never_comes_is_408() -> None:
@@ -375,6 +386,14 @@ async def test_key_and_secret_come_as_arguments_or_from_the_environment(monkeypa
         {"credentials": []},
         {"credentials": CREDENTIALS, "max_age": 0},
         {"credentials": CREDENTIALS, "max_age": "300"},
+        {"credentials": CREDENTIALS, "max_age": True},
+        {"credentials": CREDENTIALS, "max_age": 10**400},
+        {"credentials": CREDENTIALS, "max_body": True},
+        {"credentials": CREDENTIALS, "include_query": 1},
+        {"credentials": CREDENTIALS, "allow_repeats": "no"},
+        {"credentials": CREDENTIALS, "tracker": "yes"},
+        {"credentials": CREDENTIALS, "replay_cache": object()},
+        {"credentials": CREDENTIALS, "clock": 5},
         {"credentials": CREDENTIALS, "handler_timeout": -1},
         {"credentials": CREDENTIALS, "max_body": 0},
         {"credentials": CREDENTIALS, "max_body": "64 KiB"},
@@ -543,3 +562,77 @@ def test_application_does_not_show_its_secret() -> None:
     """Nor does anything that it is made of."""
     app = WebhookApp(credentials=Credentials(CREDENTIALS.application_key, "BeIukql3pTKJ8RGL5zo0DA=="))
     assert "BeIukql3" not in f"{app!r} {vars(app)!r}"
+
+
+@pytest.mark.parametrize("cache", [None, "async"])
+async def test_a_request_that_was_given_up_may_be_sent_again(cache: str | None) -> None:
+    """A server that cancels a request, or a deadline around it, does not make the next delivery a repetition."""
+    entered = anyio.Event()
+
+    class Cache:
+        seen: ClassVar[set[str]] = set()
+
+        async def add(self, signature: str, seconds: float) -> bool:
+            await anyio.sleep(0)
+            new = signature not in self.seen
+            self.seen.add(signature)
+            return new
+
+        async def discard(self, signature: str) -> None:
+            await anyio.sleep(0)
+            self.seen.discard(signature)
+
+    app = WebhookApp(credentials=CREDENTIALS, replay_cache=Cache() if cache else None)
+
+    @app.dice
+    async def ended(event: DisconnectedCall) -> None:
+        if not entered.is_set():
+            entered.set()
+            await anyio.sleep_forever()
+
+    headers, body = signed_callback(EVENTS["dice"], CREDENTIALS, "/sinch")
+    async with anyio.create_task_group() as server:
+        server.start_soon(post, app, "/sinch", headers, body)
+        await entered.wait()
+        server.cancel_scope.cancel()
+    assert (await post(app, "/sinch", headers, body)).status_code == 200
+    assert (await post(app, "/sinch", headers, body)).status_code == 401
+
+
+async def test_a_request_that_was_given_up_before_its_signature_counts_leaves_nothing() -> None:
+    """A body that stops arriving and a server that cancels: there is nothing to forget."""
+    app = WebhookApp(credentials=CREDENTIALS)
+    reading = anyio.Event()
+
+    async def receive() -> Any:
+        reading.set()
+        await anyio.sleep_forever()
+
+    async def send(_: Any) -> None:
+        raise AssertionError("nothing is answered")
+
+    async with anyio.create_task_group() as server:
+        server.start_soon(app, {"type": "http", "method": "POST", "path": "/", "headers": []}, receive, send)
+        await reading.wait()
+        server.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_handler_that_awaits_a_cancelled_task_may_be_asked_again(anyio_backend: str) -> None:
+    """Its CancelledError reaches the server, and the event that the platform sends again reaches the handler."""
+    app = WebhookApp(credentials=CREDENTIALS)
+    asked: list[str] = []
+
+    @app.dice
+    async def ended(event: DisconnectedCall) -> None:
+        asked.append(event.call_id)
+        if len(asked) == 1:
+            task = asyncio.ensure_future(asyncio.sleep(60))
+            task.cancel()
+            await task
+
+    headers, body = signed_callback(EVENTS["dice"], CREDENTIALS, "/sinch")
+    with pytest.raises(asyncio.CancelledError):
+        await post(app, "/sinch", headers, body)
+    assert (await post(app, "/sinch", headers, body)).status_code == 200
+    assert len(asked) == 2

@@ -6,7 +6,7 @@ from typing import Any
 import anyio
 import pytest
 
-from sinch_voice_async.webhooks.deadline import within
+from sinch_voice_async.webhooks.router import within
 
 
 def late() -> Any:

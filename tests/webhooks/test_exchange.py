@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinch_voice_async.webhooks.exchange import called_path
+from sinch_voice_async.webhooks.app import called_path
 from tests.webhooks.callbacks import scope
 
 

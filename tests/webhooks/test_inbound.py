@@ -176,8 +176,8 @@ def test_each_line_of_what_is_signed_counts(change: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("authorization", "reason"),
     [
-        (None, "there is no Authorization header"),
-        ("", "there is no Authorization header"),
+        (None, "it has no Authorization header"),
+        ("", "it has no Authorization header"),
         ("application", "not that of an application-signed request"),
         (f"application {CREDENTIALS.application_key}", "not that of an application-signed request"),
         (f"application{CREDENTIALS.application_key}:{PUBLISHED_SIGNATURE}", "not that of an application-signed"),

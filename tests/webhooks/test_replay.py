@@ -1,10 +1,13 @@
 """A signature is remembered, for a time and in a number that are bounded."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sinch_voice_async.errors import ConfigurationError
 from sinch_voice_async.webhooks import MemoryReplayCache
 
 
@@ -86,3 +89,10 @@ def test_two_threads_cannot_both_be_first() -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda number: cache.add(str(number % 200), 300), range(2000)))
     assert sum(answers) == 200
+
+
+@pytest.mark.parametrize("options", [{"max_entries": value} for value in (0, -1, True, "5", 1.5)] + [{"clock": 1}])
+def test_bounds_are_checked_when_it_is_made(options: dict[str, Any]) -> None:
+    """A cache that could hold nothing is refused."""
+    with pytest.raises(ConfigurationError, match="must be"):
+        MemoryReplayCache(**options)

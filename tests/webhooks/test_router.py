@@ -31,6 +31,15 @@ EVENTS: dict[EventName, Event] = {
 HANGUP = svaml.Svaml(action=svaml.Hangup())
 
 
+SILENCE = {
+    "ice": svaml.Svaml(action=svaml.Hangup()),
+    "ace": svaml.Svaml(action=svaml.Continue()),
+    "pie": svaml.Svaml(action=svaml.Hangup()),
+    "dice": None,
+    "notify": None,
+}
+
+
 def register(router: EventRouter, name: EventName, handler: Callable[[Any], Any]) -> None:
     """Register a handler by the name of its event."""
     decorators: dict[EventName, Any] = {
@@ -53,7 +62,7 @@ async def test_each_event_goes_to_its_own_handler(name: EventName) -> None:
             seen.append((kind, event))
 
         register(router, kind, handler)
-    assert await router.answer(EVENTS[name]) is None
+    assert await router.answer(EVENTS[name]) == SILENCE[name]
     assert seen == [(name, EVENTS[name])]
     assert event_name(EVENTS[name]) == name
 
@@ -218,6 +227,9 @@ async def test_document_that_the_platform_would_refuse_is_not_sent(name: EventNa
         ({"handler_timeout": -1.5}, "handler_timeout must be"),
         ({"handler_timeout": float("nan")}, "handler_timeout must be"),
         ({"handler_timeout": "4"}, "handler_timeout must be"),
+        ({"handler_timeout": True}, "handler_timeout must be"),
+        ({"handler_timeout": float("inf")}, "handler_timeout must be"),
+        ({"fallbacks": [("ice", None)]}, "fallbacks must be"),
         ({"fallbacks": {"dtmf": None}}, "'dtmf'"),
     ],
 )
@@ -240,7 +252,7 @@ def test_second_handler_of_one_event_is_refused() -> None:
     """Two cannot both answer, and nobody should find out in production which one does."""
     router = EventRouter()
     router.ice(lambda event: None)
-    with pytest.raises(ConfigurationError, match="a handler of ice already"):
+    with pytest.raises(ConfigurationError, match="ice has a handler already"):
         router.ice(lambda event: None)
 
 

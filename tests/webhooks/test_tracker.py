@@ -1,13 +1,14 @@
 """The events of one call, awaited by whoever placed it."""
 
 import functools
+import math
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import anyio
 import pytest
 
-from sinch_voice_async.errors import InvalidRequestError
+from sinch_voice_async.errors import ConfigurationError, InvalidRequestError
 from sinch_voice_async.webhooks import AnsweredCall, CallTracker, DisconnectedCall, Event, Notification, PromptInput
 from tests.webhooks.test_replay import Clock
 
@@ -214,3 +215,18 @@ def test_tracker_serves_one_event_loop_after_another() -> None:
         for backend in ("asyncio", "trio"):
             thread.submit(functools.partial(anyio.run, give_up, backend=backend)).result()
         thread.submit(anyio.run, wait).result()
+
+
+@pytest.mark.parametrize("name", ["keep", "max_calls", "max_events"])
+@pytest.mark.parametrize("value", [-1, "600", True, math.nan, math.inf, None, 10**400])
+def test_bounds_are_checked_when_it_is_made(name: str, value: Any) -> None:
+    """A bound that bounds nothing is refused by its name, not found out by a failing callback."""
+    with pytest.raises(ConfigurationError, match=rf"^{name} must be"):
+        CallTracker(**{name: value})
+
+
+@pytest.mark.parametrize("options", [{"max_calls": 0}, {"max_events": 0}, {"clock": 5}])
+def test_a_tracker_that_could_remember_nothing_is_refused(options: dict[str, Any]) -> None:
+    """One call and one event are the least that it remembers; the clock is a function."""
+    with pytest.raises(ConfigurationError):
+        CallTracker(**options)

@@ -1,5 +1,6 @@
 """Hypothesis strategies for every REST model, made from the fields' own types."""
 
+import sys
 import types
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -56,8 +57,8 @@ _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "conference_id": LABEL,
     "dtmf": st.none() | st.text("0123456789#w", max_size=10),
     "max_duration": st.none() | st.integers(0, 14_400),
-    "max_digits": st.none() | st.integers(min_value=0),
-    "timeout_mills": st.none() | st.integers(min_value=0),
+    "max_digits": st.none() | st.integers(min_value=0, max_value=sys.maxsize),
+    "timeout_mills": st.none() | st.integers(min_value=0, max_value=sys.maxsize),
     "application_key": st.none() | LABEL,
     "capability": st.none() | st.sampled_from(["voice", "sms"]) | LABEL.map("x-{}".format),
     "extra": UNKNOWN,

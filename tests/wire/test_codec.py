@@ -1,6 +1,7 @@
 """The codec: tolerant of every observed form, exact in what it keeps, and one error with a path for the rest."""
 
 import contextlib
+import dataclasses
 import json
 import pickle
 import re
@@ -8,10 +9,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import attrs
 import pytest
 
 from sinch_voice_async._wire import event_codec, locate, svaml_codec
-from sinch_voice_async._wire.codec import decode, encode, encode_json
+from sinch_voice_async._wire.rest_codec import decode, encode, encode_json
 from sinch_voice_async.errors import DecodeError, InvalidRequestError
 from sinch_voice_async.models.callouts import CalloutReceipt, CustomCallout, TtsCallout
 from sinch_voice_async.models.calls import Call
@@ -23,6 +25,7 @@ from sinch_voice_async.models.numbers import ApplicationNumber, ApplicationNumbe
 from sinch_voice_async.models.recordings import Recording
 from sinch_voice_async.models.svaml.actions import Hangup
 from sinch_voice_async.models.svaml.document import Svaml
+from sinch_voice_async.models.svaml.kinds import Action
 
 # Loaded with what needs them, which here are the tests.
 REGISTERED = (event_codec, svaml_codec)
@@ -239,7 +242,6 @@ def test_a_callout_is_read_without_its_envelope_too() -> None:
             Conference,
             "$.participants[2].duration",
         ),
-        ({"participants": [{"id": "a"}, {"cli": "b"}]}, Conference, "$.participants[1].id"),
         ({"participants": {"id": "a"}}, Conference, "$.participants"),
         ({"participants": [[]]}, Conference, "$.participants[0]"),
         ({"participants": [{"callId": []}]}, Conference, "$.participants[0].id"),
@@ -281,7 +283,7 @@ def test_a_callout_is_read_without_its_envelope_too() -> None:
 def test_what_is_not_the_model_is_refused_with_the_path(body: object, type_: type, path: str) -> None:
     """The error says where the answer stops being what the model says."""
     with pytest.raises(DecodeError) as refusal:
-        decode(json.dumps(body).encode(), type_)
+        decode(json.dumps(body).encode(), type_, strict=True)
     assert refusal.value.path == path
 
 
@@ -294,9 +296,7 @@ def test_what_is_not_the_model_is_refused_with_the_path(body: object, type_: typ
         b'{"callId": "a"',
         b'{"callId": "\xff"}',
         b'{"callId": NaN}',
-        b'{"callId": "a", "x": -Infinity}',
         b'{"callId": ' + b"1" * 5000 + b"}",
-        b'{"callId": "a", "x": 1e99999999999999999999}',
         b"[" * 100_000,
         b'{"a":' * 100_000,
     ],
@@ -306,7 +306,7 @@ def test_what_is_no_json_is_refused(body: bytes) -> None:
     """A login page, a cut or garbled body, or one made to hurt: one clear error at the root."""
     with pytest.raises(DecodeError) as refusal:
         decode(body, CalloutReceipt)
-    assert refusal.value.path == "$"
+    assert refusal.value.path == ("$.callId" if b"1111" in body or b"NaN" in body else "$")
 
 
 @pytest.mark.parametrize(
@@ -316,7 +316,8 @@ def test_what_is_no_json_is_refused(body: bytes) -> None:
         (b" \r\n", "it is empty"),
         (b"<html>", "it is not JSON: Expecting value at character 0"),
         (b'{"callId": "a"', "it is not JSON: Expecting ',' delimiter at character 14"),
-        (b'{"callId": NaN}', "it cannot be read as JSON (ValueError)"),
+        (b'{"callId": NaN}', "a string is expected"),
+        (b'{"callId": ' + b"1" * 5000 + b"}", "a string is expected"),
     ],
 )
 def test_it_is_said_why_it_is_no_json(body: bytes, reason: str) -> None:
@@ -352,7 +353,7 @@ def test_deep_nesting_does_no_harm(body: str, depth: int) -> None:
 def test_a_tagged_union_is_refused_with_the_path(body: object, type_: type, path: str, reason: str) -> None:
     """The path goes through what the tag says a part is."""
     with pytest.raises(DecodeError, match=f": {reason}$") as refusal:
-        decode(json.dumps(body).encode(), type_)
+        decode(json.dumps(body).encode(), type_, strict=True)
     assert refusal.value.path == path
 
 
@@ -365,9 +366,9 @@ def test_the_tag_is_found_among_other_fields() -> None:
 @pytest.mark.parametrize("count", ["1E+18", "-1E+18", "1E+999999999"])
 def test_a_number_past_all_counting_is_refused_at_once(count: str) -> None:
     """1E+999999999 seconds would fill the memory as an int."""
-    with pytest.raises(DecodeError) as refusal:
-        decode(f'{{"callId": "a", "duration": {count}}}'.encode(), Call)
-    assert refusal.value.path == "$.duration"
+    call = decode(f'{{"callId": "a", "duration": {count}}}'.encode(), Call)
+    assert call.duration is None
+    assert call.extra == {"duration": Decimal(count)}
 
 
 @pytest.mark.parametrize(
@@ -387,13 +388,13 @@ def test_a_number_past_all_counting_is_refused_at_once(count: str) -> None:
 def test_the_reason_says_what_is_expected(fields: dict[str, object], reason: str) -> None:
     """And not what some line of Python could not do with what came."""
     with pytest.raises(DecodeError, match=f": {reason}$"):
-        _call(**fields)
+        decode(json.dumps({"callId": "id"} | fields).encode(), Call, strict=True)
 
 
 def test_headers_are_an_object() -> None:
     """The reason stands there for a field of unknown fields too."""
     with pytest.raises(DecodeError, match=r"\$\[0\]\.headers: an object is expected$"):
-        decode(b'[{"key": "a", "headers": []}]', list[Recording])
+        decode(b'[{"key": "a", "headers": []}]', list[Recording], strict=True)
 
 
 def test_the_error_says_what_became_of_the_request() -> None:
@@ -432,7 +433,7 @@ def _circle() -> dict[str, Any]:
 )
 def test_what_json_cannot_say_is_refused(extra: dict[str, Any]) -> None:
     """Nothing half-written is sent, and the error names the field."""
-    with pytest.raises(InvalidRequestError, match=r"^extra holds what JSON cannot say") as refusal:
+    with pytest.raises(InvalidRequestError, match=r"^extra holds a value that JSON cannot hold") as refusal:
         encode(CalloutReceipt(call_id="a", extra=extra))
     assert refusal.value.field == "extra"
 
@@ -458,15 +459,135 @@ def test_plain_values_that_are_no_json() -> None:
 
 def test_what_is_no_model_is_not_encoded() -> None:
     """There is no field to name."""
-    with pytest.raises(InvalidRequestError, match=r"^object holds what JSON cannot say") as refusal:
+    with pytest.raises(InvalidRequestError, match=r"^object holds a value that JSON cannot hold") as refusal:
         encode(object())
     assert refusal.value.field is None
+
+
+class Plain:
+    """A class that nothing is known about."""
+
+
+@attrs.frozen(kw_only=True)
+class CallTransfer:
+    """A model that is not registered."""
+
+    call_id: str
+    max_duration: int | None = None
+
+
+@dataclasses.dataclass
+class Transfer:
+    """The same as a dataclass."""
+
+    call_id: str
+
+
+@attrs.frozen(kw_only=True)
+class LongReceipt(CalloutReceipt):
+    """A registered model with one field more."""
+
+    note: str = ""
+
+
+class NamedReceipt(CalloutReceipt):
+    """A registered model under another name."""
+
+
+UNKNOWN = [CallTransfer(call_id="1"), Transfer(call_id="1"), LongReceipt(call_id="1")]
+
+
+@pytest.mark.parametrize("unknown", UNKNOWN, ids=lambda unknown: type(unknown).__name__)
+@pytest.mark.parametrize("place", ["alone", "in a list", "in a mapping", "in a field"])
+def test_a_class_that_is_not_registered_is_refused_by_name(unknown: object, place: str) -> None:
+    """No class goes out in Python's spelling, wherever in a document it stands."""
+    documents: dict[str, Any] = {"alone": unknown, "in a list": [1, unknown], "in a mapping": {"a": {"b": unknown}}}
+    with pytest.raises(InvalidRequestError):
+        if place == "in a field":
+            encode(CalloutReceipt(call_id="1", extra={"x": unknown}))
+        else:
+            encode_json(documents[place])
+    if place == "alone":
+        with pytest.raises(InvalidRequestError, match=type(unknown).__name__):
+            encode(unknown)
+
+
+def test_an_action_that_is_not_registered_is_refused_by_name() -> None:
+    """An action of your own is refused, where the document that holds it is known."""
+
+    @attrs.frozen
+    class Transfer(Action):
+        number: str = ""
+
+    with pytest.raises(InvalidRequestError, match="Transfer is not a model of this library"):
+        encode(Svaml(action=Transfer("1")))
+    with pytest.raises(InvalidRequestError, match="Transfer is not a model of this library"):
+        encode_json([Svaml(action=Transfer("1"))])
+
+
+def test_a_subclass_with_the_same_fields_is_encoded_as_its_base() -> None:
+    """The name of a class does not matter, its fields do; registered models may stand in plain values."""
+    assert encode(NamedReceipt(call_id="1")) == b'{"callId":"1"}'
+    assert encode_json({"a": [NamedReceipt(call_id="1"), Hangup()]}) == b'{"a":[{"callId":"1"},{"name":"hangup"}]}'
+
+
+ODD = [[], {}, {"a": 1}, [1], True, 2.5, "soon", "", -1, 10**30]
+CALL_FIELDS = ["from", "to", "domain", "duration", "status", "result", "timestamp", "custom", "userRate", "debit"]
+
+
+@pytest.mark.parametrize("field", CALL_FIELDS)
+@pytest.mark.parametrize("value", ODD, ids=repr)
+def test_an_optional_field_of_a_wrong_shape_does_not_lose_the_answer(field: str, value: object) -> None:
+    """The field reads as None or as what can be read of it, the rest is there, and nothing of the raw value is lost."""
+    call = _call(**{field: value, "reason": "CANCEL"})
+    read = getattr(call, {"from": "from_", "userRate": "user_rate"}.get(field, field))
+    assert (call.call_id, call.reason) == ("id", "CANCEL")
+    # A price without an amount says that there is none.
+    blank = field in ("userRate", "debit") and isinstance(value, dict)
+    if read is None and not blank:
+        assert call.extra == {field: value}
+    assert field in json.loads(encode(call)) or blank
+
+
+def test_an_odd_part_keeps_what_can_be_read_of_it() -> None:
+    """One field of a part is left out, not the part; of a list the items that can be read are kept."""
+    call = _call(to={"type": ["a"], "endpoint": "b"}, DURATION="soon")
+    assert call.to == Destination(endpoint="b", extra={"type": ["a"]})
+    assert call.extra == {"DURATION": "soon"}
+    sent = [{"id": "a"}, {"cli": "b", "muted": "maybe"}, "c", {"id": None}]
+    conference = decode(json.dumps({"participants": sent}).encode(), Conference)
+    assert conference.participants == (
+        Participant(call_id="a"),
+        Participant(cli="b", extra={"muted": "maybe"}),
+        Participant(),
+    )
+    assert conference.extra == {"participants": sent}
+
+
+def test_a_required_part_of_a_list_answer_is_still_required() -> None:
+    """A recording without a key is not dropped from a listing: nothing would tell that it is missing."""
+    with pytest.raises(DecodeError) as refusal:
+        decode(b'[{"key": "a", "createdOn": "soon"}, {"url": "b", "createdOn": "soon"}]', list[Recording])
+    assert refusal.value.path == "$[1].key"
+    assert decode(b'[{"key": "a", "createdOn": "soon"}]', list[Recording])[0].extra == {"createdOn": "soon"}
+
+
+@pytest.mark.parametrize(
+    "number", ["NaN", "-Infinity", "1e99999999999999999999", "9" * 5000, "1e999999999", "1e-999999"]
+)
+@pytest.mark.parametrize("field", ["duration", "reference", "debit"])
+def test_a_number_that_cannot_be_computed_with_is_kept(field: str, number: str) -> None:
+    """The answer is read, the number stands in ``extra`` as text or as a Decimal, and can be written and shown."""
+    call = decode(f'{{"callId": "a", "{field}": {number}}}'.encode(), Call)
+    assert str(call.extra[field]).lower().replace("+", "") == number.lower()
+    assert repr(call)
+    encode(call)
 
 
 def test_a_path_too_deep_to_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where Python cannot follow a document down to its fault, the way so far is told."""
 
-    def too_deep(*_: object) -> None:
+    def too_deep(*_: object, **__: object) -> None:
         raise RecursionError
 
     monkeypatch.setattr(locate, "_first_failing", too_deep)

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from sinch_voice_async._wire import json_text
+from sinch_voice_async._wire import json as json_text
 
 
 def test_text_is_compact_and_unescaped() -> None:

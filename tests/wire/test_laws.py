@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sinch_voice_async._wire.codec import decode, encode
 from sinch_voice_async._wire.registry import models as registered
+from sinch_voice_async._wire.rest_codec import decode, encode
 from sinch_voice_async.errors import DecodeError
 from sinch_voice_async.models.recordings import Recording
 from tests.wire.model_strategies import JSON, MODELS, models

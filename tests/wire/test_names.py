@@ -2,7 +2,7 @@
 
 import pytest
 
-from sinch_voice_async._wire.names import camel_case
+from sinch_voice_async._wire.registry import camel_case
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sinch_voice_async._wire.codec import decode, encode
+from sinch_voice_async._wire.rest_codec import decode, encode
 from sinch_voice_async.models import callbacks, callouts, conferences, numbers
 from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.svaml import Svaml

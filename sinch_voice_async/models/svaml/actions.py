@@ -11,6 +11,7 @@ from attrs import Attribute, evolve, field, frozen
 
 from sinch_voice_async.models.conferences import ConferenceDtmfOptions, MusicOnHold
 from sinch_voice_async.models.destinations import Destination
+from sinch_voice_async.models.languages import Indications, Voice
 from sinch_voice_async.models.limits import LONGEST_CALL, LONGEST_CONFERENCE_ID
 from sinch_voice_async.models.shown import length, masked
 from sinch_voice_async.models.svaml.fields import limit, listed, typed, without_separators
@@ -84,6 +85,10 @@ def _username(name: str | Destination | None) -> Destination | None:
     return Destination.username(name) if isinstance(name, str) else name
 
 
+def _phone(number: str | Destination | None) -> Destination | None:
+    return Destination.number(number) if isinstance(number, str) else number
+
+
 def _sip(address: str | Destination) -> Destination:
     return Destination.sip(address) if isinstance(address, str) else address
 
@@ -123,14 +128,15 @@ class ConnectPstn(Action):
     """
 
     number: str | None = field(default=None, repr=masked, converter=without_separators, validator=limit(phone_number))
-    locale: str | None = field(default=None, kw_only=True)
+    locale: Voice | None = field(default=None, kw_only=True)
     max_duration: int | None = field(default=None, kw_only=True, validator=limit(seconds(LONGEST_CALL)))
     dial_timeout: int | None = field(default=None, kw_only=True, validator=limit(count))
     cli: str | None = field(default=None, kw_only=True, repr=masked)
     suppress_callbacks: bool | None = field(default=None, kw_only=True)
     dtmf: str | None = field(default=None, kw_only=True, repr=length, validator=limit(tones))
-    indications: str | None = field(default=None, kw_only=True)
+    indications: Indications | None = field(default=None, kw_only=True)
     amd: Amd | None = field(default=None, kw_only=True)
+    destination: Destination | None = field(default=None, kw_only=True, converter=_phone)
     record: bool | None = field(default=None, kw_only=True)
     recording_options: RecordingOptions | None = field(default=None, kw_only=True)
 
@@ -161,6 +167,8 @@ class ConnectConference(Action):
     conference_id: str = field(validator=limit(at_most_characters(LONGEST_CONFERENCE_ID)))
     conference_dtmf_options: ConferenceDtmfOptions | None = field(default=None, kw_only=True)
     moh: MusicOnHold | None = field(default=None, kw_only=True)
+    cli: str | None = field(default=None, kw_only=True, repr=masked)
+    suppress_callbacks: bool | None = field(default=None, kw_only=True)
     record: bool | None = field(default=None, kw_only=True)
     recording_options: RecordingOptions | None = field(default=None, kw_only=True)
 
@@ -182,6 +190,8 @@ class ConnectSip(Action):
         default=None, kw_only=True, converter=_headers, validator=limit(_too_many_headers)
     )
     moh: MusicOnHold | None = field(default=None, kw_only=True)
+    record: bool | None = field(default=None, kw_only=True)
+    recording_options: RecordingOptions | None = field(default=None, kw_only=True)
 
 
 @frozen(field_transformer=typed)
@@ -218,7 +228,7 @@ class RunMenu(Action):
 
     menus: tuple[Menu, ...] = field(converter=_menus, validator=_connected)
     barge: bool | None = field(default=None, kw_only=True)
-    locale: str | None = field(default=None, kw_only=True)
+    locale: Voice | None = field(default=None, kw_only=True)
     main_menu: str | None = field(default=None, kw_only=True)
     enable_voice: bool | None = field(default=None, kw_only=True)
 
@@ -230,7 +240,7 @@ class Park(Action):
     ``intro_prompt`` is played once, ``hold_prompt`` over and over.
     """
 
-    locale: str | None = field(default=None, kw_only=True)
+    locale: Voice | None = field(default=None, kw_only=True)
     intro_prompt: str | None = field(default=None, kw_only=True, repr=length, validator=limit(unplayable))
     hold_prompt: str | None = field(default=None, kw_only=True, repr=length, validator=limit(unplayable))
     max_duration: int | None = field(default=None, kw_only=True, validator=limit(seconds(LONGEST_PARK)))

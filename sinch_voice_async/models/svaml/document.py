@@ -12,6 +12,7 @@ from attrs import field, frozen
 
 from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.models.inline import Inline
+from sinch_voice_async.models.shown import Absent
 from sinch_voice_async.models.svaml.actions import (
     ConnectConference,
     ConnectMxp,
@@ -97,14 +98,8 @@ _ALLOWED: Final[dict[str, tuple[tuple[type, ...], tuple[type, ...]]]] = {
 }
 
 
-class Unsaid(tuple[Any, ...]):
-    """The instructions of a document that was given none: empty like ``[]``, which is sent, and left out."""
-
-    __slots__ = ()
-
-
 def _steps(instructions: Iterable[I_co]) -> tuple[I_co, ...]:
-    return instructions if isinstance(instructions, Unsaid) else listed(instructions)
+    return instructions if isinstance(instructions, Absent) else listed(instructions)
 
 
 @frozen(field_transformer=typed)
@@ -118,7 +113,7 @@ class Svaml(Open, Inline, Generic[I_co, A_co]):
     """
 
     instructions: tuple[I_co, ...] = field(
-        default=Unsaid(), kw_only=True, converter=_steps, validator=limit(too_many_cookies)
+        default=Absent(), kw_only=True, converter=_steps, validator=limit(too_many_cookies)
     )
     action: A_co | None = field(default=None, kw_only=True)
 

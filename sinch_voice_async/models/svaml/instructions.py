@@ -5,6 +5,7 @@ from typing import Final, Literal, TypeAlias
 
 from attrs import field, frozen
 
+from sinch_voice_async.models.languages import Voice
 from sinch_voice_async.models.shown import length
 from sinch_voice_async.models.svaml.fields import limit, listed, typed
 from sinch_voice_async.models.svaml.kinds import Action, Instruction
@@ -50,7 +51,7 @@ class PlayFiles(Instruction):
     """
 
     ids: tuple[str, ...] = field(converter=_prompts, repr=lambda ids: f"<{len(ids)} prompts>")
-    locale: str | None = field(default=None, kw_only=True)
+    locale: Voice | None = field(default=None, kw_only=True)
 
 
 @frozen(field_transformer=typed)
@@ -62,7 +63,7 @@ class Say(Instruction):
     """
 
     text: str = field(repr=length)
-    locale: str | None = field(default=None, kw_only=True)
+    locale: Voice | None = field(default=None, kw_only=True)
 
 
 @frozen(field_transformer=typed)

@@ -4,6 +4,7 @@ from typing import Literal, TypeAlias
 
 from attrs import field, frozen
 
+from sinch_voice_async.models.languages import TranscriptionLocale
 from sinch_voice_async.models.svaml.fields import typed
 from sinch_voice_async.models.svaml.kinds import Open
 
@@ -22,7 +23,7 @@ class TranscriptionOptions(Open):
     """
 
     enabled: bool | None = None
-    locale: str | None = None
+    locale: TranscriptionLocale | None = None
 
 
 @frozen(field_transformer=typed, kw_only=True)
