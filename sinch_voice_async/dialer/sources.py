@@ -50,6 +50,7 @@ _DELIMITERS: Final = ",;\t|"
 _DELIMITER_NAMES: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _LOOKS_LIKE_A_ROW: Final = re.compile(r"(?:\+|00)[0-9][0-9 ()-]{6,}")
+_COMMENT: Final = re.compile(r"(?:^|\s)#(?:\s.*)?$", re.DOTALL)
 _EXACT: Final = 2**53
 _NAMES_OF_NUMBERS: Final = ("phone", "mobil", "tel", "cell", "msisdn", "nummer", "numero", "handy", "destination")
 
@@ -569,7 +570,8 @@ def read_contacts(
 
 
 def read_numbers(path: PathLike, *, country: str | None = None, encoding: str | None = None) -> frozenset[str]:
-    """Return the telephone numbers of a text file, one on each line: a do-not-call list. A comment follows a #.
+    """Return the telephone numbers of a text file, one on each line: a do-not-call list. A comment begins with # and a
+    space.
 
     With ``country`` (ISO 3166-1, such as ``SE``) numbers may be in its national form.
 
@@ -581,7 +583,8 @@ def read_numbers(path: PathLike, *, country: str | None = None, encoding: str | 
     found = set()
     with readable(file), examine(file, encoding).open() as lines:
         for line, written in enumerate(lines, 1):
-            if number := written.partition("#")[0].strip():
+            # Only "# " begins a comment: "#N/A" is an error of a spreadsheet, and "#5" an extension.
+            if number := _COMMENT.sub("", written).strip():
                 try:
                     found.add(read_number(number, country=known, allow_premium=True))
                 except InvalidRequestError as problem:

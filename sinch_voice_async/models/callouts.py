@@ -39,7 +39,7 @@ class TtsCallout:
     destination: Destination = field(converter=limits.to_destination)
     text: str | None = field(default=None, validator=limits.text, repr=length)
     prompts: str | None = field(default=None, validator=limits.text, repr=length)
-    cli: str | None = field(default=None, validator=limits.label, repr=masked)
+    cli: str | None = field(default=None, converter=limits.to_caller, validator=limits.label, repr=masked)
     locale: Voice | None = field(default=None, validator=limits.text)
     dtmf: str | None = field(default=None, validator=limits.tones, repr=length)
     domain: Domain | None = field(default=None, validator=limits.text)
@@ -63,7 +63,7 @@ class ConferenceCallout:
 
     destination: Destination = field(converter=limits.to_destination)
     conference_id: str = field(validator=limits.conference_id)
-    cli: str | None = field(default=None, validator=limits.label, repr=masked)
+    cli: str | None = field(default=None, converter=limits.to_caller, validator=limits.label, repr=masked)
     greeting: str | None = field(default=None, validator=limits.text, repr=length)
     locale: Voice | None = field(default=None, validator=limits.text)
     dtmf: str | None = field(default=None, validator=limits.tones, repr=length)
@@ -111,7 +111,7 @@ class CustomCallout:
     """
 
     destination: Destination | None = field(default=None, converter=limits.to_destination_or_none)
-    cli: str | None = field(default=None, validator=limits.label, repr=masked)
+    cli: str | None = field(default=None, converter=limits.to_caller, validator=limits.label, repr=masked)
     dtmf: str | None = field(default=None, validator=limits.tones, repr=length)
     max_duration: int | None = field(default=None, validator=limits.call_seconds)
     custom: str | None = field(default=None, validator=limits.custom, repr=length)

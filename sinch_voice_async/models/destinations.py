@@ -51,11 +51,11 @@ class Destination:
 def checked(destination: Destination, field_name: str) -> Destination:
     """Return a destination that a callout can be placed to; raise ``InvalidRequestError`` naming the field."""
     endpoint: object = destination.endpoint
-    if not isinstance(endpoint, str) or not endpoint or not endpoint.isprintable():
-        raise InvalidRequestError(f"{field_name} must be a text that is not empty", field=field_name)
-    if destination.type == "number":
+    if destination.type == "number" and isinstance(endpoint, str):
         number = _dialable(endpoint, field_name)
         return destination if number == endpoint else evolve(destination, endpoint=number)
+    if not isinstance(endpoint, str) or not endpoint or not endpoint.isprintable():
+        raise InvalidRequestError(f"{field_name} must be a text that is not empty", field=field_name)
     if destination.type == "sip" and " " in endpoint:
         raise InvalidRequestError(f"{field_name} must be a SIP address without spaces", field=field_name)
     return destination

@@ -18,7 +18,7 @@ import attrs
 from sinch_voice_async import _bounds
 from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.models.destinations import Destination, checked
-from sinch_voice_async.models.phone_numbers import DIALABLE, read_dialable
+from sinch_voice_async.models.phone_numbers import DIALABLE, read_caller, read_dialable
 
 Field: TypeAlias = "attrs.Attribute[Any]"
 Validator: TypeAlias = Callable[[object, Field, object], None]
@@ -75,6 +75,11 @@ def to_phone_numbers(values: Iterable[str]) -> tuple[str, ...]:
 def to_phone_number(value: str) -> str:
     """Return a phone number in E.164 form, with or without the plus."""
     return read_dialable(value, "number")
+
+
+def to_caller(value: str | None) -> str | None:
+    """Return the number shown to the callee without separators; a name, or ``private``, as it is."""
+    return value if not isinstance(value, str) or DIALABLE.fullmatch(value) else read_caller(value)
 
 
 def text(_: object, field: Field, value: object) -> None:

@@ -23,6 +23,7 @@ __all__ = [
     "Written",
     "country_code_of",
     "parse_written",
+    "read_caller",
     "read_dialable",
     "read_international",
     "refuse_number",
@@ -40,6 +41,7 @@ _STRANGE: Final = re.compile(r"[^0-9+() .-]")
 _PREFIX: Final = re.compile(r"\((?:\+|00) ?([1-9][0-9]{0,2})\) ?|(?:\+|00) ?(?=[1-9])")
 _BRACKET: Final = re.compile(r"([0-9]*)(?: ?- ?| {1,3})?\( ?([0-9]{1,6}) ?\)(?: ?- ?| {1,3})?([0-9].*)")
 _GROUPS: Final = re.compile(r"[0-9]+(?:(?: {1,3}| ?- ?)[0-9]+)*")
+_ZERO_GROUP: Final = re.compile(r"([1-9][0-9]{0,2})[ -]+0")
 _DOTTED: Final = re.compile(r"(?:\+|00)?[0-9]{1,4}(?:\.[0-9]{1,4})+\.[0-9]{2,4}")
 _SEPARATED: Final = re.compile("[ ()-]")
 _DATES: Final = (
@@ -49,6 +51,7 @@ _DATES: Final = (
 _DECIMAL: Final = re.compile(r"[+-]?[0-9]+[.,][0-9]+")
 _EXPONENT: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+")
 _WORD: Final = re.compile(r"[^\W\d_]{4,}")
+_SPREADSHEET_ERROR: Final = re.compile(r"#[A-Z/0]+[!?]?")
 _EXTENSION: Final = re.compile(r"(?:ext|extension|x|anknytning|durchwahl|poste|tel)\b|x[0-9]|#", re.IGNORECASE)
 
 # The assigned country codes of one and two digits; all others have three.
@@ -85,6 +88,8 @@ def read_international(written: object, field: str = "number") -> str:
 def read_dialable(written: object, field: str) -> str:
     """Return a number for a request to the platform: 5 to 15 digits, with a plus if one (or ``00``) was written.
 
+    Digits in one group are taken as they are: whether a country has such numbers is not known here.
+
     :raises InvalidRequestError: it begins with a 0 that is no international prefix, or has no certain reading.
     """
     if isinstance(written, str) and DIALABLE.fullmatch(written):
@@ -97,6 +102,17 @@ def read_dialable(written: object, field: str) -> str:
     if isinstance(written, str) and written.translate(_SAME).strip(_BLANK + "'").startswith("("):
         refuse_number(field, "begins with an area code: only its own country can read it", written)
     return _sized(found.digits, written, field)
+
+
+def read_caller(written: str) -> str:
+    """Return the number that is shown to a callee without separators; a name, or ``private``, as it is."""
+    text = written.strip(_BLANK)
+    if not text.startswith(("+", "00", "(+")):
+        return written
+    try:
+        return read_dialable(text, "cli")
+    except InvalidRequestError:
+        return written
 
 
 def parse_written(written: object, field: str = "number", *, trunk: str = "") -> Written:
@@ -182,6 +198,8 @@ def _name_of(text: str, character: str) -> str:
         return f"holds U+{ord(character):04X} {unicodedata.name(character, 'a control character')}"
     if character in "/,;&|":
         return f"holds '{character}': are there two numbers?"
+    if _SPREADSHEET_ERROR.fullmatch(text):
+        return "is an error of a spreadsheet"
     if _EXTENSION.search(text):
         return "seems to have an extension, which cannot be dialled"
     return "holds letters" if character.isalpha() else f"holds '{character}'"
@@ -210,6 +228,9 @@ def _without_brackets(body: str, written: str, field: str, *, is_international: 
         body = f"{head}{area} {tail}"
     if not _GROUPS.fullmatch(body):
         refuse_number(field, "is not made of groups of digits", written)
+    behind = _ZERO_GROUP.match(body)
+    if behind and not trunk and _is_country_code(behind[1]) and behind[1] not in _ZERO_IS_DIALLED:
+        refuse_number(field, f"has a 0 behind +{behind[1]}, which is dialled within the country only", written)
     digits = re.sub("[^0-9]", "", body)
     # The North American plan has ten digits behind its 1, so that an extension shows.
     if is_international and digits[0] == "1" and len(digits) != 11 and _SEPARATED.search(written.strip(_BLANK)):

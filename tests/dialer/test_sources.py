@@ -447,11 +447,13 @@ def test_a_workbook_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_do_not_call_list(tmp_path: Path) -> None:
     """A number on each line, in any certain spelling, with comments; premium-rate numbers may be barred."""
-    text = "# asked us not to\n+46 70 000 00 01\n\n0046700000002  # twice\n+1 900 555 0123\n"
+    text = "# asked us not to\n+46 70 000 00 01\n#\n\n0046700000002  # twice\n+1 900 555 0123\t#\n"
     assert read_numbers(written(tmp_path, text)) == {ANN, BO, "+19005550123"}
 
 
-@pytest.mark.parametrize("line", ["0701234567", "46700000113.0", "46700000113", "number", f"{ANN}, {BO}", f"{ANN};"])
+@pytest.mark.parametrize(
+    "line", ["0701234567", "46700000113.0", "number", f"{ANN}, {BO}", f"{ANN}#5", "#N/A", "#REF!", "#x"]
+)
 def test_a_do_not_call_list_fails_closed(tmp_path: Path, line: str) -> None:
     """One line that cannot be read with certainty refuses the list, by its line."""
     with pytest.raises(ConfigurationError, match="line 2: number"):

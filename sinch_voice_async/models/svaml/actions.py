@@ -14,7 +14,7 @@ from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.languages import Indications, Voice
 from sinch_voice_async.models.limits import LONGEST_CALL, LONGEST_CONFERENCE_ID
 from sinch_voice_async.models.shown import length, masked
-from sinch_voice_async.models.svaml.fields import limit, listed, typed, without_separators
+from sinch_voice_async.models.svaml.fields import caller_without_separators, limit, listed, typed, without_separators
 from sinch_voice_async.models.svaml.kinds import Action, Open
 from sinch_voice_async.models.svaml.menus import Menu, broken_menus
 from sinch_voice_async.models.svaml.prompts import unplayable
@@ -131,7 +131,7 @@ class ConnectPstn(Action):
     locale: Voice | None = field(default=None, kw_only=True)
     max_duration: int | None = field(default=None, kw_only=True, validator=limit(seconds(LONGEST_CALL)))
     dial_timeout: int | None = field(default=None, kw_only=True, validator=limit(count))
-    cli: str | None = field(default=None, kw_only=True, repr=masked)
+    cli: str | None = field(default=None, kw_only=True, repr=masked, converter=caller_without_separators)
     suppress_callbacks: bool | None = field(default=None, kw_only=True)
     dtmf: str | None = field(default=None, kw_only=True, repr=length, validator=limit(tones))
     indications: Indications | None = field(default=None, kw_only=True)
@@ -183,7 +183,7 @@ class ConnectSip(Action):
 
     destination: Destination = field(converter=_sip)
     max_duration: int | None = field(default=None, kw_only=True, validator=limit(seconds(LONGEST_CALL)))
-    cli: str | None = field(default=None, kw_only=True, repr=masked)
+    cli: str | None = field(default=None, kw_only=True, repr=masked, converter=caller_without_separators)
     transport: Transport | None = field(default=None, kw_only=True)
     suppress_callbacks: bool | None = field(default=None, kw_only=True)
     call_headers: tuple[CallHeader, ...] | None = field(

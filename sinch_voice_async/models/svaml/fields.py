@@ -20,7 +20,7 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar, Union, cast, get_arg
 import attrs
 
 from sinch_voice_async.errors import InvalidRequestError
-from sinch_voice_async.models.phone_numbers import read_dialable
+from sinch_voice_async.models.phone_numbers import read_caller, read_dialable
 
 T = TypeVar("T")
 Rule: TypeAlias = Callable[[Any], str | None]
@@ -61,6 +61,11 @@ def without_separators(number: str | None) -> str | None:
         except InvalidRequestError:
             pass
     return number
+
+
+def caller_without_separators(number: str | None) -> str | None:
+    """Return the number shown to a callee as it is dialled; a name, and what is read from a document, as it is."""
+    return read_caller(number) if isinstance(number, str) and _measuring.get() else number
 
 
 def measure(model: Any) -> None:
