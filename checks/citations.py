@@ -26,7 +26,7 @@ def titles() -> set[str]:
 def faults(path: Path, known: set[str]) -> Iterator[str]:
     """Yield what is wrong with the citations of one file."""
     for number, text in docstrings(path):
-        for found in re.finditer(r"\bSources?:\s+(.*?)(?=\n\s*\n|\Z)", text, re.DOTALL):
+        for found in re.finditer(r"\bSources?:\s+(.*?(?:\.(?=\s|\Z)|(?=\n\s*\n)|\Z))", text, re.DOTALL):
             citation = " ".join(found[1].split())
             if not found[0].startswith("Source:") or not citation.endswith("."):
                 yield f"{path.relative_to(ROOT)}:{number}: not of the form 'Source: <title>, <section>.': {citation}"

@@ -26,7 +26,7 @@ MOST = {
     "incoming call": (18, 80),
     "event": (9, 25),
     "download": (19, 145),
-    "contact": (36, 240),
+    "contact": (40, 300),
     "sandbox": (31, 330),
 }
 

@@ -8,7 +8,7 @@ Rules:
 - No exception leaves the application for what the platform or a handler does. The log is
   ``sinch_voice_async.streams``.
 
-Source: connectStream; Voice Stream; ASGI 3, WebSocket.
+Source: connectStream; Voice Stream; ASGI, WebSocket.
 """
 
 import inspect
@@ -92,7 +92,7 @@ class StreamApp:
 
     :raises ConfigurationError: an argument or a variable is missing or malformed; the message names it.
 
-    Source: connectStream (a closed beta); Voice Stream. Where they are silent this is assumed: the rates of voice 2.0
+    Source: connectStream; Voice Stream. Where they are silent this is assumed: the rates of voice 2.0
     are allowed, the platform waits 5 s for the answer, ``busy`` works.
     """
 

@@ -4,7 +4,7 @@ A stream begins with the state, the newest calls and the newest requests. Then c
 then: a slow reader gets fewer and later states, and nothing piles up for it. An ``id`` goes with each event; a reader
 that reconnects sends it as ``Last-Event-ID`` and gets what it has missed. The cost of a look is what changed.
 
-Source: WHATWG HTML, "Server-sent events".
+Source: HTML, Server-sent events.
 """
 
 import json

@@ -1,6 +1,6 @@
 """The control API as OpenAPI 3.1, from the same table that serves it.
 
-Source: OpenAPI Specification 3.1.
+Source: OpenAPI Specification, 3.1.
 """
 
 import re

@@ -1,7 +1,7 @@
 """The page at ``/_sandbox/``: files that are named here, read once, and nothing else from the disk.
 
 The Content-Security-Policy allows no script or style but these files, and Trusted Types forbid turning text into
-markup. Source: W3C, "Content Security Policy Level 3" and "Trusted Types".
+markup. Source: CSP.
 """
 
 from functools import cache
