@@ -47,7 +47,8 @@ nitpick_ignore_regex = [
     ("py:.*", r"(anyio|attr|attrs|httpx|opentelemetry|starlette)(\..*)?"),
     ("py:.*", r"(_socket|collections|datetime|decimal|enum|json|os|pathlib|random|ssl|types|typing|zoneinfo)(\..*)?"),
     # Private names have no page, although a signature may name them.
-    ("py:.*", r"sinch_voice_async\.(_\w+|sandbox\.(exchange|storage|refusals|sandbox|options))\..*"),
+    ("py:.*", r"sinch_voice_async\.(.*\.)?_\w+(\..*)?"),
+    ("py:.*", r"sinch_voice_async\.(dialer|sandbox|streams|webhooks)\.\w+\.(.*\.)?\w+"),
     ("py:.*", r"(.*\.)?(T|I_co|A_co|Fate|HasItems|Served|\w+Handler)"),
 ]
 
