@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from sinch_voice_async._endpoints.downloads import Download
     from sinch_voice_async._endpoints.pages import Pages
     from sinch_voice_async._transport.auth import ApplicationSignature
+    from sinch_voice_async._transport.messages import Response
     from sinch_voice_async._transport.pool import ConnectionPool
-    from sinch_voice_async._transport.responses import Response
     from sinch_voice_async._transport.retry import RetryPolicy
     from sinch_voice_async._wire.signing import explain_signature, string_to_sign
     from sinch_voice_async.client import VoiceClient
@@ -130,7 +130,7 @@ _HOMES = {
     "_endpoints.pages": ("Pages",),
     "_transport.auth": ("ApplicationSignature",),
     "_transport.pool": ("ConnectionPool",),
-    "_transport.responses": ("Response",),
+    "_transport.messages": ("Response",),
     "_transport.retry": ("RetryPolicy",),
     "_wire.signing": ("explain_signature", "string_to_sign"),
     "client": ("VoiceClient",),

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 import attrs
 import httpx
 
+from sinch_voice_async._bounds import flag, instance, one_of, seconds, whole
 from sinch_voice_async._endpoints import raw
 from sinch_voice_async._endpoints.callbacks import Callbacks
 from sinch_voice_async._endpoints.callouts import Callouts
@@ -16,14 +17,13 @@ from sinch_voice_async._endpoints.conferences import Conferences
 from sinch_voice_async._endpoints.numbers import Numbers
 from sinch_voice_async._endpoints.recordings import Recordings
 from sinch_voice_async._transport.base_url import BaseUrl
-from sinch_voice_async._transport.pool import DEFAULT_LIMITS
-from sinch_voice_async._transport.responses import Response
+from sinch_voice_async._transport.httpx_adapter import interceptable_sender, sender_for
+from sinch_voice_async._transport.messages import Response
+from sinch_voice_async._transport.pool import DEFAULT_LIMITS, ConnectionPool
 from sinch_voice_async._transport.retry import RetryPolicy
-from sinch_voice_async._transport.senders import interceptable_sender, sender_for
 from sinch_voice_async._transport.session import Session
 from sinch_voice_async._transport.transport import Transport
 from sinch_voice_async.credentials import Credentials, hidden
-from sinch_voice_async.errors import ConfigurationError
 from sinch_voice_async.instrumentation import Observer
 from sinch_voice_async.regions import CONFIGURATION_HOST, UNNAMED, Region
 
@@ -42,27 +42,28 @@ class VoiceClient:
             receipt = await client.callouts.tts("+46700000001", "Hello!", cli="+46700000000")
 
     One client serves any number of tasks, and one event loop after another; make one per application and keep it (one
-    per loop where two loops run at once, in threads).
-    It may be built outside an event loop.
+    per loop if two loops run at once, in threads). It may be built outside an event loop.
 
-    ``application_key`` and ``application_secret`` (base64, as the dashboard shows it) are taken from
-    ``SINCH_APPLICATION_KEY`` and ``SINCH_APPLICATION_SECRET`` where left out, ``region`` from ``SINCH_VOICE_REGION``.
-    ``auth`` is ``"signed"`` or ``"basic"``. ``base_url`` (``SINCH_VOICE_BASE_URL``) replaces the calling host,
-    ``configuration_url`` (``SINCH_VOICE_CONFIGURATION_URL``) the configuration host; where only the first is given it
-    is used for both.
+    ``application_key`` and ``application_secret`` (base64, as the dashboard shows it) default to
+    ``SINCH_APPLICATION_KEY`` and ``SINCH_APPLICATION_SECRET``, ``region`` to ``SINCH_VOICE_REGION``. A region that this
+    version does not know becomes its host by the platform's rule, with a warning. ``auth`` is ``"signed"`` or
+    ``"basic"``. ``base_url`` (``SINCH_VOICE_BASE_URL``) replaces the calling host, ``configuration_url``
+    (``SINCH_VOICE_CONFIGURATION_URL``) the configuration host; the first alone is used for both.
 
     ``timeout`` is seconds, one number for each phase of an attempt or an ``httpx.Timeout``; its ``read`` bounds the
     whole answer. ``retry`` says what is repeated, ``limits`` how many connections are kept. ``max_text_length`` bounds
-    ``text`` and each ``#tts[...]`` of a text-to-speech callout, in characters; None where your account has no limit.
-    ``proxy``, or the usual variables (``HTTPS_PROXY``, ``NO_PROXY``), send requests through httpx's own transport.
-    ``verify`` is as in httpx. ``transport`` replaces the pool and is closed with the client; ``http_client`` is an
-    ``httpx.AsyncClient`` of yours and is left open; with either, only what httpx's trace extension proves unsent counts
-    as unsent, and ``read`` is what httpx makes of it: the longest silence within an answer.
+    ``text`` and each ``#tts[...]`` of a text-to-speech callout, in characters; None if your account has no limit.
+    ``proxy`` is the URL of a proxy for all requests (``http``, ``https`` or ``socks5``, with a user and a password if
+    it wants them); without it the usual variables (``HTTPS_PROXY``, ``NO_PROXY``) decide for each host, and this
+    machine is reached directly. ``verify`` is as in httpx. ``transport`` replaces the pool and is closed with the
+    client; ``http_client`` is an ``httpx.AsyncClient`` of yours and is left open; with either, only what httpx's trace
+    extension proves unsent counts as unsent, and ``read`` is what httpx makes of it: the longest silence within an
+    answer.
     ``allow_insecure`` permits plain http to another machine. ``observer`` watches each attempt. ``callout_max_idle`` is
     how many seconds a connection may have been idle and still be used for what is never repeated; ``max_answer_bytes``
     bounds a JSON answer.
 
-    :raises ConfigurationError: an argument or a variable is missing or malformed; the message names it.
+    :raises ConfigurationError: when an argument or a variable is missing or malformed; the message names it.
 
     Source: Calling API; Authentication; OpenAPI, servers.
     """
@@ -103,36 +104,30 @@ class VoiceClient:
         max_answer_bytes: int = 1 << 20,
     ) -> None:
         application_secret = hidden(application_secret)
-        if auth not in ("signed", "basic"):
-            raise ConfigurationError(f"auth must be 'signed' or 'basic', not {auth!r}")
+        one_of(auth, "auth", ("signed", "basic"))
         credentials = Credentials.from_environment(application_key, application_secret)
         calling, configuration = _bases(region, base_url, configuration_url, allow_insecure=allow_insecure)
-        sender = sender_for(
-            (calling, configuration),
-            proxy=proxy,
-            verify=verify,
-            limits=limits,
-            transport=transport,
-            http_client=http_client,
-        )
+        sender = sender_for(proxy=proxy, verify=verify, limits=limits, transport=transport, http_client=http_client)
+        if isinstance(sender, ConnectionPool):
+            sender.check(calling.origin, configuration.origin)
         session = Session(
             credentials=credentials,
             auth=auth,
             sender=sender,
             interceptable=interceptable_sender(sender, verify=verify, limits=limits),
         )
-        self._allow_insecure = allow_insecure
-        self._max_text_length = None if max_text_length is None else _whole(max_text_length, "max_text_length")
+        self._allow_insecure = flag(allow_insecure, "allow_insecure")
+        self._max_text_length = whole(max_text_length, "max_text_length", least=1, optional=True)
         self._attach(
             Transport(
                 session=session,
                 calling=calling,
                 configuration=configuration,
                 timeout=_timeout(timeout),
-                retry=_policy(retry),
+                retry=instance(retry, "retry", RetryPolicy),
                 observer=observer,
-                callout_max_idle=_idle(callout_max_idle),
-                max_answer=_whole(max_answer_bytes, "max_answer_bytes"),
+                callout_max_idle=seconds(callout_max_idle, "callout_max_idle", optional=True),
+                max_answer=whole(max_answer_bytes, "max_answer_bytes", least=1),
             )
         )
 
@@ -156,7 +151,7 @@ class VoiceClient:
 
         What is left out stays. ``region`` replaces the calling host, also one set by ``base_url``.
 
-        :raises ConfigurationError: an option is malformed.
+        :raises ConfigurationError: when an option is malformed.
         """
         view = object.__new__(type(self))
         view._allow_insecure = self._allow_insecure
@@ -166,7 +161,7 @@ class VoiceClient:
             attrs.evolve(
                 transport,
                 timeout=transport.timeout if timeout is None else _timeout(timeout),
-                retry=transport.retry if retry is None else _policy(retry),
+                retry=transport.retry if retry is None else instance(retry, "retry", RetryPolicy),
                 calling=transport.calling if region is None else BaseUrl.of_host(Region.parse(region).host),
             )
         )
@@ -179,8 +174,8 @@ class VoiceClient:
         is, or anything that ``json`` can write; its type is ``application/json``. ``configuration=True`` sends it to
         the configuration host. POST and PATCH are repeated only when proven not acted on.
 
-        :raises InvalidRequestError: the method or the path cannot be sent, or the body cannot be written as JSON.
-        :raises SinchVoiceError: any answer but 2xx, or none.
+        :raises InvalidRequestError: when the method or the path cannot be sent, or the body cannot be written as JSON.
+        :raises SinchVoiceError: for any answer but 2xx, or none.
 
         Source: Authentication, Application signed request.
         """
@@ -213,8 +208,11 @@ class VoiceClient:
 def _bases(
     region: Region | str, base_url: str | None, configuration_url: str | None, *, allow_insecure: bool
 ) -> tuple[BaseUrl, BaseUrl]:
-    base_url = base_url or os.environ.get(BASE_URL_VARIABLE) or None
-    configuration_url = configuration_url or os.environ.get(CONFIGURATION_URL_VARIABLE) or base_url
+    # An empty variable is one that is not set; an empty argument is a mistake, and must not mean the real platform.
+    if base_url is None:
+        base_url = os.environ.get(BASE_URL_VARIABLE) or None
+    if configuration_url is None:
+        configuration_url = os.environ.get(CONFIGURATION_URL_VARIABLE) or base_url
     calling_host = Region.parse(region).host
     calling = _base(base_url, calling_host, f"base_url (or {BASE_URL_VARIABLE})", allow_insecure=allow_insecure)
     name = f"configuration_url (or {CONFIGURATION_URL_VARIABLE})"
@@ -225,27 +223,9 @@ def _base(url: str | None, host: str, name: str, *, allow_insecure: bool) -> Bas
     return BaseUrl.of_host(host) if url is None else BaseUrl.parse(url, name=name, allow_insecure=allow_insecure)
 
 
-def _policy(value: object) -> RetryPolicy:
-    if not isinstance(value, RetryPolicy):
-        raise ConfigurationError(f"retry must be a RetryPolicy, not {type(value).__name__}")
-    return value
-
-
-def _whole(value: int, name: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigurationError(f"{name} must be a whole number from 1, not {value!r}")
-    return value
-
-
-def _idle(value: float | None) -> float | None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0):
-        raise ConfigurationError(f"callout_max_idle must be a number of seconds, 0 or more, or None, not {value!r}")
-    return value
-
-
 def _timeout(value: float | httpx.Timeout | None) -> httpx.Timeout:
     if isinstance(value, httpx.Timeout):
+        for phase, limit in value.as_dict().items():
+            seconds(limit, f"timeout.{phase}", optional=True)
         return value
-    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0):
-        raise ConfigurationError(f"timeout must be a positive number of seconds, or an httpx.Timeout, not {value!r}")
-    return httpx.Timeout(value)
+    return httpx.Timeout(seconds(value, "timeout", zero=False, optional=True))

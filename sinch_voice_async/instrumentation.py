@@ -17,7 +17,7 @@ __all__ = ["Attempt", "AttemptResult", "Observer"]
 
 @attrs.frozen(kw_only=True)
 class Attempt:
-    """One try of one request: what is asked, of whom, and for the how-manyeth time.
+    """One try of one request: what is asked, of which server, and the number of the attempt.
 
     ``route`` is the template of the path (``/calling/v1/calls/id/{call_id}``), never the ids in it; ``number`` counts
     from 1.
@@ -36,8 +36,9 @@ class AttemptResult:
     """How one try ended.
 
     ``seconds`` runs from just before the connection was asked for until the answer was read whole (for a stream: its
-    head). ``status`` is None where no answer came; ``error`` is then the name of the exception's class. ``outcome`` is
-    what became of the request. ``will_retry_in`` is the delay in seconds before the next try, None where there is none.
+    head). ``status`` is None if no answer came; ``error`` is the name of the exception's class, ``"Cancelled"`` for an
+    attempt that was cancelled. ``outcome`` is what became of the request, as far as the evidence goes.
+    ``will_retry_in`` is the delay in seconds before the next try, None if there is none.
     """
 
     seconds: float
@@ -51,7 +52,10 @@ class Observer(Protocol):
     """What you implement to watch requests: two methods, called around every attempt."""
 
     def attempt_started(self, attempt: Attempt) -> Mapping[str, str] | None:
-        """Called before an attempt; the headers that you return (a ``traceparent``, say) are sent with it, unsigned."""
+        """Called before an attempt; the headers that you return (a ``traceparent``, say) are sent with it, unsigned.
+
+        The host and the length of the body are not yours to set: such headers are left out, with a warning.
+        """
 
     def attempt_ended(self, attempt: Attempt, result: AttemptResult) -> None:
         """Called after an attempt: succeeded, failed, or failed and about to be repeated (``will_retry_in``)."""

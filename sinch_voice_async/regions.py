@@ -3,6 +3,7 @@
 import enum
 import os
 import re
+import warnings
 from typing import Final
 
 from sinch_voice_async.errors import ConfigurationError
@@ -12,6 +13,7 @@ __all__ = ["CONFIGURATION_HOST", "REGION_VARIABLE", "UNNAMED", "Region", "is_pla
 CONFIGURATION_HOST = "callingapi.sinch.com"
 REGION_VARIABLE = "SINCH_VOICE_REGION"
 _PLATFORM_SUFFIX = ".api.sinch.com"
+_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?")
 _PLATFORM_HOST: Final = re.compile(r"([a-z0-9-]+\.)+api\.sinch\.com")
 
 
@@ -39,17 +41,36 @@ class Region(enum.StrEnum):
     def parse(cls, value: "Region | str | None") -> "Region":
         """Read a region from its short name (``"euc1"``) or its long one (``"europe"``, ``"SOUTH_EAST_ASIA_1"``).
 
-        None and ``UNNAMED`` mean ``SINCH_VOICE_REGION`` where that is set, else ``GLOBAL``.
+        None and ``UNNAMED`` mean ``SINCH_VOICE_REGION`` if that is set, else ``GLOBAL``. A name that this version does
+        not know becomes a region whose host follows the platform's rule (``"apse3"``: calling-apse3.api.sinch.com),
+        with a warning.
 
-        :raises ConfigurationError: there is no such region.
+        :raises ConfigurationError: when the value cannot be part of a host name.
         """
+        if isinstance(value, cls):
+            return value
         given = os.environ.get(REGION_VARIABLE) or cls.GLOBAL if value is None or value is UNNAMED else value
-        wanted = str(given).strip().lower().replace("-", "_").replace(" ", "_").removeprefix("calling_")
+        name = str(given).strip().lower().replace("calling_", "calling-").removeprefix("calling-")
+        wanted = name.replace("-", "_").replace(" ", "_")
         for region in cls:
             if wanted in (region.value, region.name.lower(), region.name.lower().replace("asia_", "asia")):
                 return region
         known = ", ".join(region.value for region in cls)
-        raise ConfigurationError(f"region (or {REGION_VARIABLE}) {given!r} is not one of: {known}")
+        if not isinstance(given, str) or not _LABEL.fullmatch(name):
+            raise ConfigurationError(
+                f"region (or {REGION_VARIABLE}) {given!r} is not one of {known}, and cannot be part of a host name; "
+                "base_url= takes a whole host"
+            )
+        region = cls._unknown(name)
+        warnings.warn(f"region {name!r} is newer than this library: requests go to {region.host}", stacklevel=3)
+        return region
+
+    @classmethod
+    def _unknown(cls, name: str) -> "Region":
+        """Return a region beside the members, as the platform may have opened it after this version was made."""
+        region = str.__new__(cls, name)
+        region._name_, region._value_ = name.upper(), name
+        return region
 
 
 class _Unnamed(str):
@@ -59,7 +80,7 @@ class _Unnamed(str):
 
 
 UNNAMED: Final = _Unnamed(Region.GLOBAL)
-"""``GLOBAL`` as a default: who writes ``Region.GLOBAL`` means it, and who writes nothing may mean the variable."""
+"""``GLOBAL`` as a default: ``Region.GLOBAL`` in an argument means it, and no argument leaves it to the variable."""
 
 
 def is_platform_host(host: str) -> bool:

@@ -96,7 +96,7 @@ def test_the_environment_names_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({"application_key": ""}, "SINCH_APPLICATION_KEY"),
         ({"application_secret": "canary!"}, "SINCH_APPLICATION_SECRET"),
-        ({"region": "moon"}, "SINCH_VOICE_REGION"),
+        ({"region": "the moon"}, "SINCH_VOICE_REGION"),
         ({"auth": "none"}, "auth"),
         ({"base_url": "calling.api.sinch.com"}, "SINCH_VOICE_BASE_URL"),
         ({"base_url": "ftp://a.example"}, "SINCH_VOICE_BASE_URL"),
@@ -139,7 +139,7 @@ def test_what_is_malformed_is_named(options: dict[str, Any], named: str) -> None
     assert "canary" not in str(caught.value)
 
 
-@pytest.mark.parametrize("options", [{"timeout": 0}, {"retry": 3}, {"region": "moon"}])
+@pytest.mark.parametrize("options", [{"timeout": 0}, {"retry": 3}, {"region": "the moon"}])
 def test_a_view_is_judged_like_a_client(options: dict[str, Any]) -> None:
     """What the constructor refuses, ``with_options`` refuses too."""
     with pytest.raises(ConfigurationError, match=next(iter(options))):

@@ -52,11 +52,22 @@ def test_the_environment_names_a_region(monkeypatch: pytest.MonkeyPatch) -> None
     assert Region.parse("global") is Region.GLOBAL
 
 
-@pytest.mark.parametrize("text", ["moon", "", 7])
+@pytest.mark.parametrize("text", ["the moon", "", 7, "a.b", "x.example.com/", "apse3@example.com", "-a", "a" * 60, "é"])
 def test_no_such_region(text: object) -> None:
     """The message names the argument, the variable and what there is."""
     with pytest.raises(ConfigurationError, match=r"region \(or SINCH_VOICE_REGION\) .* global, euc1"):
         Region.parse(text)  # type: ignore[arg-type]  # what a user without a type checker does
+
+
+@pytest.mark.parametrize("text", ["apse3", "APSE3", "calling-apse3", " apse3 "])
+def test_a_region_that_is_newer_than_this_version(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any name that can be part of a host becomes one by the platform's rule, with a warning that names the host."""
+    monkeypatch.setenv("SINCH_VOICE_REGION", text)
+    for given in (text, None):
+        with pytest.warns(UserWarning, match=r"calling-apse3\.api\.sinch\.com"):
+            region = Region.parse(given)
+        assert (region.host, region.value, str(region)) == ("calling-apse3.api.sinch.com", "apse3", "apse3")
+        assert is_platform_host(region.host)
 
 
 @pytest.mark.parametrize(

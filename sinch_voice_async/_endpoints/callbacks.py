@@ -4,7 +4,7 @@ import attrs
 
 from sinch_voice_async._endpoints.arguments import check_url
 from sinch_voice_async._endpoints.paths import id_segment
-from sinch_voice_async._transport.session import Request
+from sinch_voice_async._transport.messages import Request
 from sinch_voice_async._transport.transport import Transport
 from sinch_voice_async._wire.rest_codec import decode, encode
 from sinch_voice_async.errors import InvalidRequestError

@@ -7,7 +7,7 @@ import attrs
 
 from sinch_voice_async._endpoints.arguments import check_moment, check_whole
 from sinch_voice_async._endpoints.pages import Fetch
-from sinch_voice_async._transport.session import Request
+from sinch_voice_async._transport.messages import Request
 from sinch_voice_async._transport.transport import Transport
 from sinch_voice_async._wire.rest_codec import decode
 from sinch_voice_async._wire.timestamps import format_timestamp

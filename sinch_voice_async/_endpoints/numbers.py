@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import attrs
 
 from sinch_voice_async._endpoints.paths import segment
-from sinch_voice_async._transport.session import Request
+from sinch_voice_async._transport.messages import Request
 from sinch_voice_async._transport.transport import Transport
 from sinch_voice_async._wire.rest_codec import decode, encode
 from sinch_voice_async.models.numbers import (

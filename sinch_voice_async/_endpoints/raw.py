@@ -3,8 +3,7 @@
 import re
 from typing import Any
 
-from sinch_voice_async._transport.responses import Response
-from sinch_voice_async._transport.session import Request
+from sinch_voice_async._transport.messages import Request, Response
 from sinch_voice_async._transport.transport import Transport
 from sinch_voice_async._wire.rest_codec import encode_json
 from sinch_voice_async.errors import InvalidRequestError

@@ -13,7 +13,7 @@ from sinch_voice_async._endpoints.listing import PATH, Listing
 from sinch_voice_async._endpoints.pages import Pages
 from sinch_voice_async._endpoints.paths import segment
 from sinch_voice_async._endpoints.resuming import ResumingStream
-from sinch_voice_async._transport.session import Request
+from sinch_voice_async._transport.messages import Request
 from sinch_voice_async._transport.transport import Transport
 from sinch_voice_async.models.recordings import ArchiveSummary, Recording
 

@@ -21,9 +21,8 @@ from typing import Final
 
 import attrs
 
-from sinch_voice_async._transport.responses import StreamedResponse
+from sinch_voice_async._transport.messages import Request, StreamedResponse
 from sinch_voice_async._transport.retry import Failure
-from sinch_voice_async._transport.session import Request
 from sinch_voice_async._transport.transport import Transport
 from sinch_voice_async.errors import APIError, DecodeError, DownloadError, SinchVoiceError
 
@@ -104,6 +103,10 @@ class ResumingStream:
                 raise self._lost("nothing in the answer says where the file ends: it may be whole or cut")
             position = self.position
             self.position += len(chunk)
+            if self.version.length is not None and self.position > self.version.length:
+                # What lies behind the end cannot be made right by asking for it again.
+                await self.aclose()
+                raise self._lost(f"more came than the {self.version.length} bytes that were announced")
             return position, chunk
 
     async def aclose(self) -> None:
@@ -133,7 +136,7 @@ class ResumingStream:
         if not self._breaks or self.position > self._furthest:
             self._furthest, self._breaks, self._stuck_since = self.position, 0, now
         self._breaks += 1
-        delay = retry.delay(self._breaks, _BREAK, repeatable=True, share=session.share)
+        delay = retry.delay(self._breaks, _BREAK, repeatable=True, jitter=session.jitter)
         if delay is None or (retry.deadline is not None and now - self._stuck_since + delay >= retry.deadline):
             raise self._lost(str(problem)) from problem
         # A stream that moves on is no burden to anybody: only standing still is taken from the quota.

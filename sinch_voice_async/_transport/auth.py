@@ -1,4 +1,4 @@
-"""The platform's signature for anybody's httpx client."""
+"""The platform's signature for any httpx client."""
 
 import time
 from collections.abc import Generator
@@ -12,7 +12,7 @@ __all__ = ["ApplicationSignature"]
 
 
 class ApplicationSignature(httpx.Auth):
-    """Signs the requests of an ``httpx.Client`` or ``httpx.AsyncClient`` as the platform wants it.
+    """Signs the requests of an ``httpx.Client`` or ``httpx.AsyncClient`` as the platform requires.
 
     ``httpx.AsyncClient(auth=ApplicationSignature(credentials))``. The method, the path as it goes on the wire, the
     body and its ``Content-Type`` are signed with a fresh ``x-timestamp``; a streamed body is read into memory first.

@@ -1,30 +1,56 @@
-"""When an attempt may be repeated, and after how many seconds: pure decisions, no clock, no I/O.
+"""When an attempt may be repeated, and after how many seconds: pure decisions, no I/O.
 
 Rules, the first that fits:
 
-1. What the platform may have acted on is repeated only where doing it twice changes nothing. A callout never is.
+1. What the platform may have acted on is repeated only if doing it twice changes nothing. A callout never is.
 2. What was proven unsent is repeated, unless it would fail in the same way again (a bad certificate, a bad URL).
-3. 429 is repeated after ``Retry-After``, or a growing random delay where there is none.
-4. A 401 that complains about the timestamp is repeated once, if the answer showed that our clock is wrong.
+3. 429 is repeated after ``Retry-After``, or after a growing random delay without that header.
+4. A 401 that complains about the timestamp is repeated once, if the answer showed that the local clock is wrong.
 5. Nothing is repeated past ``max_attempts``, past the ``deadline``, or when the client's quota is used up.
+6. What must not be repeated blindly is not started again shortly before the deadline: an attempt with too little time
+   to read its answer would turn a clean refusal into an unknown outcome.
 
-The explanation of retries gives the reasons.
-
-Source: AWS SDK retries, standard mode.
+The numbers are those of the standard retry mode of the AWS SDKs.
 """
 
+import logging
 import random
-from collections.abc import Callable
-from typing import Any, ClassVar, Literal, TypeAlias
+from collections.abc import Callable, Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import ClassVar, Final, Literal, TypeAlias
 
 import attrs
 
-from sinch_voice_async.errors import ConfigurationError, Outcome
+from sinch_voice_async._bounds import checked, flag, number, seconds, whole
+from sinch_voice_async.errors import Outcome
 
-__all__ = ["Failure", "FailureKind", "RetryPolicy", "RetryQuota"]
+__all__ = [
+    "SMALLEST_CORRECTION",
+    "TIME_TO_ANSWER",
+    "Failure",
+    "FailureKind",
+    "RetryPolicy",
+    "RetryQuota",
+    "clock_offset",
+    "complains_about_clock",
+]
 
 FailureKind: TypeAlias = Literal["transient", "throttled", "clock", "permanent"]
-_REPEATABLE_STATUS = frozenset({500, 502, 503, 504})
+
+TIME_TO_ANSWER: Final = 5.0
+"""Seconds before the deadline: later, a request that must not be repeated blindly is not sent again."""
+
+SMALLEST_CORRECTION: Final = 60.0
+"""Seconds: a smaller difference is not why a timestamp was refused."""
+
+_CREDIBLE_YEARS: Final = range(2020, 2200)
+"""A ``Date`` outside of these years is garbled: nothing could be signed for the year 10000."""
+
+_TIMESTAMP_CODES: Final = frozenset({40101, 40105})
+_REPEATABLE_STATUS: Final = frozenset({500, 502, 503, 504})
+
+logger = logging.getLogger("sinch_voice_async")
 
 
 @attrs.frozen(kw_only=True)
@@ -37,50 +63,36 @@ class Failure:
     retry_after: float | None = None
 
 
-def _positive(_instance: object, attribute: "attrs.Attribute[Any]", value: float | None) -> None:
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not value >= 0:
-        raise ConfigurationError(f"RetryPolicy.{attribute.name} must be a number that is not negative, not {value!r}")
-
-
-def _positive_or_none(instance: object, attribute: "attrs.Attribute[Any]", value: float | None) -> None:
-    if value is not None:
-        _positive(instance, attribute, value)
-
-
-def _at_least_one(_instance: object, attribute: "attrs.Attribute[int]", value: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigurationError(f"RetryPolicy.{attribute.name} must be a whole number from 1, not {value!r}")
-
-
 @attrs.frozen(kw_only=True)
 class RetryPolicy:
-    """How often, how soon and how long one request is tried.
+    """How often, how soon and for how long one request is tried.
 
-    ``max_attempts`` counts the first one; ``deadline`` is seconds for all attempts together (None: no limit): none
-    starts after it, and each phase of an attempt is cut to what is left. The delay before attempt n+1 is a random share
-    of ``base_delay * 2**(n-1)`` (``throttle_delay`` after 429), at most ``max_delay`` seconds. A ``Retry-After`` is
-    obeyed exactly, and the request given up where it is longer than ``max_retry_after``. ``retry_503`` lets callouts be
-    repeated after a 503 that carries ``Retry-After``; off, since a load balancer may write it for a request that went
-    through. ``RetryPolicy(max_attempts=1)`` never repeats anything.
+    ``max_attempts`` counts the first one. ``deadline`` is seconds for all attempts together (None: no limit): none
+    starts after it, each phase of an attempt is cut to what is left, and a callout that was refused is not sent again
+    unless there is time to read its answer: 5 seconds, or the read time-out if that is shorter. The delay before
+    attempt n+1 is a random part of ``base_delay * 2**(n-1)`` (``throttle_delay`` after 429), at most ``max_delay``
+    seconds. A ``Retry-After`` is obeyed exactly; the request is given up if it is longer than ``max_retry_after``.
+    ``retry_503`` lets callouts be repeated after a 503 with ``Retry-After``. It is off, because a load balancer may
+    write that header for a request that went through. ``RetryPolicy(max_attempts=1)`` never repeats anything.
 
-    :raises ConfigurationError: a number is negative or of another type.
+    :raises ConfigurationError: when a number is negative, not finite, or of another type.
     """
 
-    max_attempts: int = attrs.field(default=3, validator=_at_least_one)
-    deadline: float | None = attrs.field(default=60.0, validator=_positive_or_none)
-    retry_503: bool = False
-    base_delay: float = attrs.field(default=0.05, validator=_positive)
-    throttle_delay: float = attrs.field(default=1.0, validator=_positive)
-    max_delay: float = attrs.field(default=20.0, validator=_positive)
-    max_retry_after: float = attrs.field(default=120.0, validator=_positive)
+    max_attempts: int = attrs.field(default=3, validator=checked(whole, least=1))
+    deadline: float | None = attrs.field(default=60.0, validator=checked(seconds, optional=True))
+    retry_503: bool = attrs.field(default=False, validator=checked(flag))
+    base_delay: float = attrs.field(default=0.05, validator=checked(seconds))
+    throttle_delay: float = attrs.field(default=1.0, validator=checked(seconds))
+    max_delay: float = attrs.field(default=20.0, validator=checked(seconds))
+    max_retry_after: float = attrs.field(default=120.0, validator=checked(number, least=0))
 
     def delay(
-        self, attempt: int, failure: Failure, *, repeatable: bool, share: Callable[[], float] = random.random
+        self, attempt: int, failure: Failure, *, repeatable: bool, jitter: Callable[[], float] = random.random
     ) -> float | None:
         """Return the seconds to wait before the next attempt, or None to give up.
 
         ``attempt`` is the number of the one that failed, from 1; ``repeatable`` says whether doing the request twice
-        changes nothing; ``share`` returns a number from 0 to 1.
+        changes nothing; ``jitter`` returns a number from 0 to 1.
         """
         if attempt >= self.max_attempts or not self._allowed(failure, repeatable=repeatable):
             return None
@@ -90,7 +102,7 @@ class RetryPolicy:
             return failure.retry_after if failure.retry_after <= self.max_retry_after else None
         base = self.throttle_delay if failure.kind == "throttled" else self.base_delay
         # The exponent is bounded: 2.0 ** 2000 would be an OverflowError, not a long delay.
-        return share() * min(base * 2.0 ** min(attempt - 1, 64), self.max_delay)
+        return jitter() * min(base * 2.0 ** min(attempt - 1, 64), self.max_delay)
 
     def _allowed(self, failure: Failure, *, repeatable: bool) -> bool:
         if failure.kind == "permanent":
@@ -103,7 +115,7 @@ class RetryPolicy:
 
 
 class RetryQuota:
-    """What a client may spend on retries, so that an outage is not multiplied by them.
+    """What a client may spend on retries, so that they do not multiply an outage.
 
     Starts at 500. A retry costs 14, after throttling 5, after a clock correction nothing; each success gives 1 back.
     """
@@ -117,8 +129,33 @@ class RetryQuota:
         self.left: int = self.SIZE
 
     def spend(self, kind: FailureKind) -> bool:
-        """Take the price of one retry, and say whether there was enough."""
+        """Take the price of one retry, and return whether there was enough."""
         if self.left < self.COST[kind]:
             return False
         self.left -= self.COST[kind]
         return True
+
+
+def complains_about_clock(status: int, code: int | None) -> bool:
+    """Return whether an answer refuses the timestamp, rather than the key or the signature."""
+    return status == 401 and code in _TIMESTAMP_CODES
+
+
+def clock_offset(headers: Mapping[str, str], sent: float, received: float, current: float) -> float | None:
+    """Return the seconds to add to the local clock; None if the answer does not show that the present ones are wrong.
+
+    ``sent`` and ``received`` are the local Unix times around the attempt, ``current`` the seconds that are added
+    already. ``Date`` has whole seconds: half of one is added to meet its middle.
+    """
+    try:
+        date = parsedate_to_datetime(headers.get("date", ""))
+    except ValueError:
+        return None
+    if date.year not in _CREDIBLE_YEARS:
+        return None
+    date = date if date.tzinfo else date.replace(tzinfo=UTC)
+    offset = date.timestamp() + 0.5 - (sent + received) / 2
+    if abs(offset - current) < SMALLEST_CORRECTION:
+        return None
+    logger.warning("this machine's clock is off by %+.0f seconds; requests are signed with a corrected time", offset)
+    return offset

@@ -1,4 +1,4 @@
-"""What is asked for, and what all views of one client share."""
+"""What all views of one client share."""
 
 import random
 import time
@@ -8,31 +8,21 @@ from typing import Literal
 import anyio
 import attrs
 
-from sinch_voice_async._transport.base_url import BaseUrl
+from sinch_voice_async._transport.httpx_adapter import Sender
+from sinch_voice_async._transport.messages import Fields
 from sinch_voice_async._transport.retry import RetryQuota
-from sinch_voice_async._transport.senders import Sender
+from sinch_voice_async._wire.signing import basic_authorization, signed_headers
 from sinch_voice_async.credentials import Credentials
 
-__all__ = ["Request", "Session"]
-
-
-@attrs.define(kw_only=True, eq=False)  # not frozen, which would cost a callout three times as much here
-class Request:
-    """What an endpoint asks for; ``path`` is percent-encoded, ``route`` its template for logs and traces."""
-
-    method: str
-    path: str
-    route: str
-    repeatable: bool
-    body: bytes = b""
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    configuration: bool = False
-    base: BaseUrl | None = None
+__all__ = ["Session"]
 
 
 @attrs.define(kw_only=True, eq=False)
 class Session:
-    """What all views of one client share: the connections, the quota, the clock, and whether it is closed."""
+    """What all views of one client share: the connections, the quota, the clock, and whether it is closed.
+
+    ``sender`` is the way to the platform, ``interceptable`` the one through httpx, for tests that mock the network.
+    """
 
     credentials: Credentials
     auth: Literal["signed", "basic"]
@@ -43,5 +33,13 @@ class Session:
     closed: bool = False
     now: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
-    share: Callable[[], float] = random.random
+    jitter: Callable[[], float] = random.random
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+
+    def sign(self, method: str, target: str, body: bytes, content_type: str) -> tuple[Fields, float]:
+        """Return the header fields that authorize a request, and the local Unix time at which they were made."""
+        now = self.now()
+        if self.auth == "basic":
+            return [(b"authorization", basic_authorization(self.credentials).encode("ascii"))], now
+        at = now + self.clock_offset
+        return signed_headers(self.credentials, method, target, body, content_type, at), now

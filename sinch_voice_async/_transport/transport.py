@@ -1,4 +1,4 @@
-"""One request and its retries: sign, send, judge the answer, and say what became of it.
+"""One request and its retries: sign, send, judge the answer, and report the outcome.
 
 What is signed is what goes on the wire, and every attempt is signed anew. What cannot be done twice without harm
 (``repeatable=False``) is repeated only with proof that the platform did not act on it.
@@ -6,42 +6,46 @@ What is signed is what goes on the wire, and every attempt is signed anew. What 
 
 import logging
 import math
-import sys
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias, TypeVar
+import time
+import zlib
+from typing import Final, TypeVar
 
 import attrs
 import httpx
 
 from sinch_voice_async._transport.base_url import BaseUrl
-from sinch_voice_async._transport.clock import clock_offset, complains_about_clock
-from sinch_voice_async._transport.observing import Watch
-from sinch_voice_async._transport.pool import HeaderFields, RawResponse
-from sinch_voice_async._transport.responses import Response, StreamedResponse
-from sinch_voice_async._transport.retry import RetryPolicy, RetryQuota
-from sinch_voice_async._transport.senders import ByteStream, Sender
-from sinch_voice_async._transport.session import Request, Session
-from sinch_voice_async._transport.translate import HTTP_ERRORS, failure_of, translate
-from sinch_voice_async._version import __version__
+from sinch_voice_async._transport.exceptions import answered_status, failure_of, map_exception, outcome_of
+from sinch_voice_async._transport.httpx_adapter import Sender, network_is_mocked
+from sinch_voice_async._transport.messages import (
+    ByteStream,
+    Fields,
+    RawResponse,
+    Request,
+    Response,
+    StreamedResponse,
+    WireRequest,
+)
+from sinch_voice_async._transport.retry import (
+    TIME_TO_ANSWER,
+    RetryPolicy,
+    RetryQuota,
+    clock_offset,
+    complains_about_clock,
+)
+from sinch_voice_async._transport.session import Session
 from sinch_voice_async._wire.failures import api_error
 from sinch_voice_async._wire.headers import Headers
-from sinch_voice_async._wire.signing import basic_authorization, signed_headers
-from sinch_voice_async.errors import APIError, DecodeError, InvalidRequestError, SinchVoiceError
-from sinch_voice_async.instrumentation import Observer
+from sinch_voice_async.errors import APIError, DecodeError, InvalidRequestError, Outcome, SinchVoiceError
+from sinch_voice_async.instrumentation import Attempt, AttemptResult, Observer
 
 __all__ = ["Transport"]
 
 Answer = TypeVar("Answer", RawResponse, ByteStream)
-Pairs: TypeAlias = list[tuple[bytes, bytes]]
 
-_logger = logging.getLogger("sinch_voice_async")
-_FIXED: Pairs = [
-    (b"user-agent", f"sinch-voice-async/{__version__}".encode()),
-    (b"accept", b"*/*"),
-    # A compressed answer could unfold into anything; the answers are short, and recordings are compressed already.
-    (b"accept-encoding", b"identity"),
-]
-_JSON: Pairs = [(b"content-type", b"application/json")]
+_LONGEST_REFUSAL: Final = 65_536
+_HOP_FIELDS: Final = frozenset({"host", "content-length", "transfer-encoding"})
+
+logger = logging.getLogger("sinch_voice_async")
 
 
 def _longest_phase(transport: "Transport") -> float:
@@ -67,23 +71,23 @@ class Transport:
 
         :raises SinchVoiceError: the subclass says what to do next, its ``outcome`` what became of the request.
         """
-        raw, attempts = await self._run(request, self._exchange)
-        return Response(raw.status, raw.headers, raw.body, attempts)
+        answer, _, attempts = await self._run(request, streamed=False)
+        assert isinstance(answer, RawResponse)
+        return Response(answer.status, answer.headers, answer.body, attempts)
 
     async def stream(self, request: Request) -> StreamedResponse:
         """Send one request, with its retries, and return the answer as soon as its head is here.
 
         :raises SinchVoiceError: as in :meth:`send`.
         """
-        stream, attempts = await self._run(request, self._open)
-        return StreamedResponse(stream, attempts=attempts)
+        stream, wire_request, attempts = await self._run(request, streamed=True)
+        assert not isinstance(stream, RawResponse)
+        return StreamedResponse(stream, attempts=attempts, request=wire_request)
 
-    async def _run(
-        self, request: Request, once: "Callable[[Request, BaseUrl, HeaderFields, httpx.Timeout], Awaitable[Answer]]"
-    ) -> tuple[Answer, int]:
+    async def _run(self, request: Request, *, streamed: bool) -> tuple[RawResponse | ByteStream, WireRequest, int]:
         session = self.session
         if session.closed:
-            raise InvalidRequestError("client: it was closed, and is asked for one more request", field="client")
+            raise InvalidRequestError("the client is closed", field="client")
         started = session.monotonic()
         corrected = False
         number = 0
@@ -91,11 +95,12 @@ class Transport:
             number += 1
             watch = self._watch(request, number)
             offset = session.clock_offset
-            result = await self._attempt(request, once, watch, self._time_left(started))
+            wire_request = self._wire_request(request, watch, number, started)
+            result = await self._attempt(wire_request, watch, streamed=streamed)
             if not isinstance(result, SinchVoiceError):
                 if session.quota.left < RetryQuota.SIZE:
                     session.quota.left += 1
-                return result, number
+                return result, wire_request, number
             # Another task may have learnt the time meanwhile: what counts is that this attempt was signed with another.
             correctable = not corrected and session.clock_offset != offset
             delay = self._delay(request, number, result, started, clock_corrected=correctable)
@@ -108,142 +113,197 @@ class Transport:
             await session.sleep(delay)
 
     async def _attempt(
-        self,
-        request: Request,
-        once: "Callable[[Request, BaseUrl, HeaderFields, httpx.Timeout], Awaitable[Answer]]",
-        watch: Watch | None,
-        timeout: httpx.Timeout,
-    ) -> Answer | SinchVoiceError:
-        session: Session = self.session
-        base: BaseUrl = request.base or (self.configuration if request.configuration else self.calling)
-        observed: Pairs = [] if watch is None else watch.start()
-        sent: float = session.now()
-
-        def headers() -> Pairs:
-            nonlocal sent
-            sent = session.now()
-            return self._pairs(request, base, sent + session.clock_offset) + observed
-
+        self, request: WireRequest, watch: "_Watch | None", *, streamed: bool
+    ) -> RawResponse | ByteStream | SinchVoiceError:
         try:
-            answer = await once(request, base, headers, timeout)
-            if not 200 <= answer.status < 300:
-                body = await _body(answer)
-                error: SinchVoiceError = api_error(answer.status, Headers(answer.headers), body)
-            elif _is_compressed(answer):
-                await _body(answer)
-                error = DecodeError("the answer is compressed, which nobody asked for", status=answer.status)
-            else:
+            sender = self._sender()
+            answer: RawResponse | ByteStream = await (sender.stream(request) if streamed else sender.send(request))
+            if 200 <= answer.status < 300 and not _codings(answer.headers):
                 if watch is not None:
                     watch.succeeded(answer.status)
                 return answer
-        except HTTP_ERRORS as cause:
-            error = translate(cause, base)
-            error.__cause__ = cause
-        except BaseException:
-            if watch is not None:
-                watch.cancelled()
+            error = _judge(answer, await _body(answer))
+        except AssertionError:
+            # A test's own: a mock that refuses a request says so by it.
             raise
-        if isinstance(error, APIError) and complains_about_clock(error.status, error.code):
-            offset = clock_offset(error.headers, sent, session.now(), session.clock_offset)
-            session.clock_offset = session.clock_offset if offset is None else offset
+        except Exception as cause:  # noqa: BLE001  # a transport of the user's may raise anything
+            error = map_exception(cause, request.base, request.timeout)
+            if error is not cause:
+                error.__cause__ = cause
+        except BaseException as cause:
+            if watch is not None:
+                watch.cancelled(cause)
+            raise
+        self._learn_time(request, error)
         return error
 
-    def _exchange(
-        self, request: Request, base: BaseUrl, headers: HeaderFields, timeout: httpx.Timeout
-    ) -> Awaitable[RawResponse]:
-        return self._sender().exchange(
-            base.origin,
-            request.method.encode("ascii"),
-            (base.prefix + request.path).encode("ascii"),
-            headers,
+    def _learn_time(self, request: WireRequest, error: SinchVoiceError) -> None:
+        """Correct the clock, if an answer says that the timestamp was wrong."""
+        session = self.session
+        if isinstance(error, APIError) and complains_about_clock(error.status, error.code):
+            offset = clock_offset(error.headers, request.signed_at, session.now(), session.clock_offset)
+            session.clock_offset = session.clock_offset if offset is None else offset
+
+    def _sender(self) -> Sender:
+        # A test that mocks the network must never reach it, so then this request goes through httpx.
+        return self.session.interceptable if network_is_mocked() else self.session.sender
+
+    def _wire_request(self, request: Request, watch: "_Watch | None", number: int, started: float) -> WireRequest:
+        headers: Fields = [*request.headers]
+        if watch is not None:
+            headers += watch.start()
+        return WireRequest(
+            request.base or (self.configuration if request.configuration else self.calling),
+            request.method,
+            request.path,
             request.body,
-            timeout=timeout,
+            signer=self.session,
+            headers=headers,
+            timeout=self._time_left(started, may_be_cut=request.repeatable or number == 1),
             max_idle=None if request.repeatable else self.callout_max_idle,
             max_body=self.max_answer,
         )
 
-    def _open(
-        self, request: Request, base: BaseUrl, headers: HeaderFields, timeout: httpx.Timeout
-    ) -> Awaitable[ByteStream]:
-        target = (base.prefix + request.path).encode("ascii")
-        method = request.method.encode("ascii")
-        return self._sender().open(base.origin, method, target, headers, request.body, timeout=timeout)
-
-    def _sender(self) -> Sender:
-        # respx, pytest-httpx and vcrpy replace httpx's own way to the network. A test that mocks the network must never
-        # reach it, so then this request takes that way too.
-        # Another thread may be in the middle of importing httpcore: then nobody has replaced anything in it yet.
-        pool = getattr(sys.modules.get("httpcore"), "AsyncConnectionPool", None)
-        if _is_replaced(httpx.AsyncHTTPTransport, "httpx._transports.default") or (
-            pool is not None and _is_replaced(pool, "httpcore._async.connection_pool")
-        ):
-            return self.session.interceptable
-        return self.session.sender
-
-    def _pairs(self, request: Request, base: BaseUrl, now: float) -> Pairs:
-        session, body = self.session, request.body
-        pairs = [(b"host", base.host_header), *_FIXED, *request.headers, *(_JSON if body else ())]
-        if session.auth == "basic":
-            pairs.append((b"authorization", basic_authorization(session.credentials).encode("ascii")))
-        else:
-            path, content_type = base.prefix + request.path, "application/json" if body else ""
-            pairs += signed_headers(session.credentials, request.method, path, body, content_type, now)
-        return pairs
-
-    def _watch(self, request: Request, number: int) -> Watch | None:
-        if self.observer is None and not _logger.isEnabledFor(logging.INFO):
+    def _watch(self, request: Request, number: int) -> "_Watch | None":
+        if self.observer is None and not logger.isEnabledFor(logging.INFO):
             return None
         base = request.base or (self.configuration if request.configuration else self.calling)
-        return Watch(self.observer, base, request.method, request.route, number)
+        return _Watch(self.observer, base, request.method, request.route, number)
 
     def _delay(
         self, request: Request, number: int, error: SinchVoiceError, started: float, *, clock_corrected: bool
     ) -> float | None:
         session = self.session
         failure = failure_of(error, clock_corrected=clock_corrected)
-        delay = self.retry.delay(number, failure, repeatable=request.repeatable, share=session.share)
+        delay = self.retry.delay(number, failure, repeatable=request.repeatable, jitter=session.jitter)
         if delay is None:
             return None
-        deadline = self.retry.deadline
-        if deadline is not None and session.monotonic() - started + delay >= deadline:
-            return None
+        if self.retry.deadline is not None:
+            left = self.retry.deadline - (session.monotonic() - started) - delay
+            # An attempt that must not be repeated blindly needs the time to read its answer.
+            read = math.inf if self.timeout.read is None else self.timeout.read
+            if left <= 0 or (not request.repeatable and left < min(read, TIME_TO_ANSWER)):
+                return None
         return delay if session.quota.spend(failure.kind) else None
 
-    def _time_left(self, started: float) -> httpx.Timeout:
+    def _time_left(self, started: float, *, may_be_cut: bool) -> httpx.Timeout:
         deadline, timeout = self.retry.deadline, self.timeout
         if deadline is None:
             return timeout
         left = max(deadline - (self.session.monotonic() - started), 0.001)
         if self._longest_phase <= left:
             return timeout
-        phases = timeout.as_dict().items()
-        return httpx.Timeout(**{name: left if phase is None else min(phase, left) for name, phase in phases})
+        phases = {name: left if phase is None else min(phase, left) for name, phase in timeout.as_dict().items()}
+        if not may_be_cut and timeout.read is not None:
+            phases["read"] = timeout.read
+        return httpx.Timeout(**phases)
 
 
-def _is_replaced(transport: Any, home: str) -> bool:
-    method = transport.handle_async_request
-    return method.__module__ != home or hasattr(method, "__wrapped__")
+class _Watch:
+    """Tells the user's observer, and the log, about one attempt. Nothing here can disturb a request."""
+
+    def __init__(self, observer: Observer | None, base: BaseUrl, method: str, route: str, number: int) -> None:
+        origin = base.origin
+        self._observer = observer
+        self._attempt = Attempt(
+            method=method, route=route, scheme=origin.scheme, host=origin.host, port=origin.port, number=number
+        )
+        self._started = time.perf_counter()
+
+    def start(self) -> Fields:
+        """Announce the attempt, and return the headers that the observer wants sent with it."""
+        if self._observer is None:
+            return []
+        try:
+            extra = dict(self._observer.attempt_started(self._attempt) or {})
+            refused = sorted(name for name in extra if name.lower() in _HOP_FIELDS)
+            if refused:
+                logger.warning("the observer's headers are not its to set, and are left out: %s", ", ".join(refused))
+            # httpx refuses what would leave its line in a head; the pool does too.
+            return httpx.Headers({name: value for name, value in extra.items() if name not in refused}).raw
+        except Exception:
+            logger.exception("the observer failed; the request goes on without it")
+            return []
+
+    def succeeded(self, status: int) -> None:
+        """Report an attempt that was answered with success."""
+        self._end(status, "accepted", None, None)
+
+    def failed(self, error: SinchVoiceError, delay: float | None) -> None:
+        """Report an attempt that failed, and in how many seconds the next one starts."""
+        status = error.status if isinstance(error, APIError) else None
+        self._end(status, error.outcome, type(error).__name__, delay)
+
+    def cancelled(self, cause: BaseException) -> None:
+        """Report an attempt that was cancelled, and what the evidence says of its outcome."""
+        self._end(answered_status(cause), outcome_of(cause), "Cancelled", None)
+
+    def _end(self, status: int | None, outcome: Outcome, error: str | None, delay: float | None) -> None:
+        seconds = time.perf_counter() - self._started
+        attempt = self._attempt
+        if self._observer is not None:
+            result = AttemptResult(seconds=seconds, status=status, outcome=outcome, error=error, will_retry_in=delay)
+            try:
+                self._observer.attempt_ended(attempt, result)
+            except Exception:
+                logger.exception("the observer failed; the request goes on without it")
+        logger.log(
+            logging.DEBUG if delay is None else logging.INFO,
+            "%s %s, attempt %d: %s after %.3f s%s",
+            attempt.method,
+            attempt.route,
+            attempt.number,
+            status if error is None else f"{error} ({outcome})",
+            seconds,
+            "" if delay is None else f", again in {delay:.2f} s",
+        )
 
 
-def _is_compressed(answer: RawResponse | ByteStream) -> bool:
-    for name, value in answer.headers:
-        if name == b"content-encoding":
-            return value.lower() != b"identity"
-    return False
+def _judge(answer: RawResponse | ByteStream, body: bytes) -> SinchVoiceError:
+    """Return the error for an answer that is no success, or that is one and cannot be read."""
+    if 200 <= answer.status < 300:
+        return DecodeError("the answer is compressed, although the request allows no coding", status=answer.status)
+    return api_error(answer.status, Headers(answer.headers), body)
+
+
+def _codings(headers: Fields) -> list[str]:
+    """Return the content codings of an answer, in the order in which they were applied."""
+    for name, _ in headers:
+        if len(name) == 16 and name.lower() == b"content-encoding":
+            break
+    else:
+        return []
+    values = Headers(headers)["content-encoding"].lower().split(",")
+    return [coding for coding in map(str.strip, values) if coding not in ("", "identity")]
 
 
 async def _body(answer: RawResponse | ByteStream) -> bytes:
-    if isinstance(answer, RawResponse):
-        return answer.body
-    # What explains a refusal is short; what is not is not worth waiting for.
+    """Return the body that explains a refusal, unpacked if it is compressed, as far as it is of a sensible length."""
     content = bytearray()
-    try:
-        async for chunk in answer:
-            content += chunk
-            if len(content) > 65_536:
-                break
-    except HTTP_ERRORS:
-        content.clear()
-    finally:
-        await answer.aclose()
-    return bytes(content)
+    if isinstance(answer, RawResponse):
+        content += answer.body
+    else:
+        try:
+            async for chunk in answer:
+                content += chunk
+                if len(content) > _LONGEST_REFUSAL:
+                    break
+        except AssertionError:
+            raise
+        except Exception:  # noqa: BLE001  # the same; the refusal stands without its words
+            content.clear()
+        finally:
+            await answer.aclose()
+    return _unpacked(bytes(content), _codings(answer.headers))
+
+
+def _unpacked(body: bytes, codings: list[str]) -> bytes:
+    """Undo gzip and deflate, up to 64 KiB: gateways compress refusals whatever the request says."""
+    for coding in reversed(codings):
+        try:
+            if coding in ("gzip", "x-gzip", "deflate"):
+                # 32 + 15: the header tells gzip from zlib.
+                body = zlib.decompressobj(47).decompress(body, _LONGEST_REFUSAL)
+        except zlib.error:
+            return body  # it only claims to be compressed, or is damaged
+    return body

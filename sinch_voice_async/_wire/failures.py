@@ -121,4 +121,7 @@ def _sentence(status: int, code: int | None, message: str, headers: Mapping[str,
         return f"{start}: a redirect, which is never followed; check the base URL or the region"
     if message:
         return f"{start}: {message}"
+    coding = headers.get("content-encoding", "identity").lower()
+    if coding != "identity":
+        return f"{start}: the answer is compressed ({coding!r}), although the request allows no coding"
     return f"{start}: the answer says nothing more (content type {headers.get('content-type', 'none')!r})"

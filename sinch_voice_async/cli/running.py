@@ -1,11 +1,13 @@
 """From a command to an open client on an event loop, and back with whatever happened there."""
 
 import importlib.util
+import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import sinch_voice_async
 from sinch_voice_async.cli.account import find_account
+from sinch_voice_async.cli.output import tell
 from sinch_voice_async.cli.settings import Settings
 
 __all__ = ["StoppedError", "client_of", "on_loop", "with_client"]
@@ -17,6 +19,19 @@ class StoppedError(Exception):
     """Ctrl-C; the message says what became of what was under way."""
 
 
+def region_of(settings: Settings) -> "sinch_voice_async.Region":
+    """Return the region of the settings or the environment; one that is new to this version is told to the person.
+
+    :raises ConfigurationError: when it cannot be part of a host name.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        region = sinch_voice_async.Region.parse(settings.region)
+    for warning in caught:
+        tell(f"Warning: {warning.message}")
+    return region
+
+
 def client_of(
     settings: Settings, credentials: "sinch_voice_async.Credentials", **options: Any
 ) -> "sinch_voice_async.VoiceClient":
@@ -24,7 +39,7 @@ def client_of(
     return sinch_voice_async.VoiceClient(
         credentials.application_key,
         credentials.application_secret,
-        region=sinch_voice_async.Region.parse(settings.region),
+        region=region_of(settings),
         auth=settings.auth,
         base_url=settings.base_url,
         configuration_url=settings.configuration_url,

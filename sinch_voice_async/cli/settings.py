@@ -32,6 +32,19 @@ class Settings:
     json: bool = False
 
 
+class ProxyUrl(click.ParamType[str]):
+    """The URL of a proxy. A password in it is refused: all users of a machine can read the arguments of a program."""
+
+    name = "url"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the URL as it is."""
+        # Everything before the last "@" is a user, in whatever way the rest is written.
+        if "@" in value:
+            self.fail("a user and a password belong into HTTPS_PROXY: arguments can be read by every user.", param, ctx)
+        return value
+
+
 def _keep(context: click.Context, parameter: click.Parameter, value: object) -> None:
     """Write down what was said; what was not must not undo what stood before the command."""
     name = str(parameter.name)
@@ -65,7 +78,12 @@ _OPTIONS = (
         metavar="N",
         help="How often a request is tried; a callout only where none was acted on (default: 3).",
     ),
-    _option("--proxy", metavar="URL", help="Else HTTPS_PROXY and NO_PROXY."),
+    _option(
+        "--proxy",
+        metavar="URL",
+        type=ProxyUrl(),
+        help="For all requests, without a password; else HTTPS_PROXY and NO_PROXY, which may hold one.",
+    ),
     _option("--allow-insecure", is_flag=True, help="Permit plain http to another machine."),
     _option("--backend", type=click.Choice(["asyncio", "trio"]), help="The event loop (default: asyncio)."),
     _option("--json", is_flag=True, help="Print JSON: one document, or one on each line where more may follow."),

@@ -170,16 +170,17 @@ class TestNetwork:
         assert (found[1].found, "firewall" in found[1].advice) == ("port 443: Connection refused", True)
 
     def test_the_way_leads_through_a_proxy(self, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Then it is the proxy that has to be reached, unless NO_PROXY says otherwise."""
+        """Then it is the proxy that has to be reached, unless NO_PROXY says otherwise; never for this machine."""
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
             proxy = f"http://127.0.0.1:{unused.getsockname()[1]}"
             assert failures(checks(command, "--base-url", "https://nobody.invalid", "--proxy", proxy)) == ["TCP"]
-            monkeypatch.setenv("HTTP_PROXY", proxy)
-            monkeypatch.setenv("http_proxy", proxy)
-            assert failures(checks(command)) == ["TCP"]
-            monkeypatch.setenv("no_proxy", "127.0.0.1")
+            for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+                monkeypatch.setenv(name, proxy)
             assert failures(checks(command)) == []
+            assert failures(checks(command, "--base-url", "https://nobody.invalid")) == ["TCP"]
+            monkeypatch.setenv("no_proxy", "nobody.invalid")
+            assert failures(checks(command, "--base-url", "https://nobody.invalid")) == ["DNS nobody.invalid"]
 
 
 class TestTls:
@@ -216,9 +217,9 @@ class TestTls:
 class TestRegion:
     """What is wrong with where requests go."""
 
-    def test_a_region_that_does_not_exist(self, command: Command) -> None:
+    def test_a_region_that_cannot_exist(self, command: Command) -> None:
         """Those that do are named."""
-        found = checks(command, "--region", "atlantis")
+        found = checks(command, "--region", "a.b")
         assert failures(found) == ["region and hosts"]
         assert "global, euc1, use1" in found["region and hosts"]["found"]
 

@@ -39,7 +39,7 @@ class TestOptions:
     @pytest.mark.parametrize(
         ("options", "problem"),
         [
-            (("--region", "atlantis"), "not one of: global, euc1"),
+            (("--region", "a.b"), "not one of global, euc1"),
             (("--base-url", "http://example.com"), "use https, or pass --allow-insecure"),
             (("--base-url", "nonsense"), "--base-url (or SINCH_VOICE_BASE_URL)"),
             (("--timeout", "0"), "timeout"),

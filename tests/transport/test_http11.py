@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sinch_voice_async._transport.evidence import answered_status, mark, request_sent
+from sinch_voice_async._transport.exceptions import answered_status, mark, request_sent
 from sinch_voice_async._transport.http11 import MAX_HEAD_BYTES, ResponseReader, request_head
 
 TOKEN = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_!#$%&'*+.^`|~", min_size=1, max_size=12).map(str.encode)

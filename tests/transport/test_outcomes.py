@@ -29,7 +29,7 @@ from sinch_voice_async import (
     TransportError,
     VoiceClient,
 )
-from sinch_voice_async._transport.session import Request
+from sinch_voice_async._transport.messages import Request
 from tests.transport.servers import FaultServer, Peer, Step, answer, close, reset, say, silence
 
 OK = b'{"callId":"id"}'
@@ -228,7 +228,7 @@ class Rig:
         settings = {"timeout": httpx.Timeout(5.0, read=0.3), "base_url": server.url} | options
         client = VoiceClient("key", "c2VjcmV0", **settings)  # type: ignore[arg-type]  # options of any type
         session = client._transport.session
-        session.sleep, session.share = self._sleep, lambda: 1.0
+        session.sleep, session.jitter = self._sleep, lambda: 1.0
         return await self._stack.enter_async_context(client)
 
     async def _sleep(self, seconds: float) -> None:

@@ -11,11 +11,10 @@ import anyio
 import httpx
 import pytest
 
-from sinch_voice_async._transport.connections.asyncio_protocol import PushConnection
-from sinch_voice_async._transport.connections.asyncio_pump import AsyncioPump
-from sinch_voice_async._transport.connections.tls import Tls
-from sinch_voice_async._transport.evidence import request_sent
-from sinch_voice_async._transport.pool import ConnectionPool, Origin
+from sinch_voice_async._transport.backends.asyncio import AsyncioBackend, AsyncioConnection
+from sinch_voice_async._transport.exceptions import request_sent
+from sinch_voice_async._transport.origin import Origin
+from sinch_voice_async._transport.pool import ConnectionPool
 from tests.transport.servers import FaultServer
 from tests.transport.test_pool_exchange import post
 
@@ -97,15 +96,15 @@ async def test_cancelled(client_tls: ssl.SSLContext, server_tls: ssl.SSLContext,
 async def test_cancelled_at_the_finish(pool: ConnectionPool, resolve: Resolve, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cancelled when one address has just been reached, dialling closes that connection too."""
     resolve("127.0.0.9", "127.0.0.1")
-    reach = AsyncioPump._reach
+    reach = AsyncioBackend._reach
     scope = anyio.CancelScope()
 
-    async def reach_and_cancel(pump: AsyncioPump, address: str, origin: Origin, tls: Tls | None) -> PushConnection:
-        connection = await reach(pump, address, origin, tls)
+    async def reach_and_cancel(backend: AsyncioBackend, address: str, port: int, origin: Origin) -> AsyncioConnection:
+        connection = await reach(backend, address, port, origin)
         scope.cancel()
         return connection
 
-    monkeypatch.setattr(AsyncioPump, "_reach", reach_and_cancel)
+    monkeypatch.setattr(AsyncioBackend, "_reach", reach_and_cancel)
     with FaultServer() as server:
         with scope:
             await post(pool, server)
@@ -118,16 +117,16 @@ async def test_cancelled_at_the_finish(pool: ConnectionPool, resolve: Resolve, m
 async def test_two_reached_at_once(pool: ConnectionPool, resolve: Resolve, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where two addresses are reached in the same moment, one connection is kept."""
     resolve("127.0.0.1", "127.0.0.1")
-    monkeypatch.setattr("sinch_voice_async._transport.connections.asyncio_pump._HEAD_START", 0)
-    reach = AsyncioPump._reach
+    monkeypatch.setattr("sinch_voice_async._transport.backends.asyncio._HEAD_START", 0)
+    reach = AsyncioBackend._reach
 
-    async def reach_shielded(pump: AsyncioPump, address: str, origin: Origin, tls: Tls | None) -> PushConnection:
+    async def reach_shielded(backend: AsyncioBackend, address: str, port: int, origin: Origin) -> AsyncioConnection:
         with anyio.CancelScope(shield=True):
-            reached = await reach(pump, address, origin, tls)
+            reached = await reach(backend, address, port, origin)
             assert not reached.closed
         return reached
 
-    monkeypatch.setattr(AsyncioPump, "_reach", reach_shielded)
+    monkeypatch.setattr(AsyncioBackend, "_reach", reach_shielded)
     with FaultServer() as server:
         assert (await post(pool, server)).status == 200
     assert repr(pool) == "<ConnectionPool [0 active, 1 idle, 0 waiting]>"

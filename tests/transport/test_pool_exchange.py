@@ -5,8 +5,11 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from sinch_voice_async._transport.evidence import answered_status, request_sent
-from sinch_voice_async._transport.pool import ConnectionPool, Origin, RawResponse
+from sinch_voice_async._transport.exceptions import answered_status, request_sent
+from sinch_voice_async._transport.messages import RawResponse
+from sinch_voice_async._transport.origin import Origin
+from sinch_voice_async._transport.pool import ConnectionPool
+from tests.transport.requests import exchange
 from tests.transport.servers import FaultServer, answer, say
 
 Serve = Callable[..., FaultServer]
@@ -24,22 +27,22 @@ async def post(
 ) -> RawResponse:
     """Exchange one POST."""
     origin = Origin.of(httpx.URL(server.url))
-    return await pool.exchange(
-        origin, b"POST", b"/callouts", lambda: [(b"Host", b"localhost")], body, timeout=timeout, **options
+    return await exchange(
+        pool, origin, b"POST", b"/callouts", lambda: [(b"Host", b"localhost")], body, timeout=timeout, **options
     )
 
 
 async def test_exchange(serve: Serve, pool: ConnectionPool) -> None:
-    """A response is its status, its headers with lower-case names, and its body."""
+    """A response is its status, its headers as the server spelled them, and its body."""
     server = serve(answer(b"body", status=201, headers=b"X-One: 1\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n"))
     response = await post(pool, server)
     assert response.status == 201
     assert response.body == b"body"
     assert response.headers == [
-        (b"x-one", b"1"),
-        (b"set-cookie", b"a"),
-        (b"set-cookie", b"b"),
-        (b"content-length", b"4"),
+        (b"X-One", b"1"),
+        (b"Set-Cookie", b"a"),
+        (b"Set-Cookie", b"b"),
+        (b"Content-Length", b"4"),
     ]
     assert server.heads == [b"POST /callouts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n"]
     assert server.bodies == [b"hello"]
@@ -113,7 +116,7 @@ async def test_head(serve: Serve, pool: ConnectionPool) -> None:
     """A HEAD is answered without a body, whatever length is named, and the connection serves the next request."""
     server = serve(say(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"))
     origin = Origin.of(httpx.URL(server.url))
-    response = await pool.exchange(origin, b"HEAD", b"/", lambda: [(b"Host", b"localhost")], b"", timeout=TIMEOUT)
+    response = await exchange(pool, origin, b"HEAD", b"/", lambda: [(b"Host", b"localhost")], b"", timeout=TIMEOUT)
     assert (response.status, response.body) == (200, b"")
     assert (await post(pool, server, b"next")).body == b"next"
     assert server.opened == 1
@@ -123,7 +126,7 @@ async def test_head_with_a_body(serve: Serve, pool: ConnectionPool) -> None:
     """A server that sends the body of a HEAD after all does not confuse the next request."""
     server = serve(say(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"))
     origin = Origin.of(httpx.URL(server.url))
-    response = await pool.exchange(origin, b"HEAD", b"/", lambda: [(b"Host", b"localhost")], b"", timeout=TIMEOUT)
+    response = await exchange(pool, origin, b"HEAD", b"/", lambda: [(b"Host", b"localhost")], b"", timeout=TIMEOUT)
     assert response.body == b""
     assert (await post(pool, server, b"next")).body == b"next"
     assert server.opened == 2
@@ -171,7 +174,7 @@ async def test_injection(
     server = serve()
     origin = Origin.of(httpx.URL(server.url))
     with pytest.raises(httpx.LocalProtocolError) as caught:
-        await pool.exchange(origin, method, target, lambda: headers, b"", timeout=TIMEOUT)
+        await exchange(pool, origin, method, target, lambda: headers, b"", timeout=TIMEOUT)
     assert request_sent(caught.value) is False
     assert repr(pool) == "<ConnectionPool [0 active, 1 idle, 0 waiting]>"
     assert (await post(pool, server)).status == 200

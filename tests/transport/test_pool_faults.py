@@ -15,11 +15,13 @@ import httpx
 import pytest
 import trustme
 
-from sinch_voice_async._transport.connections.anyio_stream import PullConnection
-from sinch_voice_async._transport.connections.readable import watch
-from sinch_voice_async._transport.evidence import answered_status, request_sent
-from sinch_voice_async._transport.pool import ConnectionPool, Origin
+from sinch_voice_async._transport.backends.trio import TrioClock, TrioConnection
+from sinch_voice_async._transport.connection import make_poll
+from sinch_voice_async._transport.exceptions import answered_status, request_sent
+from sinch_voice_async._transport.origin import Origin
+from sinch_voice_async._transport.pool import ConnectionPool
 from tests.transport import servers
+from tests.transport.requests import PlainRequest, exchange
 from tests.transport.servers import FaultServer, Peer, Step, answer, refuse_body, say, say_in_turn, silence
 from tests.transport.test_pool_exchange import TIMEOUT, Serve, post
 
@@ -31,10 +33,10 @@ OK = b"HTTP/1.1 200 OK\r\n"
 
 def hear_of_it(pool: ConnectionPool) -> None:
     """Wait until something happened to the idle connection, without the event loop having had a chance to notice."""
-    assert pool._places is not None
-    (connection,) = pool._places._by_age
+    assert pool._state is not None
+    (connection,) = pool._state._by_age
     deadline = time.monotonic() + 5
-    while not cast("PullConnection", connection)._readable():
+    while not cast("TrioConnection", connection)._poll():
         assert time.monotonic() < deadline
         time.sleep(0.001)
 
@@ -201,8 +203,8 @@ async def test_nobody_listens(pool: ConnectionPool, secured: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
     with pytest.raises(httpx.ConnectError) as caught:
-        await pool.exchange(
-            Origin("https" if secured else "http", "127.0.0.1", port), b"GET", b"/", list, b"", timeout=TIMEOUT
+        await exchange(
+            pool, Origin("https" if secured else "http", "127.0.0.1", port), b"GET", b"/", list, b"", timeout=TIMEOUT
         )
     assert request_sent(caught.value) is False
     assert isinstance(caught.value.__cause__, OSError)
@@ -213,7 +215,7 @@ async def test_no_such_host(pool: ConnectionPool, host: str) -> None:
     """A name that cannot be resolved, or could not be one, is a ConnectError, and nothing was sent."""
     with pytest.raises(httpx.ConnectError) as caught:
         # A name server may take its time.
-        await pool.exchange(Origin("http", host, 80), b"GET", b"/", list, b"", timeout=httpx.Timeout(60))
+        await exchange(pool, Origin("http", host, 80), b"GET", b"/", list, b"", timeout=httpx.Timeout(60))
     assert request_sent(caught.value) is False
 
 
@@ -223,7 +225,7 @@ async def test_connect_timeout(pool: ConnectionPool) -> None:
         address = full.getsockname()
         with socket.create_connection(address), pytest.raises(httpx.ConnectTimeout) as caught:
             timeout = httpx.Timeout(5, connect=0.1)
-            await pool.exchange(Origin("http", *address), b"GET", b"/", list, b"", timeout=timeout)
+            await exchange(pool, Origin("http", *address), b"GET", b"/", list, b"", timeout=timeout)
     assert request_sent(caught.value) is False
 
 
@@ -262,7 +264,7 @@ def _handshake_fault(raw: bytes, then: str) -> Step:
 async def test_handshake_fails(pool: ConnectionPool, fault: Step) -> None:
     """A TLS handshake that fails is a ConnectError: nothing was sent."""
     with FaultServer(greeting=fault) as server, pytest.raises(httpx.ConnectError) as caught:
-        await pool.exchange(Origin("https", "localhost", server.port), b"GET", b"/", list, b"", timeout=TIMEOUT)
+        await exchange(pool, Origin("https", "localhost", server.port), b"GET", b"/", list, b"", timeout=TIMEOUT)
     assert request_sent(caught.value) is False
 
 
@@ -270,7 +272,7 @@ async def test_handshake_never_ends(pool: ConnectionPool) -> None:
     """A TLS handshake that stalls runs into the connect limit."""
     with FaultServer(greeting=servers.deaf) as server, pytest.raises(httpx.ConnectTimeout) as caught:
         timeout = httpx.Timeout(5, connect=0.1)
-        await pool.exchange(Origin("https", "localhost", server.port), b"GET", b"/", list, b"", timeout=timeout)
+        await exchange(pool, Origin("https", "localhost", server.port), b"GET", b"/", list, b"", timeout=timeout)
     assert request_sent(caught.value) is False
 
 
@@ -381,7 +383,7 @@ def test_readable_without_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("select.poll")
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        readable = watch(ours.fileno())
+        readable = make_poll(ours.fileno())
         assert not readable()
         theirs.send(b"x")
         assert readable()
@@ -422,7 +424,7 @@ async def test_readable_for_nothing() -> None:
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     with theirs:
-        connection = PullConnection(ours, Origin("http", "localhost", 80), None)
+        connection = TrioConnection(ours, Origin("http", "localhost", 80), TrioClock())
         connection._receive(10)
         connection.close()
 
@@ -434,8 +436,9 @@ async def test_answered_and_gone() -> None:
     ours.setblocking(False)
     theirs.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
     theirs.close()
-    connection = PullConnection(ours, Origin("http", "localhost", 80), None)
-    response = await connection.exchange(b"x", bodyless=False, max_body=0, timeout=TIMEOUT)
+    origin = Origin("http", "localhost", 80)
+    connection = TrioConnection(ours, origin, TrioClock())
+    response = await connection.send(PlainRequest(origin, b"GET", b"/", list, b"", timeout=TIMEOUT))
     assert response.status == 413
     assert not connection.reusable
     connection.close()

@@ -7,7 +7,7 @@ import anyio
 import httpx
 import pytest
 
-from sinch_voice_async._transport.evidence import answered_status, request_sent
+from sinch_voice_async._transport.exceptions import answered_status, request_sent
 from sinch_voice_async._transport.pool import ConnectionPool
 from tests.transport import servers
 from tests.transport.servers import answer, refuse_body, say, silence

@@ -12,9 +12,12 @@ import httpx
 import pytest
 import trio
 
-from sinch_voice_async._transport.connections import anyio_pump
-from sinch_voice_async._transport.origins import Origin
+from sinch_voice_async._transport.backends.trio import TrioBackend
+from sinch_voice_async._transport.connection import Route
+from sinch_voice_async._transport.origin import Origin
 from sinch_voice_async._transport.pool import ConnectionPool
+from sinch_voice_async._transport.tls import TlsClient
+from tests.transport.requests import exchange
 
 RUNNERS: list[Callable[[Any], Any]] = [lambda main: asyncio.run(main()), trio.run]
 
@@ -58,7 +61,7 @@ def test_ctrl_c_comes_out_as_itself(run: Callable[[Any], Any], where: str, reque
             # To the main thread itself: it may be waiting in the kernel, and has to be woken.
             threading.Timer(0.2, signal.pthread_kill, [threading.main_thread().ident, signal.SIGINT]).start()
             with anyio.fail_after(20):
-                await pool.exchange(origin, b"GET", b"/", lambda: [(b"host", b"x")], b"", timeout=httpx.Timeout(None))
+                await exchange(pool, origin, b"GET", b"/", lambda: [(b"host", b"x")], b"", timeout=httpx.Timeout(None))
 
     with pytest.raises(KeyboardInterrupt):
         run(main)
@@ -72,4 +75,5 @@ def test_what_else_is_in_a_group_stays_there(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(anyio, "connect_tcp", connect_tcp)
     with pytest.raises(BaseExceptionGroup):
-        trio.run(anyio_pump.AnyioPump().connect, Origin("http", "127.0.0.1", 1), None, None)
+        route = Route(Origin("http", "127.0.0.1", 1), None, TlsClient(verify=True, trust_env=False))
+        trio.run(TrioBackend(None).connect, route, None)

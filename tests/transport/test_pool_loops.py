@@ -12,8 +12,8 @@ import httpx
 import pytest
 import trio
 
-from sinch_voice_async._transport.connections.loops import running_loop
-from sinch_voice_async._transport.evidence import request_sent
+from sinch_voice_async._transport.backends import current_loop
+from sinch_voice_async._transport.exceptions import request_sent
 from sinch_voice_async._transport.pool import ConnectionPool
 from tests.transport.servers import FaultServer, say_in_turn, silence
 from tests.transport.test_pool_exchange import post
@@ -105,13 +105,15 @@ def test_no_warnings_at_the_end() -> None:
     """A program that never closes its pool ends without a warning."""
     program = """
 import asyncio, httpx, trio
-from sinch_voice_async._transport.pool import ConnectionPool, Origin
+from sinch_voice_async._transport.pool import ConnectionPool
+from sinch_voice_async._transport.origin import Origin
+from tests.transport.requests import exchange
 from tests.transport.servers import FaultServer
 
 pool = ConnectionPool()
 
 async def use(url):
-    await pool.exchange(Origin.of(httpx.URL(url)), b"GET", b"/", list, b"", timeout=httpx.Timeout(5))
+    await exchange(pool, Origin.of(httpx.URL(url)), b"GET", b"/", list, b"", timeout=httpx.Timeout(5))
 
 with FaultServer() as server:
     asyncio.run(use(server.url))
@@ -129,10 +131,14 @@ with FaultServer() as server:
 
 
 def test_no_loop_without_asyncio(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where asyncio was never loaded, none of its loops runs, and nobody loads it to find out."""
+    """Without a running loop there is none to tell of, and neither asyncio nor trio is imported to find out."""
+    with pytest.raises(RuntimeError):
+        current_loop()
     monkeypatch.delitem(sys.modules, "asyncio")
-    assert running_loop() is None
-    assert "asyncio" not in sys.modules
+    monkeypatch.delitem(sys.modules, "trio")
+    with pytest.raises(RuntimeError, match="no event loop"):
+        current_loop()
+    assert not {"asyncio", "trio"} & sys.modules.keys()
 
 
 def test_two_loops_at_once(client_tls: ssl.SSLContext) -> None:

@@ -5,8 +5,10 @@ import anyio.lowlevel
 import httpx
 import pytest
 
-from sinch_voice_async._transport.evidence import answered_status, request_sent
-from sinch_voice_async._transport.pool import ConnectionPool, Origin, ResponseStream
+from sinch_voice_async._transport.exceptions import answered_status, request_sent
+from sinch_voice_async._transport.origin import Origin
+from sinch_voice_async._transport.pool import ConnectionPool, ResponseStream
+from tests.transport.requests import open_stream
 from tests.transport.servers import FaultServer, answer, say, say_in_turn, silence
 from tests.transport.test_pool_exchange import TIMEOUT, Serve, post
 
@@ -15,8 +17,8 @@ OK = b"HTTP/1.1 200 OK\r\n"
 
 async def get(pool: ConnectionPool, server: FaultServer, timeout: httpx.Timeout = TIMEOUT) -> ResponseStream:
     """Open one GET."""
-    return await pool.open(
-        Origin.of(httpx.URL(server.url)), b"GET", b"/", lambda: [(b"Host", b"x")], b"", timeout=timeout
+    return await open_stream(
+        pool, Origin.of(httpx.URL(server.url)), b"GET", b"/", lambda: [(b"Host", b"x")], b"", timeout=timeout
     )
 
 
@@ -26,7 +28,7 @@ async def test_stream(serve: Serve, pool: ConnectionPool) -> None:
     server = serve(step)
     go_on()
     stream = await get(pool, server)
-    assert (stream.status, stream.headers) == (200, [(b"content-length", b"6")])
+    assert (stream.status, stream.headers) == (200, [(b"Content-Length", b"6")])
     assert repr(pool) == "<ConnectionPool [1 active, 0 idle, 0 waiting]>"
     go_on()
     assert await anext(stream) == b"one"
@@ -133,6 +135,6 @@ async def test_pool_closed_meanwhile(serve: Serve, pool: ConnectionPool) -> None
 async def test_head(serve: Serve, pool: ConnectionPool) -> None:
     """The stream of a HEAD is empty."""
     server = serve(say(OK + b"Content-Length: 5\r\n\r\n"))
-    stream = await pool.open(Origin.of(httpx.URL(server.url)), b"HEAD", b"/", list, b"", timeout=TIMEOUT)
+    stream = await open_stream(pool, Origin.of(httpx.URL(server.url)), b"HEAD", b"/", list, b"", timeout=TIMEOUT)
     assert [piece async for piece in stream] == []
     assert repr(pool) == "<ConnectionPool [0 active, 1 idle, 0 waiting]>"

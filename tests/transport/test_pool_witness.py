@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sinch_voice_async._transport.evidence import request_sent
+from sinch_voice_async._transport.exceptions import request_sent
 from sinch_voice_async._transport.pool import ConnectionPool
 from tests.transport.servers import FaultServer, say
 from tests.transport.test_http11 import responses

@@ -7,6 +7,7 @@ import click
 
 import sinch_voice_async
 from sinch_voice_async.cli.output import show, tell
+from sinch_voice_async.cli.placing import OutcomeObserver
 from sinch_voice_async.cli.running import with_client
 from sinch_voice_async.cli.settings import Settings, settable
 from sinch_voice_async.cli.watching import Watched, describe
@@ -102,9 +103,7 @@ def place(
     max_text_length: int = 600,
 ) -> int:
     """Place a callout and print its id, or wait and print how the call ended."""
-    from sinch_voice_async.cli.placing import pool_for  # noqa: PLC0415 - it loads an HTTP client
-
-    pool = pool_for(settings)
+    placed = OutcomeObserver()
     watched = Watched()
 
     async def run(client: "sinch_voice_async.VoiceClient") -> None:
@@ -120,8 +119,8 @@ def place(
     with_client(
         settings,
         run,
-        stopped=lambda: watched.stopped("unknown" if pool is None else pool.outcome),
-        transport=pool,
+        stopped=lambda: watched.stopped(placed.outcome),
+        observer=placed,
         max_text_length=max_text_length,
     )
     return 0

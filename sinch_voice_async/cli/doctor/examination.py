@@ -1,26 +1,26 @@
 """The steps in their order, each only where the ones before leave something to learn."""
 
 import os
-import urllib.request
 from collections.abc import Callable, Sequence
 
 import attrs
 import httpx
 
 from sinch_voice_async import ConfigurationError, Credentials, Region, VoiceClient
+from sinch_voice_async._transport.proxies import proxy_for_url
 from sinch_voice_async.cli.account import Account
 from sinch_voice_async.cli.doctor.checks import Check, failed, passed, skipped
 from sinch_voice_async.cli.doctor.network import examine_network
 from sinch_voice_async.cli.doctor.platform import Answer, ask, examine_answer, examine_clock, search
 from sinch_voice_async.cli.failures import masked
-from sinch_voice_async.cli.running import client_of
+from sinch_voice_async.cli.running import client_of, region_of
 from sinch_voice_async.cli.settings import Settings
 from sinch_voice_async.client import BASE_URL_VARIABLE, CONFIGURATION_URL_VARIABLE
 from sinch_voice_async.regions import CONFIGURATION_HOST
 
 __all__ = ["Examination"]
 
-_PORTS = {"https": 443, "http": 80}
+_PORTS = {"https": 443, "http": 80, "socks5": 1080, "socks5h": 1080}
 _LONGEST = 10.0
 _NOBODY = Credentials("nobody", "bm9ib2R5")
 
@@ -79,7 +79,7 @@ class Examination:
         """The calling host and the configuration host, as the client has them."""
         base = self.settings.base_url or os.environ.get(BASE_URL_VARIABLE)
         configuration = self.settings.configuration_url or os.environ.get(CONFIGURATION_URL_VARIABLE) or base
-        region = Region.parse(self.settings.region)
+        region = region_of(self.settings)
         found = (base or f"https://{region.host}", configuration or f"https://{CONFIGURATION_HOST}")
         return [httpx.URL(url) for url in found]
 
@@ -90,12 +90,9 @@ class Examination:
             self._add(*await examine_network(server.scheme, server.host, port, timeout=seconds))
 
     def _behind_proxy(self, server: httpx.URL) -> httpx.URL:
-        """Return the proxy of the settings or the environment, where there is one for a server."""
-        proxies = urllib.request.getproxies()
-        named = self.settings.proxy or proxies.get(server.scheme) or proxies.get("all")
-        if not named or (not self.settings.proxy and urllib.request.proxy_bypass(server.host)):
-            return server.copy_with(path="/")
-        return httpx.URL(named)
+        """Return the proxy that the client uses for a server, or the server."""
+        proxy = proxy_for_url(server, self.settings.proxy)
+        return server.copy_with(path="/") if proxy is None else httpx.URL(str(proxy))
 
     async def _requests(self, client: VoiceClient, servers: list[httpx.URL]) -> None:
         missing = "credentials" if isinstance(self.account, ConfigurationError) else "network" if not self.well else ""
@@ -110,7 +107,7 @@ class Examination:
 
     async def _search(self, client: VoiceClient) -> None:
         clients = {region.value: client.with_options(region=region) for region in Region}
-        current = Region.parse(self.settings.region).value
+        current = region_of(self.settings).value
         if self.settings.base_url or os.environ.get(BASE_URL_VARIABLE):
             clients, current = {"the base URL": client}, "the base URL"
         if self.call_id:

@@ -381,7 +381,7 @@ async def test_somebody_elses_empty_chunk_is_no_end() -> None:
             pass
 
     class Sender:
-        async def open(self, *_: object, **__: object) -> Stream:
+        async def stream(self, *_: object, **__: object) -> Stream:
             return Stream()
 
         async def aclose(self) -> None:

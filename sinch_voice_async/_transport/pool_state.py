@@ -1,10 +1,11 @@
-"""The places of a pool on one event loop: which connections are idle, how many there are, and who waits for one.
+"""The connections of a pool on one event loop: which are idle, how many there are, and which requests wait for one.
 
-Checking a connection out and giving it back takes the same time with ten connections as with ten thousand: idle
-connections of an origin are a stack, all idle connections together are a queue by age, and so is the waiting line.
-While anybody waits, nothing is idle: what comes back goes to whoever has waited longest.
+To acquire a connection and to release it take the same time with ten connections as with ten thousand: idle connections
+of an origin are a stack, all idle connections together are a queue by age, and so are the waiters. While a request
+waits, no connection is idle: what is released goes to the request that has waited longest.
 """
 
+import socket
 from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator
 from math import inf
@@ -12,51 +13,59 @@ from time import monotonic
 
 import httpx
 
-from sinch_voice_async._transport.connections.connection import Connection
-from sinch_voice_async._transport.connections.pump import Pump
-from sinch_voice_async._transport.connections.tls import TlsClient
-from sinch_voice_async._transport.evidence import mark
-from sinch_voice_async._transport.origins import Origin
+from sinch_voice_async._transport.backends import Backend, Deadline, Signal
+from sinch_voice_async._transport.connection import Connection, Route
+from sinch_voice_async._transport.exceptions import mark
+from sinch_voice_async._transport.origin import Origin
+from sinch_voice_async._transport.proxies import Proxies
+from sinch_voice_async._transport.tls import TlsClient
+
+__all__ = ["PoolState"]
 
 
 class _Waiter:
-    """Somebody in line: granted a connection to ``origin``, or (with ``connection`` None) the place to open one."""
+    """A request that waits: granted a connection to ``origin``, or (``connection`` None) the right to open one."""
 
-    __slots__ = ("connection", "granted", "origin", "signal")
+    __slots__ = ("connection", "deadline", "granted", "origin", "signal")
 
-    def __init__(self, origin: Origin, pump: Pump) -> None:
+    def __init__(self, origin: Origin, signal: Signal, deadline: float) -> None:
         self.origin = origin
-        self.signal = pump.signal()
+        self.signal = signal
+        self.deadline = deadline
         self.connection: Connection | None = None
         self.granted = False
 
 
-class Places:
+class PoolState:
     """Connections on one event loop, within ``limits``.
 
-    ``pump`` opens connections on that loop, with the TLS that ``tls`` begins.
+    ``backend`` opens connections on that loop, with the TLS that ``tls`` begins, through the proxy that ``proxies``
+    chooses. One deadline serves all waiters, and one all idle connections.
     """
 
-    def __init__(self, pump: Pump, tls: TlsClient, limits: httpx.Limits) -> None:
-        self._pump = pump
+    def __init__(self, backend: Backend, tls: TlsClient, proxies: Proxies, limits: httpx.Limits) -> None:
+        self.backend = backend
         self._tls = tls
+        self._proxies = proxies
         self._most = inf if limits.max_connections is None else limits.max_connections
         self._most_idle = inf if limits.max_keepalive_connections is None else limits.max_keepalive_connections
         self._expiry = inf if limits.keepalive_expiry is None else limits.keepalive_expiry
-        self._taken = 0  # by connections in use, idle, or being opened
+        self._count = 0  # of connections in use, idle, or being opened
         self._open: set[Connection] = set()
         self._idle: dict[Origin, deque[Connection]] = {}
         self._by_age: OrderedDict[Connection, None] = OrderedDict()
-        self._line: OrderedDict[_Waiter, None] = OrderedDict()
+        self._waiters: OrderedDict[_Waiter, None] = OrderedDict()
+        self._waiting = Deadline(backend.clock, self._expire_waiters)
+        self._idling = Deadline(backend.clock, self._expire_idle)
         self._guard: AsyncGenerator[None, None] | None = None
         self.closed = False
 
     @property
     def counts(self) -> tuple[int, int, int]:
         """How many connections are active and idle, and how many requests wait for one."""
-        return self._taken - len(self._by_age), len(self._by_age), len(self._line)
+        return self._count - len(self._by_age), len(self._by_age), len(self._waiters)
 
-    def take(self, origin: Origin, max_idle: float | None = None) -> Connection | None:
+    def acquire(self, origin: Origin, max_idle: float | None = None) -> Connection | None:
         """Return an idle connection that is open and was used at most ``max_idle`` seconds ago, if there is one."""
         stack = self._idle.get(origin)
         if not stack:
@@ -66,23 +75,22 @@ class Places:
         while stack and stack[-1].idle_since >= used_since:
             connection = stack.pop()
             del self._by_age[connection]
-            if not connection.stale():
+            if not connection.is_readable():
                 return connection
             self.discard(connection)
         return None
 
-    async def obtain(self, origin: Origin, timeout: httpx.Timeout) -> Connection:
-        """Return a new connection, or one that another request gives back meanwhile; wait in line for it if need be."""
-        connection = None if self._claim() else await self._wait(origin, timeout.pool)
+    async def connect(self, origin: Origin, timeout: httpx.Timeout) -> Connection:
+        """Return a new connection, or one that another request releases meanwhile; wait for it if need be."""
+        route = Route(origin, self._proxies.for_origin(origin), self._tls)
+        connection = None if self._reserve() else await self._wait(origin, timeout.pool)
         if connection is not None:
-            if not connection.stale():
+            if not connection.is_readable():
                 return connection
             self._forget(connection)
         try:
-            connection = await self._pump.connect(origin, self._tls.begin(origin), timeout.connect)
+            connection = await self.backend.connect(route, timeout.connect)
             self._open.add(connection)
-            if connection.tls is not None:
-                self._tls.keep(origin, connection.tls)
             await self._watch_the_loop()
         except BaseException:
             self._free()
@@ -92,11 +100,11 @@ class Places:
             raise _closed()
         return connection
 
-    def give_back(self, connection: Connection) -> None:
-        """Take back a connection after a request, for the next one if it may have one."""
+    def release(self, connection: Connection) -> None:
+        """Take back a connection after a request, and keep it for the next one if it may have one."""
         if self.closed or not connection.reusable:
             self.discard(connection)
-        elif self._line:
+        elif self._waiters:
             self._grant(connection)
         else:
             now = connection.idle_since = monotonic()
@@ -106,22 +114,26 @@ class Places:
             stack.append(connection)
             self._by_age[connection] = None
             self._trim(now - self._expiry)
+            if self._idling.at == inf and self._expiry != inf:
+                self._idling.set(self._expiry)
 
     def discard(self, connection: Connection) -> None:
-        """Close a connection that is not idle, and free its place."""
+        """Close a connection that is not idle, and let another be opened in its place."""
         self._forget(connection)
         self._free()
 
     def close(self) -> None:
-        """Close every connection and send everybody away who waits."""
+        """Close every connection and refuse every request that waits."""
         self.closed = True
-        self._taken -= len(self._by_age)
+        self._count -= len(self._by_age)
         self._idle.clear()
         self._by_age.clear()
+        self._waiting.stop()
+        self._idling.stop()
         for connection in self._open:
             connection.close()
-        while self._line:
-            self._line.popitem(last=False)[0].signal.set()
+        while self._waiters:
+            self._waiters.popitem(last=False)[0].signal.set()
 
     async def aclose(self) -> None:
         """Do as ``close``, and stop watching the loop."""
@@ -129,10 +141,20 @@ class Places:
         if self._guard is not None:
             await self._guard.aclose()
 
-    def _claim(self) -> bool:
-        """Take a free place, or that of the connection that has been idle for longest."""
-        if self._taken < self._most:
-            self._taken += 1
+    def abandon(self) -> None:
+        """Leave every connection to the parent process, after a fork: this process must neither use nor close them."""
+        self.closed = True
+        ours, dead = socket.socketpair()
+        for connection in self._open:
+            if not connection.closed:
+                connection.abandon(dead.fileno())
+        ours.close()
+        dead.close()
+
+    def _reserve(self) -> bool:
+        """Take the right to open a connection, if need be that of the connection that has been idle for longest."""
+        if self._count < self._most:
+            self._count += 1
             return True
         if self._by_age:
             self._drop_oldest()
@@ -140,10 +162,13 @@ class Places:
         return False
 
     async def _wait(self, origin: Origin, seconds: float | None) -> Connection | None:
-        waiter = _Waiter(origin, self._pump)
-        self._line[waiter] = None
+        deadline = inf if seconds is None else self.backend.clock.time() + seconds
+        waiter = _Waiter(origin, self.backend.signal(), deadline)
+        self._waiters[waiter] = None
+        if deadline < self._waiting.at:
+            self._waiting.set_at(deadline)
         try:
-            await waiter.signal.wait(seconds)
+            await waiter.signal.wait()
         except BaseException:
             self._leave(waiter)
             raise
@@ -153,16 +178,16 @@ class Places:
         return waiter.connection
 
     def _leave(self, waiter: _Waiter) -> None:
-        """Hand on what somebody was granted who left the line in the same moment."""
-        self._line.pop(waiter, None)
+        """Pass on what a waiter was granted that left in the same moment."""
+        self._waiters.pop(waiter, None)
         if waiter.connection is not None:
-            self.give_back(waiter.connection)
+            self.release(waiter.connection)
         elif waiter.granted:
             self._free()
 
     def _grant(self, connection: Connection | None) -> None:
-        """Let the first in line have the connection, or if it leads elsewhere, its place."""
-        waiter, _ = self._line.popitem(last=False)
+        """Let the first waiter have the connection, or if it leads elsewhere, the right to open one."""
+        waiter, _ = self._waiters.popitem(last=False)
         if connection is not None and connection.origin != waiter.origin:
             self._forget(connection)
             connection = None
@@ -170,11 +195,25 @@ class Places:
         waiter.granted = True
         waiter.signal.set()
 
+    def _expire_waiters(self) -> None:
+        """Wake the waiters whose time has passed, and move the deadline to the next one's."""
+        now = self.backend.clock.time()
+        for waiter in self._waiters:
+            if waiter.deadline <= now:
+                waiter.signal.set()
+        self._waiting.set_at(min((w.deadline for w in self._waiters if w.deadline > now), default=inf))
+
+    def _expire_idle(self) -> None:
+        """Close the idle connections whose time has passed, and move the deadline to the next one's."""
+        self._trim(monotonic() - self._expiry)
+        oldest = next(iter(self._by_age), None)
+        self._idling.set(None if oldest is None else max(oldest.idle_since + self._expiry - monotonic(), 0.001))
+
     def _free(self) -> None:
-        if self._line:
+        if self._waiters:
             self._grant(None)
         else:
-            self._taken -= 1
+            self._count -= 1
 
     def _forget(self, connection: Connection) -> None:
         connection.close()
@@ -187,7 +226,7 @@ class Places:
             len(self._by_age) > self._most_idle or next(iter(self._by_age)).idle_since < used_since
         ):
             self._drop_oldest()
-            self._taken -= 1
+            self._count -= 1
 
     def _drop_oldest(self) -> None:
         connection, _ = self._by_age.popitem(last=False)
