@@ -113,7 +113,7 @@ class HttpClient:
             try:
                 answer = await connection.send(message)
             except (OSError, ssl.SSLError) as error:
-                raise HttpError(f"{type(error).__name__}: {error}") from None
+                raise HttpError(f"the connection broke: {_words(error)}") from None
             finally:
                 # A connection that was given up in the middle is not reusable, and is closed.
                 self._give_back(target, connection)
@@ -291,7 +291,7 @@ async def _connect(target: Target) -> _Connection:
     try:
         found = await anyio.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise HttpError(f"{type(error).__name__}: {error}") from None
+        raise HttpError(f"cannot connect to {target.host}:{target.port}: {_words(error)}") from None
     for family, kind, protocol, _, address in found:
         connection = _Connection(socket.socket(family, kind, protocol))
         try:
@@ -306,7 +306,12 @@ async def _connect(target: Target) -> _Connection:
             raise
         else:
             return connection
-    raise HttpError(f"{type(problem).__name__}: {problem}")
+    raise HttpError(f"cannot connect to {target.host}:{target.port}: {_words(problem)}")
+
+
+def _words(problem: BaseException | None) -> str:
+    """Return what went wrong, without the number of an operating system."""
+    return getattr(problem, "strerror", None) or f"{type(problem).__name__}: {problem}"
 
 
 @lru_cache(maxsize=1)

@@ -34,10 +34,13 @@ from sinch_voice_async.sandbox.routes.configuration import ConfigurationRoutes
 from sinch_voice_async.sandbox.routes.endpoint import Endpoint
 from sinch_voice_async.sandbox.routes.recordings import RecordingRoutes
 from sinch_voice_async.sandbox.server import Serving
-from sinch_voice_async.sandbox.state import Keeper
+from sinch_voice_async.sandbox.state import StateStore
 from sinch_voice_async.sandbox.storage.recordings import Recording, Recordings
 
 __all__ = ["ClientOptions", "Sandbox"]
+
+OWN_URL = "http://localhost"
+"""The URL of a sandbox that is not served."""
 
 
 class ClientOptions(TypedDict):
@@ -108,8 +111,8 @@ class Sandbox:
         bounds.whole("max_text_length", max_text_length, least=1)
         bounds.seconds("callback_timeout", callback_timeout, least=0.001)
         # The file is opened last: an argument that is out of bounds must not leave one open.
-        self._keeper = None if state is None else Keeper(state)
-        key, secret = self._keeper.application if self._keeper else (None, None)
+        self._state = None if state is None else StateStore(state)
+        key, secret = self._state.application if self._state else (None, None)
         self.account: Account = Account(
             application_key=application_key or key or str(uuid.uuid4()),
             application_secret=application_secret or secret or _made_up_secret(),
@@ -125,10 +128,9 @@ class Sandbox:
             self.clock,
             self.people,
             self.recordings,
-            lambda: self.url,
             callback_timeout=callback_timeout,
             history=history,
-            diary=self._keeper,
+            store=self._state.store if self._state else None,
             streams=streams,
         )
         self.streams: Streams = self.exchange.streams
@@ -140,9 +142,9 @@ class Sandbox:
         control = ControlOptions(generated, tuple(allow_hosts), callback_timeout)
         self.app: ASGIApp = with_control(platform, self, control)
         """The sandbox as an ASGI application, for ``httpx.ASGITransport`` on asyncio and trio."""
-        if self._keeper is not None:
-            self._keeper.restore(self)
-            self.app = self._keeper.watching(self.app)
+        if self._state is not None:
+            self._state.restore(self)
+            self.app = self._state.saving(self.app, self)
         self._serving: Serving[Sandbox] | None = None
 
     def _routes(self, *, show_caller: bool) -> list[Endpoint]:
@@ -151,7 +153,7 @@ class Sandbox:
             *CallRoutes(self.calls, show_caller=show_caller).endpoints(),
             *ConferenceRoutes(Conferences(self.calls)).endpoints(),
             *ConfigurationRoutes(self.account, self.numbers).endpoints(),
-            *RecordingRoutes(self.recordings, lambda: self.url).endpoints(),
+            *RecordingRoutes(self.recordings).endpoints(),
         ]
 
     def __repr__(self) -> str:
@@ -159,23 +161,23 @@ class Sandbox:
 
     @property
     def url(self) -> str:
-        """Where the sandbox is served; ``http://localhost``, for use with :attr:`app`, while it is not."""
-        return (self._serving and self._serving.url) or "http://localhost"
+        """The URL while the sandbox is served; otherwise ``http://localhost``, for use with :attr:`app`."""
+        return self.recordings.base_url
 
     @property
     def executed(self) -> int:
-        """How many callouts were accepted: how many telephones rang, those of forgotten calls included."""
+        """How many callouts were accepted, those of forgotten calls included."""
         return self.calls.placed
 
     def serve(self, *, host: str = "127.0.0.1", port: int = 0, allow_remote: bool = False) -> "Serving[Sandbox]":
         """Return a context manager, for ``async with`` or ``with``, that serves the sandbox over HTTP and gives it.
 
         ``port`` 0 takes a free one. Raises ValueError for a host that is not loopback without ``allow_remote``,
-        OSError where the port is taken.
+        OSError if the port is taken.
         """
         if self._serving is not None and self._serving.url is not None:
             raise RuntimeError("this sandbox is already being served")
-        self._serving = Serving(self.app, self, host=host, port=port, allow_remote=allow_remote, stopped=self.close)
+        self._serving = _Serving(self.app, self, host=host, port=port, allow_remote=allow_remote)
         return self._serving
 
     def client_options(self) -> ClientOptions:
@@ -188,7 +190,7 @@ class Sandbox:
         }
 
     def routes(self) -> set[tuple[str, str]]:
-        """Return every endpoint as its method and its path, written as in the documents."""
+        """Return every endpoint: its method, and its path as the documents write it."""
         return {(endpoint.method, endpoint.template) for endpoint in self._endpoints}
 
     def add_recording(
@@ -200,26 +202,26 @@ class Sandbox:
         data: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Recording:
-        """Store a recording: ``data``, or a playable WAV file of ``seconds``, 16,000 bytes each."""
+        """Store ``data``, or a tone of ``seconds`` as a WAV file, 16,000 bytes each. See :meth:`.Recordings.add`."""
         return self.recordings.add(key, seconds=seconds, created_on=created_on, data=data, headers=headers)
 
     def remove_recording(self, key: str) -> None:
-        """Delete a recording; raises KeyError where there is none of this name."""
+        """Delete a recording. Raises KeyError if there is none with this key."""
         self.recordings.remove(key)
 
     def phone(self, number: str) -> Phone:
-        """Return the telephone of a number, user name or SIP address, to say what happens when it rings."""
+        """Return the telephone of a number, user name or SIP address, whose methods say what the person there does."""
         return Phone(self.people, number)
 
     def population(
         self, *, answer: float = 0.0, busy: float = 0.0, no_answer: float = 0.0, machine: float = 0.0, seed: int = 0
     ) -> Population:
-        """Put people at every number that :meth:`phone` said nothing of, and return how they are drawn.
+        """Put a person at every number that :meth:`phone` said nothing of, and return how they are drawn.
 
-        Each argument but ``seed`` is the share of all numbers, 0.0 to 1.0, at which somebody answers, the line is busy,
-        nobody comes, or an answering machine picks up; they add up to 1. Who is at a number depends on it and on
-        ``seed`` alone. Assign a :class:`Population` to ``sandbox.people.population`` to say how long they ring and
-        talk, or None to have the default person back. Raises ValueError for other shares.
+        Each argument but ``seed`` is the share of all numbers, 0.0 to 1.0, at which a person answers, the line is busy,
+        the call is not answered, or an answering machine answers. They add up to 1. The person at a number depends on
+        the number and on ``seed`` alone. Assign a :class:`Population` to ``sandbox.people.population`` to set how long
+        they ring and talk, or None to restore the default person. Raises ValueError for other shares.
         """
         shares = Population(answer=answer, busy=busy, no_answer=no_answer, machine=machine, seed=seed)
         self.people.population = shares
@@ -233,10 +235,15 @@ class Sandbox:
         kind: Literal["number", "username", "sip"] = "number",
         custom: str = "",
     ) -> Call:
-        """Have somebody call the application's number ``to``, which is told of it by ICE, and return the call.
+        """Have a person call the application's number ``to``, which causes ICE, and return the call.
 
-        ``from_`` is a number, user name or SIP address, as ``kind`` says; whoever :meth:`phone` put there calls.
+        ``from_`` is a number, user name or SIP address, as ``kind`` says. The person at its telephone calls. Raises
+        ValueError, with the name of the argument, for a value out of bounds.
         """
+        bounds.text("from_", from_, most=256)
+        bounds.text("to", to, most=256)
+        bounds.choice("kind", kind, ("number", "username", "sip"))
+        bounds.text("custom", custom)
         party = Party("did" if kind == "number" else kind, to)
         return self.exchange.dial_in(Party(kind, from_), party, custom=custom)
 
@@ -251,14 +258,31 @@ class Sandbox:
             self.recordings.remove(recording.key)
 
     def close(self) -> None:
-        """End the delivery of callbacks, and its thread, which otherwise ends by itself once no call needs it; write
-        down what is left to write, and let go of the file.
+        """End the thread that sends callbacks, write what is left to write, and close the file.
 
-        Leaving :meth:`serve` does this.
+        Leaving :meth:`serve` does this. The thread ends by itself, too, when no call needs it.
         """
         self.exchange.close()
-        if self._keeper is not None:
-            self._keeper.close()
+        if self._state is not None:
+            self._state.close(self)
+
+
+class _Serving(Serving[Sandbox]):
+    """A sandbox while it is served."""
+
+    def start(self) -> Sandbox:
+        """Start the server."""
+        sandbox = super().start()
+        sandbox.recordings.base_url = self.url or OWN_URL
+        return sandbox
+
+    def stop(self) -> None:
+        """Stop the server, and close the sandbox."""
+        sandbox = self.served
+        if self.url is not None:
+            super().stop()
+            sandbox.recordings.base_url = OWN_URL
+            sandbox.close()
 
 
 def _check_application(key: str | None, secret: str | None, callback_url: str) -> None:

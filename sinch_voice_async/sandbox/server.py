@@ -8,7 +8,6 @@ then the exception that httpx raises when a server closes a connection.
 import ipaddress
 import socket
 import threading
-from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar, cast
 
@@ -77,7 +76,7 @@ class Serving(Generic[Served]):
     """An application while it is served: a context manager, ``async with`` or ``with``, that gives ``served``.
 
     ``port`` 0 takes a free one. Raises ValueError if ``host`` is not loopback and ``allow_remote`` is not set, and
-    OSError if the port is taken. On leaving, connections that are still open are closed, and ``stopped`` is called.
+    OSError if the port is taken. On leaving, open connections are closed.
     """
 
     def __init__(
@@ -88,7 +87,6 @@ class Serving(Generic[Served]):
         host: str,
         port: int,
         allow_remote: bool,
-        stopped: Callable[[], None],
     ) -> None:
         bounds.whole("port", port, most=65_535)
         if not bounds.flag("allow_remote", allow_remote) and not _is_loopback(bounds.text("host", host, most=255)):
@@ -97,10 +95,9 @@ class Serving(Generic[Served]):
                 "allow_remote=True, or --allow-remote, permits it"
             )
         self._app = app
-        self._served = served
+        self.served: Served = served
         self._address = (host, port)
         self._running: _Running | None = None
-        self._stopped = stopped
 
     @property
     def url(self) -> str | None:
@@ -112,14 +109,13 @@ class Serving(Generic[Served]):
         if self._running is not None:
             raise RuntimeError("this sandbox is already being served")
         self._running = _Running(self._app, *self._address)
-        return self._served
+        return self.served
 
     def stop(self) -> None:
         """Stop the server. The port is free again when this returns."""
         if self._running is not None:
             self._running.stop()
             self._running = None
-            self._stopped()
 
     def __enter__(self) -> Served:
         return self.start()

@@ -21,6 +21,6 @@ def serve_app(app: Callable[..., Awaitable[Any]]) -> Generator[str, None, None]:
     """
     from sinch_voice_async.sandbox.server import Serving  # noqa: PLC0415 - of an extra
 
-    serving = Serving(app, app, host="127.0.0.1", port=0, allow_remote=False, stopped=lambda: None)
+    serving = Serving(app, app, host="127.0.0.1", port=0, allow_remote=False)
     with serving:
         yield f"{serving.url}/"

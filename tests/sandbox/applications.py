@@ -70,7 +70,7 @@ def always(document: Response | dict[str, Any]) -> Answer:
 @contextmanager
 def served(app: ASGIApp | Callable[..., Awaitable[None]]) -> Iterator[str]:
     """Serve an application and give its URL."""
-    serving = Serving(app, None, host="127.0.0.1", port=0, allow_remote=False, stopped=lambda: None)
+    serving = Serving(app, None, host="127.0.0.1", port=0, allow_remote=False)
     with serving:
         assert serving.url is not None
         yield f"{serving.url}/sinch"

@@ -249,7 +249,7 @@ async def test_a_reset_is_an_error(client: HttpClient) -> None:
         connection.close()
 
     server = Server(script)
-    with pytest.raises(HttpError, match=r"ConnectionResetError|closed before"):
+    with pytest.raises(HttpError, match=r"the connection broke: |closed before"):
         await post(client, server.url)
     server.close()
 
@@ -258,13 +258,13 @@ async def test_nothing_listens(client: HttpClient) -> None:
     """Every address of the name is tried."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(HttpError, match="ConnectionRefusedError"):
+    with pytest.raises(HttpError, match=r"cannot connect to localhost:[0-9]+: Connection refused"):
         await post(client, f"http://localhost:{port}/")
 
 
 async def test_a_name_that_nobody_has(client: HttpClient) -> None:
     """The resolver's error in words."""
-    with pytest.raises(HttpError, match="gaierror"):
+    with pytest.raises(HttpError, match=r"cannot connect to nobody\.invalid:80: "):
         await post(client, "http://nobody.invalid/")
 
 

@@ -142,7 +142,7 @@ def test_what_is_kept_cannot_be_acted_on(start: Callable[..., Any]) -> None:
         [call] = after.calls
         with pytest.raises(RuntimeError, match="no telephone"):
             call.pick_up()
-        with pytest.raises(RuntimeError, match="nobody"):
+        with pytest.raises(RuntimeError, match="no person"):
             call.press("1")
         call.hang_up()
         call.handle.note("late")
@@ -289,7 +289,7 @@ def test_a_place_that_cannot_be_written(
 def test_a_full_disk_is_said_once(start: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
     """Then the sandbox goes on in memory."""
     with start() as sandbox:
-        sandbox._keeper._database._connection.execute("PRAGMA max_page_count = 1")
+        sandbox._state.store._database._connection.execute("PRAGMA max_page_count = 1")
         calls = [place(sandbox, custom="x" * 1_000) for _ in range(10)]
         sandbox.add_recording("a.wav", data=bytes(100_000))
         place(sandbox)

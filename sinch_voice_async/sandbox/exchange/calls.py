@@ -1,21 +1,19 @@
-"""A call of a sandbox: what was asked for, and what became of it.
+"""The calls of a sandbox: what was asked for, what happened, and what came of it.
 
-A call's life is told by :mod:`.control`, in exchange time. No task runs between two looks at it: whoever reads a
-property first lets happen what is due by the exchange's clock, so a call lives under any event loop, and on a clock
-that stands still. Plain fields are as of the last such look. Everything may be used from any thread.
-
-Documents: Calling API, "Get Call Result" (states, results and reasons).
+A call lasts in exchange time. No task runs it: a property first brings the call up to date with the clock of the
+exchange. So a call works under any event loop, and on a clock that stands still. Plain fields are as of the last such
+look. Everything may be used from any thread. Source: Calling API, Get Call Result.
 """
 
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 import anyio
 
+from sinch_voice_async.sandbox import bounds
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.exchange.callouts import Callout
 from sinch_voice_async.sandbox.fields import Fields
@@ -27,7 +25,7 @@ __all__ = ["RATE", "Call", "Calls", "Conferences", "Ending", "Entry", "Handle", 
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """One end of a call: ``kind`` is number, did, username, sip or websocket; both are empty where nobody is known."""
+    """One end of a call. ``kind`` is number, did, username, sip or websocket. Both are empty if it is not known yet."""
 
     kind: str = ""
     endpoint: str = ""
@@ -35,7 +33,7 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """When a call ended, in exchange seconds, and why."""
+    """The end of a call: when, in exchange seconds, and why."""
 
     at: float
     result: str
@@ -44,7 +42,7 @@ class Ending:
 
 @dataclass(slots=True)
 class Seat:
-    """A call's place in a conference; ``dtmf`` says what happens to keys pressed there."""
+    """The place of a call in a conference. ``dtmf`` says what happens to keys that are pressed there."""
 
     conference_id: str
     joined_at: float
@@ -54,34 +52,39 @@ class Seat:
     moh: str | None = None
 
 
-class Handle(Protocol):
-    """What a call asks of the exchange that runs it."""
+class Handle:
+    """What can be done to a call. These are the methods of a call that is over: it does nothing, or raises.
+
+    The exchange has the methods of a call that it runs.
+    """
 
     @property
     def is_settled(self) -> bool:
-        """Whether every callback has been delivered or given up."""
-        ...
+        """Whether every callback was sent or given up."""
+        return True
 
     def catch_up(self) -> None:
-        """Let happen what is due."""
+        """Bring the call up to date."""
 
     def pick_up(self) -> None:
-        """Answer the telephone that rings."""
+        """Answer the telephone. Raises RuntimeError if it does not ring."""
+        raise RuntimeError("no telephone rings")
 
     def press(self, keys: str) -> None:
-        """Press keys."""
+        """Press keys. Raises RuntimeError if no person is on the line, ValueError for other keys."""
+        raise RuntimeError("no person is on the line")
 
     def disconnect(self, result: str, reason: str) -> None:
         """End the call now."""
 
     def manage(self, document: Fields, leg: str) -> None:
-        """Do what SVAML says to an ongoing call."""
+        """Act on SVAML for one leg of the ongoing call."""
 
     def reply(self, outcome: object) -> None:
-        """Say what came of a stream: None if it was answered, else why not."""
+        """Give the call what came of its stream: None if it was answered, otherwise the reason."""
 
     def note(self, text: str) -> None:
-        """Remember something in words."""
+        """Add a note to the timeline."""
 
 
 LOGGED = {"state", "instruction", "action", "callback", "answer", "managed"}
@@ -89,7 +92,22 @@ LOGGED = {"state", "instruction", "action", "callback", "answer", "managed"}
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that happened, ``at`` exchange seconds since the sandbox was made; ``data`` can be written as JSON."""
+    """One entry of a timeline, ``at`` exchange seconds since the sandbox was made. ``data`` can be written as JSON.
+
+    ========== ========================================================================================================
+    ``kind``   meaning
+    ========== ========================================================================================================
+    state      the call entered a state: placed, ringing, answered, connected, menu, parked, conference, stream, final
+    instruction, action
+               a step of SVAML begins; ``text`` is its name, ``data`` the step without credentials
+    heard      a prompt was heard; ``text`` is the prompt, ``data`` that of :class:`Heard`
+    keys       keys were pressed; ``text`` is the keys
+    callback   an event was sent; ``text`` is its name, ``data`` has ``event`` and ``url``
+    answer     it was answered or not; ``data`` has ``status`` and ``body``, or ``error`` and what was ``signed``
+    managed    SVAML arrived by PATCH, in ``data``
+    note       anything else, in words
+    ========== ========================================================================================================
+    """
 
     at: float
     kind: str
@@ -122,10 +140,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One prompt that was heard: a ``text`` in a ``locale``, or a ``file``: its name or URL; the others are empty.
+    """One prompt that was heard: a ``text`` in a ``locale``, or a ``file``, its name or URL. The others are empty.
 
-    ``text`` of SSML is its whole markup. ``seconds`` is how long it takes, unless somebody cuts it short. ``leg`` is
-    who heard it: the caller, the callee, or both.
+    The ``text`` of SSML is its whole markup. ``seconds`` is the length of the whole prompt. ``leg`` says which leg
+    heard it: caller, callee or both.
     """
 
     at: float
@@ -137,15 +155,15 @@ class Heard:
 
 
 RATE = 0.0368
-"""USD per started minute, the rate in the documents' own sample."""
+"""USD per started minute: the rate in a sample of the documents."""
 LOOKS_EVERY = 0.005
 
 
 @dataclass(slots=True, eq=False, repr=False, kw_only=True)
 class Call:
-    """One call. ``callout`` is what placed it, None where somebody dialled in; ``updates`` the SVAML sent to it since.
+    """One call. ``callout`` placed it, or ``caller`` dialled in; the other is None. ``to`` was called.
 
-    ``caller`` is who dialled in, ``to`` who was called, ``cookies`` what SVAML has set. Times are in exchange seconds.
+    ``updates`` is the SVAML that was sent to it later, ``cookies`` what SVAML has set. Times are in exchange seconds.
     """
 
     call_id: str
@@ -163,7 +181,7 @@ class Call:
     cookies: dict[str, str] = field(default_factory=dict)
     call_headers: list[Mapping[str, object]] = field(default_factory=list)
     connected_to: Party | None = None
-    """Whom the platform connected the first party with."""
+    """The party that the platform connected the first party with."""
     log: list[Entry] = field(default_factory=list)
     heard: list[Heard] = field(default_factory=list)
     answered: float | None = None
@@ -179,28 +197,28 @@ class Call:
 
     @property
     def request(self) -> Mapping[str, object]:
-        """The JSON that placed the call, as it came; empty where somebody dialled in."""
+        """The JSON that placed the call, as it came; empty for an incoming call."""
         return {} if self.callout is None else self.callout.request
 
     @property
     def is_inbound(self) -> bool:
-        """Whether somebody dialled in."""
+        """Whether it is an incoming call."""
         return self.caller is not None
 
     @property
     def listener(self) -> Party:
-        """Who hears the prompts and presses the keys: whoever dialled in, else whoever was called."""
+        """The party that hears the prompts and presses keys: the caller of an incoming call, otherwise the callee."""
         return self.to if self.caller is None else self.caller
 
     @property
     def timeline(self) -> list[Entry]:
-        """What happened up to now, in order."""
+        """The entries up to now, in order."""
         self.handle.catch_up()
         return list(self.log)
 
     @property
     def transcript(self) -> list[Heard]:
-        """What was heard up to now, in order."""
+        """The prompts that were heard up to now, in order."""
         self.handle.catch_up()
         return list(self.heard)
 
@@ -211,19 +229,19 @@ class Call:
 
     @property
     def answered_at(self) -> float | None:
-        """When somebody picked up, None where nobody has."""
+        """When it was answered, in exchange seconds; None if it was not."""
         self.handle.catch_up()
         return self.answered
 
     @property
     def ending(self) -> Ending | None:
-        """How it ended, None while it lasts."""
+        """Its end; None while it is ongoing."""
         self.handle.catch_up()
         return self.ended
 
     @property
     def is_answered(self) -> bool:
-        """Whether somebody has picked up, or had."""
+        """Whether it is, or was, answered."""
         return self.answered_at is not None
 
     @property
@@ -238,76 +256,77 @@ class Call:
 
     @property
     def result(self) -> str:
-        """What came of it: N/A while it rings, then ANSWERED, BUSY, NOANSWER or FAILED."""
+        """The result: N/A while it rings, then ANSWERED, BUSY, NOANSWER or FAILED."""
         if self.ending is not None:
             return self.ending.result
         return "ANSWERED" if self.answered is not None else "N/A"
 
     @property
     def reason(self) -> str:
-        """Why it ended, N/A while it lasts."""
+        """The reason of its end; N/A while it is ongoing."""
         return "N/A" if self.ending is None else self.ending.reason
 
     @property
     def duration(self) -> int:
-        """Whole seconds since it was answered, or that it lasted."""
+        """Whole seconds from the answer until now or the end."""
         return int(self.seconds_since(self.answered_at))
 
     @property
     def debit(self) -> float:
-        """What it has cost, in USD: started minutes."""
+        """Its price so far, in USD: each started minute counts."""
         minutes = -(-self.duration // 60) if self.is_answered else 0
         return round(minutes * RATE, 4)
 
     def seconds_since(self, moment: float | None) -> float:
-        """Return exchange seconds from ``moment`` until now, or until the call's end."""
+        """Return exchange seconds from ``moment`` until now or the end of the call."""
         if moment is None:
             return 0.0
         end = self.clock.now() if self.ending is None else self.ending.at
-        # A thousandth of a microsecond is lost and found where times are added up.
+        # Sums of times are off by a thousandth of a microsecond.
         return max(0.0, round(end - moment, 6))
 
     def hang_up(self) -> None:
-        """End an ongoing call from the platform's side, now."""
+        """End an ongoing call as the platform does."""
         result, reason = ("ANSWERED", "MANAGERHANGUP") if self.is_answered else ("NOANSWER", "CANCEL")
         self.handle.disconnect(result, reason)
 
     def pick_up(self) -> None:
-        """Answer the telephone that rings, as somebody there does; it need not be a manual one.
+        """Answer the telephone that rings, as a person there does; it need not be a manual one.
 
-        Raises RuntimeError where none rings.
+        Raises RuntimeError if it does not ring.
         """
         self.handle.pick_up()
 
     def press(self, keys: str) -> None:
-        """Press keys, of 0-9, * and #, as whoever hears the prompts does.
+        """Press keys, of 0-9, * and #, as the person does who hears the prompts.
 
-        Raises ValueError for other characters, RuntimeError where the call is not answered or over.
+        Raises ValueError for other characters, RuntimeError if the call is not answered or over.
         """
         self.handle.press(keys)
 
     def put_down(self) -> None:
-        """Hang up, as whoever hears the prompts does; once it is over, nothing happens."""
+        """Hang up, as the person does who hears the prompts. If the call is over, nothing happens."""
         reason = "CALLERHANGUP" if self.is_inbound else "CALLEEHANGUP"
         result = "ANSWERED" if self.is_answered else "NOANSWER" if self.is_inbound else "BUSY"
         self.handle.disconnect(result, reason)
 
     async def until_final(self, timeout: float | None = None) -> "Call":
-        """Wait on any event loop until the call is over and every callback about it delivered, and return the call.
+        """Wait on any event loop until the call is over and every callback about it was sent, and return the call.
 
-        ``timeout`` is in seconds of the wall clock; raises TimeoutError after that.
+        ``timeout`` is in seconds of the wall clock. Raises TimeoutError, which says what the call was doing, after it.
         """
-        with anyio.fail_after(timeout):
+        with anyio.move_on_after(_timeout(timeout)):
             while not self._is_settled():  # noqa: ASYNC110  # the exchange runs in other threads
                 await anyio.sleep(LOOKS_EVERY)
-        return self
+            return self
+        raise TimeoutError(self._unsettled(timeout))
 
     def until_final_sync(self, timeout: float | None = None) -> "Call":
-        """Do what :meth:`until_final` does in a thread without an event loop."""
-        start = time.monotonic()
+        """Wait as :meth:`until_final` does, in a thread without an event loop."""
+        start, limit = time.monotonic(), _timeout(timeout)
         while not self._is_settled():
-            if timeout is not None and time.monotonic() - start > timeout:
-                raise TimeoutError
+            if limit is not None and time.monotonic() - start > limit:
+                raise TimeoutError(self._unsettled(timeout))
             time.sleep(LOOKS_EVERY)
         return self
 
@@ -332,6 +351,15 @@ class Call:
 
     def _is_settled(self) -> bool:
         return self.is_final and self.handle.is_settled
+
+    def _unsettled(self, timeout: float | None) -> str:
+        doing = "its callbacks were not all sent" if self.is_final else f"it is {self.state}"
+        last = self.timeline[-1]
+        return f"call {self.call_id} is not over after {timeout:g} s: {doing}; last entry: {last.summary()}"
+
+
+def _timeout(timeout: float | None) -> float | None:
+    return None if timeout is None else bounds.seconds("timeout", timeout)
 
 
 def _shortened(members: Mapping[str, object]) -> Mapping[str, object]:
@@ -361,7 +389,7 @@ class Calls:
         self.placed: int = 0
         """How many callouts were accepted, forgotten ones included."""
         self.cleared: int = 0
-        """How often every call was forgotten at once."""
+        """The number of times that every call was forgotten at once."""
         self.size: int = 0
         """An estimate of the bytes that all calls take in memory."""
         self.sequence: int = 0
@@ -371,11 +399,12 @@ class Calls:
         # The number of each call's last change, in that order; the lock lets one thread walk it.
         self._changing = threading.Lock()
         self._over: deque[str] = deque()
-        self._forgets: Callable[[str], None] | None = None
+        self.forgotten: list[str] | None = None
+        """Ids of calls that were forgotten, for a store that deletes them; None if there is no store."""
         self._shortens_at = MOST_BYTES
 
     def __iter__(self) -> Iterator[Call]:
-        # A copy, which one thread may walk while another places a call.
+        # A copy: one thread may walk it while another places a call.
         return iter(list(self._by_id.values()))
 
     def __len__(self) -> int:
@@ -385,11 +414,11 @@ class Calls:
         return self._by_id[call_id]
 
     def get(self, call_id: str) -> Call | None:
-        """Return a call, or None where there is none with this id."""
+        """Return a call, or None if there is none with this id."""
         return self._by_id.get(call_id)
 
     def add(self, call: Call) -> None:
-        """Keep a call."""
+        """Remember a call."""
         self._by_id[call.call_id] = call
         self.placed += not call.is_inbound
         self.grow(call, BYTES_OF_A_CALL + (call.callout.size if call.callout else 0))
@@ -433,21 +462,17 @@ class Calls:
         return found[::-1]
 
     def end(self, call: Call) -> None:
-        """Take note that a call is over, and forget the one that has been for longest where there are too many."""
+        """Count a call as over. If too many are, the one that ended first is forgotten."""
         self._over.append(call.call_id)
         while len(self._over) > self.history:
             self._forget(self._over.popleft())
 
     def restore(self, call: Call) -> None:
-        """Keep a call of an earlier sandbox, which is over."""
+        """Remember a call of an earlier sandbox, which is over."""
         self._by_id[call.call_id] = call
         self.touch(call)
         self.grow(call, BYTES_OF_A_CALL)
         self.end(call)
-
-    def watch(self, forgets: Callable[[str], None]) -> None:
-        """Have a function called with the id of each call that is forgotten."""
-        self._forgets = forgets
 
     def remove(self, call_ids: Iterable[str]) -> int:
         """Forget calls that are over, and return how many there were."""
@@ -459,10 +484,11 @@ class Calls:
         return len(gone)
 
     def clear(self) -> None:
-        """Forget every call, and that there were any."""
+        """Forget every call and their number."""
         for call_id in list(self._by_id):
             self._forget(call_id)
         self._over.clear()
+        self.sequence += 1
         self.placed = 0
         self.cleared += 1
 
@@ -471,8 +497,8 @@ class Calls:
         self.size -= call.size if call else 0
         with self._changing:
             self._changes.pop(call_id, None)
-        if self._forgets is not None:
-            self._forgets(call_id)
+        if self.forgotten is not None:
+            self.forgotten.append(call_id)
 
 
 Participant = tuple[Call, Seat]

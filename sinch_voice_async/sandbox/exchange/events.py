@@ -1,32 +1,50 @@
-"""Asking the application what to do, and telling it what happened.
+"""Events: what the platform tells the application, where it sends it, and what it does with the answer.
 
-Documents: Callback API. Where nobody answers, ICE ends the call with an error message, ACE connects it, and a
-notification is lost; what then becomes of a prompt input is not documented: here the call goes on. An answer without a
-body counts as none. SVAML that is illegal there is told by the notification ``callingerror`` and ends the call.
+What a callout names for an event is a URL, or SVAML in its place; if it names nothing, the application's own URLs are
+used. An event is left out if the callout has not enabled it, and all but ICE are left out if the other end is an app.
+Without an answer ICE ends the call with an error message, ACE connects it, and a notification is lost. The documents do
+not say what happens after a prompt input: here the call goes on. An answer without a body counts as none. SVAML that is
+illegal is told by the notification ``callingerror`` and ends the call. Source: Callback API, Callback Events; Calling
+API, Custom Callout.
 """
 
 import json
 from collections.abc import Mapping
-from functools import partial
 
 from sinch_voice_async.sandbox.account import Account
-from sinch_voice_async.sandbox.exchange.callbacks import Parcel, Reply
+from sinch_voice_async.sandbox.exchange.callbacks import Callback, Reply
 from sinch_voice_async.sandbox.exchange.calls import RATE, Call, Party
-from sinch_voice_async.sandbox.exchange.runner import DisconnectError, Line
+from sinch_voice_async.sandbox.exchange.runner import CallRunner, DisconnectError
 from sinch_voice_async.sandbox.exchange.svaml import check_svaml
 from sinch_voice_async.sandbox.fields import Fields, read_object
 from sinch_voice_async.sandbox.refusals import RefusalError
 from sinch_voice_async.sandbox.sizes import size_of_body
 
-__all__ = ["ask", "failure", "hidden", "illegal", "inline", "party", "sample", "tell", "urls_for"]
+__all__ = [
+    "failure",
+    "illegal",
+    "is_called_back",
+    "party",
+    "request_svaml",
+    "send_event",
+    "take_reply",
+    "without_credentials",
+]
 
-
+BYTES_OF_AN_EVENT = 3_000
+EVENTS = ("ice", "ace", "pie", "dice", "notify")
+ILLEGAL_SVAML = 40001
 ENABLED_BY = {"ace": "enableAce", "dice": "enableDice", "pie": "enablePie"}
 
 
-def urls_for(call: Call, event: str, account: Account) -> tuple[str, ...]:
-    """Return where an event of a call goes: nowhere, to one URL, or to the application's primary and fallback URL."""
-    if not is_on(call, event):
+def is_called_back(call: Call, account: Account) -> bool:
+    """Return whether any event of a call has a URL to go to."""
+    return any(_urls_for(call, event, account) for event in EVENTS)
+
+
+def _urls_for(call: Call, event: str, account: Account) -> tuple[str, ...]:
+    """Return the URLs of an event: none, one, or the application's primary and fallback URL."""
+    if not _is_on(call, event):
         return ()
     own = _named(call, event)
     if own:
@@ -35,14 +53,14 @@ def urls_for(call: Call, event: str, account: Account) -> tuple[str, ...]:
     return tuple(url for url in (urls.primary, urls.fallback) if url) if urls.primary else ()
 
 
-def inline(call: Call, event: str) -> Fields | None:
-    """Return the SVAML that a custom callout gave for an event, in place of a URL."""
-    own = _named(call, event) if is_on(call, event) else ""
+def _inline(call: Call, event: str) -> Fields | None:
+    """Return the SVAML that a custom callout has for an event in place of a URL."""
+    own = _named(call, event) if _is_on(call, event) else ""
     return Fields(json.loads(own), event) if own.startswith("{") else None
 
 
-def is_on(call: Call, event: str) -> bool:
-    """Whether an event of this call is sent at all."""
+def _is_on(call: Call, event: str) -> bool:
+    """Return whether an event of this call is sent."""
     if event in ENABLED_BY and call.listener.kind == "username" and not call.is_inbound:
         return False
     if call.callout is None or event not in ENABLED_BY:
@@ -53,7 +71,7 @@ def is_on(call: Call, event: str) -> bool:
     return fields.flag(ENABLED_BY[event]) or (is_custom and fields.value(ENABLED_BY[event]) is None)
 
 
-def sample(call: Call, event: str, at: float, account: Account, **members: object) -> dict[str, object]:
+def _document(call: Call, event: str, at: float, account: Account, **members: object) -> dict[str, object]:
     """Return the JSON of an event."""
     notify = event == "notify"
     return {
@@ -89,9 +107,10 @@ def _incoming(call: Call) -> Mapping[str, object]:
 
 
 def _disconnected(call: Call) -> Mapping[str, object]:
+    assert call.ended is not None  # DiCE comes after the end
     return {
-        "reason": call.reason,
-        "result": call.result,
+        "reason": call.ended.reason,
+        "result": call.ended.result,
         "debit": {"currencyId": "USD", "amount": call.debit},
         "userRate": {"currencyId": "USD", "amount": RATE},
         "to": party(call.to),
@@ -113,79 +132,80 @@ def party(one: Party) -> Mapping[str, str]:
 _MEMBERS = {"ice": _incoming, "dice": _disconnected}
 
 
-BYTES_OF_AN_EVENT = 3_000
-ILLEGAL_SVAML = 40001
-
-
-async def ask(line: Line, event: str, **members: object) -> Fields | None:
-    """Return the application's SVAML for an event, None where it gives none."""
-    if event == "ace" and line.is_suppressed:
+async def request_svaml(runner: CallRunner, event: str, **members: object) -> Fields | None:
+    """Send an event, and return the SVAML that answers it. None: there is no answer."""
+    if event == "ace" and runner.is_suppressed:
         return None
-    document = inline(line.call, event)
+    document = _inline(runner.call, event)
     if document is not None:
-        line.log("note", f"{event} is answered by the callout itself")
+        runner.log("note", f"{event} is answered by the callout itself")
         return document
-    answers = line.services.answers
+    answers = runner.context.answers
     from_page = answers.take(event, when="always")
-    urls = () if from_page else urls_for(line.call, event, line.services.account)
+    urls = () if from_page else _urls_for(runner.call, event, runner.context.account)
     if urls:
-        _post(line, event, urls, members, is_question=True)
-        reply: Reply = await line.answer()
+        _post(runner, event, urls, members, is_question=True)
+        reply: Reply = await runner.answer()
         if not reply.error and reply.body.strip():
-            return _document(line, event, reply.body)
+            return _read(runner, event, reply.body)
     elif event == "ice" and not from_page:
-        line.log("note", "no callback URL is set: no application answers this call")
+        runner.log("note", "no callback URL is set: no application answers this call")
     from_page = from_page or answers.take(event, when="noAnswer")
     if from_page is None:
         return None
-    line.log("note", f"{event} is answered by the page, for the application", {"svaml": hidden(json.loads(from_page))})
-    return _document(line, event, from_page)
+    svaml = without_credentials(json.loads(from_page))
+    runner.log("note", f"{event} is answered by the page, for the application", {"svaml": svaml})
+    return _read(runner, event, from_page)
 
 
-def tell(line: Line, event: str, **members: object) -> None:
+def send_event(runner: CallRunner, event: str, **members: object) -> None:
     """Send an event whose answer changes nothing."""
-    urls = () if event == "dice" and line.is_suppressed else urls_for(line.call, event, line.services.account)
+    is_left_out = event == "dice" and runner.is_suppressed
+    urls = () if is_left_out else _urls_for(runner.call, event, runner.context.account)
     if urls:
-        _post(line, event, urls, members, is_question=False)
+        _post(runner, event, urls, members, is_question=False)
 
 
-def failure(line: Line, reason: str) -> DisconnectError:
+def take_reply(runner: CallRunner, callback: Callback, reply: Reply, *, is_last: bool) -> None:
+    """Note what came back of a callback. The last reply answers the call that waits for it."""
+    runner.log("answer", callback.name, _described(reply))
+    runner.context.calls.grow(runner.call, 2 * size_of_body(reply.body))
+    if callback.is_question and is_last:
+        runner.signal("answer", reply)
+
+
+def failure(runner: CallRunner, reason: str) -> DisconnectError:
     """Return what ends a call that went wrong."""
-    return DisconnectError("FAILED" if line.call.answered is None else "ANSWERED", reason)
+    return DisconnectError("FAILED" if runner.call.answered is None else "ANSWERED", reason)
 
 
-def illegal(line: Line, refusal: RefusalError) -> DisconnectError:
-    """Tell the application, and whoever reads the timeline, why its SVAML is illegal; return what ends the call."""
-    line.log("note", "illegal SVAML", {"error": refusal.message})
-    tell(line, "notify", type="callingerror", errorCode=ILLEGAL_SVAML, errorMsg=refusal.message)
-    return failure(line, "INVALIDSVAMLACTION")
+def illegal(runner: CallRunner, refusal: RefusalError) -> DisconnectError:
+    """Tell the application why its SVAML is illegal, and return what ends the call."""
+    runner.log("note", "illegal SVAML", {"error": refusal.message})
+    send_event(runner, "notify", type="callingerror", errorCode=ILLEGAL_SVAML, errorMsg=refusal.message)
+    return failure(runner, "INVALIDSVAMLACTION")
 
 
-def _post(line: Line, event: str, urls: tuple[str, ...], members: dict[str, object], *, is_question: bool) -> None:
-    content = sample(line.call, event, line.now, line.services.account, **members)
-    line.log("callback", event, {"url": urls[0], "event": content})
-    line.services.calls.grow(line.call, BYTES_OF_AN_EVENT)
-    done = partial(_arrived, line, event, is_question=is_question)
-    parcel = Parcel(urls, content, line.call.callback_headers, done, line.call.call_id)
-    line.services.courier.post(line.mailbox, parcel)
+def _post(
+    runner: CallRunner, event: str, urls: tuple[str, ...], members: dict[str, object], *, is_question: bool
+) -> None:
+    call = runner.call
+    content = _document(call, event, runner.now, runner.context.account, **members)
+    runner.log("callback", event, {"url": urls[0], "event": content})
+    runner.context.calls.grow(call, BYTES_OF_AN_EVENT)
+    headers = call.callback_headers
+    runner.post(Callback(call_id=call.call_id, urls=urls, event=content, headers=headers, is_question=is_question))
 
 
-def _arrived(line: Line, event: str, reply: Reply, *, is_last: bool, is_question: bool) -> None:
-    line.log("answer", event, _described(reply))
-    line.services.calls.grow(line.call, 2 * size_of_body(reply.body))
-    if is_question and is_last:
-        line.signal("answer", reply)
-
-
-def _document(line: Line, event: str, body: bytes) -> Fields:
+def _read(runner: CallRunner, event: str, body: bytes) -> Fields:
     try:
         return check_svaml(read_object(body), event)
     except RefusalError as refusal:
-        raise illegal(line, refusal) from None
+        raise illegal(runner, refusal) from None
 
 
 def _described(reply: Reply) -> dict[str, object]:
-    """Return what the timeline keeps of an answer: with a refusal also what was signed, to compare it."""
+    """Return what the timeline keeps of a reply. A refusal has the signature and its timestamp, to be compared."""
     sent = {"requestId": reply.request_id, "url": reply.url, "status": reply.status}
     if reply.error:
         return {**sent, "error": reply.error, "signed": dict(reply.signed)}
@@ -193,18 +213,21 @@ def _described(reply: Reply) -> dict[str, object]:
         body = json.loads(reply.body) if reply.body.strip() else None
     except (ValueError, RecursionError):
         body = reply.body.decode(errors="replace")
-    return {**sent, "contentType": reply.content_type, "body": hidden(body)}
+    return {**sent, "contentType": reply.content_type, "body": without_credentials(body)}
 
 
-def hidden(value: object) -> object:
-    """Return JSON without the credentials of recordings; what is nested too deeply to look through is not shown."""
+def without_credentials(value: object) -> object:
+    """Return JSON without the credentials of recordings. JSON that is nested too deeply becomes a text."""
     try:
-        return _hidden(value)
+        return _without_credentials(value)
     except RecursionError:
         return "(nested too deeply)"
 
 
-def _hidden(value: object) -> object:
+def _without_credentials(value: object) -> object:
     if isinstance(value, dict):
-        return {name: "***" if name.lower() == "credentials" else _hidden(member) for name, member in value.items()}
-    return [_hidden(member) for member in value] if isinstance(value, list) else value
+        return {
+            name: "***" if name.lower() == "credentials" else _without_credentials(member)
+            for name, member in value.items()
+        }
+    return [_without_credentials(member) for member in value] if isinstance(value, list) else value

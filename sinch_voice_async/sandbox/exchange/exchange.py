@@ -1,46 +1,66 @@
-"""The telephone exchange: calls are placed here, managed, and brought up to date.
+"""The exchange: it places calls, runs them in exchange time, and sends callbacks about them.
 
-Whoever looks at a call first lets happen what is due, under one lock; the courier's thread does so by itself for calls
-that may have to call the application back.
+Whoever looks at a call brings every call up to date first, under one lock. While a call is ongoing that may call the
+application back, a thread with an event loop does so by itself and sends the callbacks. It ends soon after the last of
+such calls.
 """
 
+import threading
 import uuid
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import anyio
 
 from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.answers import Answers
 from sinch_voice_async.sandbox.clock import Clock
-from sinch_voice_async.sandbox.exchange.callbacks import Courier, Turns
+from sinch_voice_async.sandbox.exchange.callbacks import CallbackSender, WakeUp
 from sinch_voice_async.sandbox.exchange.callouts import Callout
-from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Party
-from sinch_voice_async.sandbox.exchange.events import hidden, urls_for
+from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Handle, Party
+from sinch_voice_async.sandbox.exchange.events import is_called_back, take_reply
 from sinch_voice_async.sandbox.exchange.people import People
-from sinch_voice_async.sandbox.exchange.runner import Line, Services, Timers
+from sinch_voice_async.sandbox.exchange.runner import CallRunner, ExchangeContext
+from sinch_voice_async.sandbox.exchange.store import CallStore
 from sinch_voice_async.sandbox.exchange.streams import StreamRules, Streams
-from sinch_voice_async.sandbox.exchange.svaml_steps import at_once, carry_out, live, perform
+from sinch_voice_async.sandbox.exchange.svaml_steps import manage, run_call
 from sinch_voice_async.sandbox.fields import Fields
 from sinch_voice_async.sandbox.request_log import RequestLog
 from sinch_voice_async.sandbox.storage.recordings import Recordings
 
 __all__ = ["Exchange"]
 
+LINGERS = 0.5
+"""Seconds for which an idle thread waits before it ends."""
+KEYS = frozenset("0123456789*#")
 
-class Diary(Protocol):
-    """Who writes down what becomes of calls."""
 
-    def note(self, call: Call) -> None:
-        """Take note that a call has changed."""
+class ReentrantLock:
+    """A reentrant lock; ``with lock as outermost`` is True at the outermost level.
 
-    def forget(self, call_id: str) -> None:
-        """Take note that a call is remembered no more."""
+    What happens in a call may look at calls itself. Then time must not pass: the call is in the middle of a step.
+    """
 
-    def flush(self) -> None:
-        """Write down what was noted: a turn of the exchange is over."""
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._depth = 0
+
+    def __enter__(self) -> bool:
+        self._lock.acquire()
+        self._depth += 1
+        return self._depth == 1
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+        self._lock.release()
 
 
 class Exchange:
-    """Runs every call of a sandbox; ``version`` grows with every change that can be seen."""
+    """Runs every call of a sandbox.
+
+    ``version`` grows with every change of a call, ``log`` has the requests and callbacks, and ``answers`` the SVAML
+    that is used in place of the application's.
+    """
 
     def __init__(
         self,
@@ -48,51 +68,40 @@ class Exchange:
         clock: Clock,
         people: People,
         recordings: Recordings,
-        base_url: Callable[[], str],
         *,
         callback_timeout: float,
         history: int,
-        diary: Diary | None = None,
+        store: CallStore | None = None,
         streams: StreamRules | None = None,
     ) -> None:
         self.calls: Calls = Calls(history)
-        self.version: int = 0
         self.log: RequestLog = RequestLog()
         self.answers: Answers = Answers()
-        self._clock = clock
-        self._diary = diary
-        self.turns: Turns = Turns(diary.flush if diary else _nothing)
-        self._timers = Timers()
-        self._attended: set[Line] = set()
-        courier = Courier(
-            account,
-            clock,
-            self.turns,
-            self.log,
-            timeout=callback_timeout,
-            catch_up=self._run_and_say_when,
-            is_wanted=lambda: bool(self._attended),
-        )
         self.streams: Streams = Streams(account, clock, streams or StreamRules())
-        self._services = Services(
-            account,
-            self.calls,
-            people,
-            recordings,
-            self._timers,
-            courier,
-            {},
-            self.streams,
-            base_url,
-            self._note,
-            self.answers,
+        self._clock = clock
+        self._store = store
+        self._callback_timeout = callback_timeout
+        self._lock = ReentrantLock()
+        self._context = ExchangeContext(
+            account=account,
+            calls=self.calls,
+            people=people,
+            recordings=recordings,
+            streams=self.streams,
+            answers=self.answers,
         )
-        clock.watch(courier.wake)
-        if diary is not None:
-            self.calls.watch(diary.forget)
+        self._thread: threading.Thread | None = None
+        self._wake_up: WakeUp | None = None
+        self._is_stopping = False
+        clock.watch(self.wake)
+
+    @property
+    def version(self) -> int:
+        """A number that grows with every change of a call."""
+        return self.calls.sequence
 
     def place(self, callout: Callout, callback_headers: Mapping[str, str]) -> Call:
-        """Ring a telephone and return the call."""
+        """Place a callout and return the call."""
         return self._begin(
             Call(
                 call_id=str(uuid.uuid4()),
@@ -109,7 +118,7 @@ class Exchange:
         )
 
     def dial_in(self, caller: Party, to: Party, *, custom: str = "") -> Call:
-        """Have somebody call the application, and return the call."""
+        """Have a person call the application, and return the call."""
         return self._begin(
             Call(
                 call_id=str(uuid.uuid4()),
@@ -126,137 +135,177 @@ class Exchange:
         )
 
     def catch_up(self) -> None:
-        """Let happen what is due by the exchange's clock."""
-        with self.turns as is_first:
-            if is_first:
-                self._timers.fire(self._clock.now())
+        """Bring every call up to date."""
+        with self.step() as outermost:
+            if outermost:
+                self._context.timers.fire(self._clock.now())
 
-    def close(self) -> None:
-        """End the thread that delivers callbacks, and those under way; calls go on when they are looked at."""
-        self._services.streams.close()
-        self._services.courier.stop()
-
-    def clear(self) -> None:
-        """Forget every call, in whatever state it is."""
-        with self.turns:
-            self.calls.clear()
-            self._timers.clear()
-            self._attended.clear()
-            self._services.tapes.clear()
-            self._services.streams.end()
-            self.version += 1
-
-    def act(self, line: Line, action: Callable[[], object]) -> None:
-        """Have something done to a call now."""
+    def act(self, runner: CallRunner, action: Callable[[], object]) -> None:
+        """Do something to an ongoing call now."""
         self.catch_up()
-        with self.turns:
-            if not line.is_over:
-                line.now = max(line.now, self._clock.now())
+        with self.step():
+            if not runner.is_over:
+                runner.now = max(runner.now, self._clock.now())
                 action()
         self.catch_up()
-        self._services.courier.wake()
+        self.wake()
+
+    @contextmanager
+    def step(self) -> Iterator[bool]:
+        """Hold the lock. At the end of the outermost step callbacks are on their way, and the store is up to date."""
+        with self._lock as outermost:
+            try:
+                yield outermost
+            finally:
+                if outermost:
+                    if self._context.ready:
+                        self.wake()
+                    self.flush()
+
+    def flush(self, settings: Mapping[str, object] | None = None) -> None:
+        """Write what changed, and these settings, to the store, if there is one."""
+        if self._store is not None:
+            with self._lock:
+                self._store.flush(self.calls, self._context.recordings, self._clock, settings)
+
+    def close(self) -> None:
+        """End the thread and the callbacks under way. Calls go on whenever they are looked at."""
+        self.streams.close()
+        with self._lock:
+            thread, self._is_stopping = self._thread, True
+            if self._wake_up is not None:
+                self._wake_up.set()
+        if thread is not None:
+            thread.join()
+        with self._lock:
+            self._is_stopping = False
+
+    def clear(self) -> None:
+        """Forget every call, in any state."""
+        with self.step():
+            self.calls.clear()
+            self._context.timers.clear()
+            self._context.attended.clear()
+            self._context.conference_recordings.clear()
+            self.streams.end()
+
+    def wake(self) -> None:
+        """Have the thread look at the calls, and start it if it is needed."""
+        with self._lock:
+            if self._wake_up is not None:
+                self._wake_up.set()
+            elif self._is_needed:
+                self._wake_up = WakeUp()
+                self._thread = threading.Thread(
+                    target=anyio.run, args=(self._run,), name="sinch-sandbox-exchange", daemon=True
+                )
+                self._thread.start()
 
     def _begin(self, call: Call) -> Call:
-        line = Line(call, self._services)
-        call.handle = _Handle(self, line)
-        # Whoever only places calls and never looks at one must not have to remember them all.
+        runner = CallRunner(call, self._context)
+        call.handle = _RunningCall(self, runner)
+        # A program that only places calls and never looks at one must not keep all of them alive.
         self.catch_up()
-        with self.turns:
+        with self.step():
             self.calls.add(call)
-            line.run(live(line))
-            if any(urls_for(call, event, self._services.account) for event in ("ice", "ace", "pie", "dice", "notify")):
-                self._attended.add(line)
-        self._services.courier.wake()
+            if is_called_back(call, self._context.account):
+                self._context.attended.add(runner)
+            runner.run(run_call(runner))
+        self.wake()
         return call
 
-    def _run_and_say_when(self) -> float | None:
-        """Catch up, and return real seconds until the next timer, None where none is due by itself."""
+    @property
+    def _is_needed(self) -> bool:
+        return bool(self._context.sending or self._context.attended)
+
+    async def _run(self) -> None:
+        context = self._context
+        sender = CallbackSender(context.account, self._clock, self.log, self._callback_timeout)
+        async with sender, anyio.create_task_group() as tasks:
+            while await self._pause():
+                while context.ready:
+                    tasks.start_soon(self._send_all, context.ready.popleft(), sender)
+            tasks.cancel_scope.cancel()
+
+    async def _pause(self) -> bool:
+        """Wait until there is something to do. False: the thread ends."""
+        assert self._wake_up is not None  # it was there before the thread
         self.catch_up()
-        with self.turns:
-            self._attended = {line for line in self._attended if not line.is_over}
-            at = self._timers.next_at()
+        if self._context.ready and not self._is_stopping:
+            return True
+        is_set = await self._wake_up.wait(self._seconds_left() if self._is_needed else LINGERS)
+        with self._lock:
+            if not self._is_stopping and (is_set or self._is_needed):
+                return True
+            # From here on another thread is started when one is needed.
+            self._wake_up.close()
+            self._thread = self._wake_up = None
+            return False
+
+    def _seconds_left(self) -> float | None:
+        """Return the seconds until the next timer. None: there is none, or time stands still."""
+        with self._lock:
+            at = self._context.timers.next_at()
         if at is None or not self._clock.speed:
             return None
         return max(0.0, at - self._clock.now()) / self._clock.speed
 
-    def _note(self, call: Call) -> None:
-        self.version += 1
-        self.calls.touch(call)
-        if self._diary is not None:
-            self._diary.note(call)
+    async def _send_all(self, runner: CallRunner, sender: CallbackSender) -> None:
+        """Send the callbacks of one call, one after the other."""
+        while True:
+            with self._lock:
+                callback = runner.next_callback()
+            if callback is None:
+                break
+            for attempt in range(1, len(callback.urls) + 1):
+                reply = await sender.send(callback, attempt)
+                is_last = attempt == len(callback.urls) or not reply.error
+                with self.step():
+                    take_reply(runner, callback, reply, is_last=is_last)
+                self.wake()
+                if is_last:
+                    break
+        self.wake()
 
 
-def _nothing() -> None:
-    """Nobody keeps a diary."""
+class _RunningCall(Handle):
+    """What can be done to a call that the exchange runs."""
 
-
-class _Handle:
-    """What a call can have the exchange do."""
-
-    def __init__(self, exchange: Exchange, line: Line) -> None:
+    def __init__(self, exchange: Exchange, runner: CallRunner) -> None:
         self._exchange = exchange
-        self._line = line
+        self._runner = runner
 
     @property
     def is_settled(self) -> bool:
-        return not self._line.mailbox.is_active
+        return not self._runner.is_sending
 
     def catch_up(self) -> None:
         self._exchange.catch_up()
 
     def disconnect(self, result: str, reason: str) -> None:
-        self._exchange.act(self._line, lambda: self._line.disconnect(result, reason))
+        self._exchange.act(self._runner, lambda: self._runner.disconnect(result, reason))
 
     def pick_up(self) -> None:
-        if not self._line.is_waiting_for("pick up"):
-            raise RuntimeError("no telephone rings")
-        self._exchange.act(self._line, lambda: self._line.signal("pick up", value=True))
+        if not self._runner.is_waiting_for("pick up"):
+            super().pick_up()
+        self._exchange.act(self._runner, lambda: self._runner.signal("pick up", value=True))
 
     def press(self, keys: str) -> None:
-        if set(keys) - set("0123456789*#"):
+        if not KEYS.issuperset(keys):
             raise ValueError("keys are 0-9, * and #")
-        if self._line.is_over or self._line.person is None:
-            raise RuntimeError("nobody is on the telephone")
+        if self._runner.is_over or self._runner.person is None:
+            super().press(keys)
         for key in keys:
-            self._exchange.act(self._line, lambda key=key: self._line.later(0.0, lambda: self._line.press(key)))  # type: ignore[misc]  # a lambda's default has no type
+            self._exchange.act(self._runner, lambda key=key: self._runner.later(0.0, lambda: self._runner.press(key)))  # type: ignore[misc]  # a lambda's default has no type
 
     def reply(self, outcome: object) -> None:
-        with self._exchange.turns:
-            self._line.signal("answer", outcome)
+        with self._exchange.step():
+            self._runner.signal("answer", outcome)
         self._exchange.catch_up()
 
     def note(self, text: str) -> None:
-        with self._exchange.turns:
-            self._line.log("note", text)
+        with self._exchange.step():
+            self._runner.log("note", text)
 
     def manage(self, document: Fields, leg: str) -> None:
-        self._exchange.act(self._line, lambda: _manage(self._line, document, leg))
-
-
-def _leg(line: Line, asked: str) -> str:
-    """Return the leg that hears what is played: for a callout, and in a conference, there is but one."""
-    if not line.call.is_inbound:
-        return "callee"
-    return asked if line.call.seat is None and line.call.connected_to is not None else "caller"
-
-
-def _manage(line: Line, document: Fields, leg: str) -> None:
-    """Do what SVAML says to an ongoing call: instructions at once, over what it is doing, then the action."""
-    line.call.updates.append(document.members)
-    # It is remembered twice: as an update, and in the steps of the timeline.
-    line.services.calls.grow(line.call, 2 * document.size)
-    line.log("managed", leg, {"svaml": hidden(dict(document.members))})
-    line.leg = _leg(line, leg)
-    try:
-        at_once(carry_out(line, document))
-    finally:
-        line.leg = _leg(line, "caller")
-    action = document.child("action")
-    name = "continue" if action is None else action.required_text("name").lower()
-    only_action = Fields({"action": document.value("action")})
-    if name == "hangup":
-        line.call.hang_up()
-    elif name in {"startrecording", "stoprecording"}:
-        at_once(perform(line, only_action))
-    elif name != "continue":
-        line.redirect(only_action)
+        self._exchange.act(self._runner, lambda: manage(self._runner, document, leg))

@@ -1,9 +1,10 @@
-"""Menus: a prompt, keys, and what they lead to.
+"""Interaction with the person on the line: prompts, menus, and keys in a conference.
 
-Documents: SVAML, "runMenu". Input ends with the last of ``maxDigits``, with ``#``, or with ``timeoutMills`` of
-silence. Keys that no option begins with are invalid. ``repeats`` times the menu is played again, as its
-``repeatPrompt`` where it has one; then the application hears of the time-out or the invalid input. What is spoken into
-a telephone is not understood here: ``enableVoice`` changes nothing.
+A text takes as long as the sandbox guesses; a file takes three seconds, and is never fetched. The input of a menu ends
+with the last of ``maxDigits``, with ``#``, or after ``timeoutMills`` of silence. Keys with which no option begins are
+invalid. The menu is played again ``repeats`` times, with its ``repeatPrompt`` if it has one; then the application is
+told of the time-out or the invalid input. Speech is not recognised: ``enableVoice`` changes nothing.
+Source: SVAML, runMenu; SVAML, connectConf.
 """
 
 from collections.abc import Iterator
@@ -11,18 +12,23 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from sinch_voice_async.sandbox.exchange.calls import Heard, Seat
-from sinch_voice_async.sandbox.exchange.events import tell
+from sinch_voice_async.sandbox.exchange.events import send_event
 from sinch_voice_async.sandbox.exchange.recordings import stop_conference
-from sinch_voice_async.sandbox.exchange.runner import DisconnectError, Line, RedirectError
+from sinch_voice_async.sandbox.exchange.runner import CallRunner, DisconnectError, RedirectError
 from sinch_voice_async.sandbox.fields import Fields
 from sinch_voice_async.sandbox.markup import parts, without_markup
 from sinch_voice_async.sandbox.refusals import RefusalError
 
-__all__ = ["Choice", "confer", "hear", "play", "run_menu", "spoken"]
+__all__ = ["confer", "parts_of", "play", "run_menu", "spoken"]
 
-
+BETWEEN_KEYS = 0.25
 CHARACTERS_PER_SECOND = 15
+CONFERENCE_TIMEOUT_MILLS = 3_000
 SECONDS_OF_A_FILE = 3.0
+SHORTEST_TIMEOUT_MILLS = 100
+"""A menu that waits for no time would repeat itself at once."""
+THINKS_FOR = 1.0
+TIMEOUT_MILLS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,52 +40,47 @@ class Part:
 
     @property
     def seconds(self) -> float:
-        """How long it takes."""
+        """Its length in seconds."""
         return len(without_markup(self.text)) / CHARACTERS_PER_SECOND if self.text else SECONDS_OF_A_FILE
 
 
 def spoken(text: str) -> Iterator[Part]:
-    """Return the one part that a plain text is."""
+    """Yield a plain text as one part."""
     yield Part(text=text)
 
 
 def parts_of(prompt: str) -> Iterator[Part]:
-    """Return the parts of a prompt in order."""
+    """Yield the parts of a prompt in order."""
     for kind, content in parts(prompt):
         yield Part(text=content) if kind in {"tts", "ssml"} else Part(file=content)
 
 
-def hear(line: Line, part: Part, locale: str) -> float:
-    """Let whoever is there hear one part, and return how long it takes; no time where nobody is there."""
-    if line.person is None:
+def hear(runner: CallRunner, part: Part, locale: str) -> float:
+    """Play one part to the person on the line and return its length. Without a person it takes no time."""
+    if runner.person is None:
         return 0.0
     seconds = round(part.seconds, 3)
-    heard = Heard(line.now, seconds, part.text, locale if part.text else "", part.file, line.leg)
-    line.call.heard.append(heard)
+    heard = Heard(runner.now, seconds, part.text, locale if part.text else "", part.file, runner.leg)
+    runner.call.heard.append(heard)
     data = {"seconds": seconds, "text": heard.text, "locale": heard.locale, "file": heard.file, "leg": heard.leg}
-    line.log("heard", heard.text or heard.file, data)
+    runner.log("heard", heard.text or heard.file, data)
     return seconds
 
 
-async def play(line: Line, pieces: Iterator[Part], locale: str = "", *, barge: bool = False) -> str | None:
-    """Play parts one after the other; with ``barge`` the first key ends it and is returned."""
+async def play(runner: CallRunner, pieces: Iterator[Part], locale: str = "", *, barge: bool = False) -> str | None:
+    """Play parts one after the other. With ``barge`` the first key ends them and is returned."""
     for part in pieces:
-        seconds = hear(line, part, locale)
+        seconds = hear(runner, part, locale)
         if not barge:
-            await line.sleep(seconds)
-        elif (key := await line.key(seconds)) is not None:
+            await runner.sleep(seconds)
+        elif (key := await runner.key(seconds)) is not None:
             return key
     return None
 
 
-TIMEOUT_MILLS = 5_000
-THINKS_FOR = 1.0
-BETWEEN_KEYS = 0.25
-
-
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What came of a menu: ``type`` is return, sequence, timeout, invalidinput or hangup."""
+    """The result of a menu. ``type`` is return, sequence, timeout, invalidinput or hangup."""
 
     menu_id: str
     type: str
@@ -90,19 +91,19 @@ class Choice:
         return {"menuId": self.menu_id, "type": self.type, "value": self.value, "inputMethod": "dtmf"}
 
 
-async def run_menu(line: Line, action: Fields) -> Choice:
-    """Run menus from the first until one of them gives a result; whoever hangs up meanwhile is told of."""
+async def run_menu(runner: CallRunner, action: Fields) -> Choice:
+    """Run menus, from the main one, until one of them has a result. A person who hangs up meanwhile is reported."""
     menus = {menu.required_text("id"): menu for menu in action.children("menus")}
     menu_id = action.text("mainMenu") or "main"
     while True:
         if menu_id not in menus:
             action.illegal("menus", "there is no such menu")
-        line.enter("menu", id=menu_id)
+        runner.enter("menu", id=menu_id)
         try:
-            choice = await _Menu(line, action, menus[menu_id]).run()
+            choice = await _Menu(runner, action, menus[menu_id]).run()
         except DisconnectError as end:
             if end.reason in {"CALLERHANGUP", "CALLEEHANGUP"}:
-                tell(line, "pie", menuResult=Choice(menu_id, "hangup").result())
+                send_event(runner, "pie", menuResult=Choice(menu_id, "hangup").result())
             raise
         if choice.type != "menu":
             return choice
@@ -110,8 +111,8 @@ async def run_menu(line: Line, action: Fields) -> Choice:
 
 
 class _Menu:
-    def __init__(self, line: Line, action: Fields, menu: Fields) -> None:
-        self._line = line
+    def __init__(self, runner: CallRunner, action: Fields, menu: Fields) -> None:
+        self._runner = runner
         self._id = menu.required_text("id")
         self._barge = action.value("barge") is not False
         self._locale = action.text("locale") or ""
@@ -119,8 +120,7 @@ class _Menu:
         self._repeat_prompt = menu.text("repeatPrompt") or self._prompt
         self._repeats = menu.whole("repeats") or 0
         self._most = menu.whole("maxDigits")
-        # Without any patience a menu would repeat itself in no time.
-        self._patience = max(100, menu.whole("timeoutMills") or TIMEOUT_MILLS) / 1000
+        self._timeout = max(SHORTEST_TIMEOUT_MILLS, menu.whole("timeoutMills") or TIMEOUT_MILLS) / 1000
         self._options = {f"{each.value('dtmf')}": each.required_text("action") for each in menu.children("options")}
 
     async def run(self) -> Choice:
@@ -131,10 +131,10 @@ class _Menu:
         return choice
 
     async def _ask(self, prompt: str) -> Choice:
-        key = await play(self._line, parts_of(prompt), self._locale, barge=self._barge)
+        key = await play(self._runner, parts_of(prompt), self._locale, barge=self._barge)
         if key is None:
-            _have_person_press(self._line)
-            key = await self._line.key(self._patience)
+            _have_person_press(self._runner)
+            key = await self._runner.key(self._timeout)
         return await self._collect(key)
 
     async def _collect(self, key: str | None) -> Choice:
@@ -143,7 +143,7 @@ class _Menu:
             keys += key
             if not self._may_go_on(keys):
                 return self._choice(keys)
-            key = await self._line.key(self._patience)
+            key = await self._runner.key(self._timeout)
         return self._choice(keys) if keys else Choice(self._id, "timeout")
 
     def _may_go_on(self, keys: str) -> bool:
@@ -161,52 +161,49 @@ class _Menu:
         return Choice(self._id, kind.strip().lower(), argument)
 
 
-def _have_person_press(line: Line) -> None:
-    if line.keys_left:
-        for position, key in enumerate(line.keys_left.pop(0)):
-            line.later(THINKS_FOR + position * BETWEEN_KEYS, lambda key=key: line.press(key))  # type: ignore[misc]  # a lambda's default has no type
+def _have_person_press(runner: CallRunner) -> None:
+    if runner.keys_left:
+        for position, key in enumerate(runner.keys_left.pop(0)):
+            runner.later(THINKS_FOR + position * BETWEEN_KEYS, lambda key=key: runner.press(key))  # type: ignore[misc]  # a lambda's default has no type
 
 
-CONFERENCE_TIMEOUT_MILLS = 3_000
-
-
-async def confer(line: Line, action: Fields) -> NoReturn:
-    """Join a conference and stay there until the call ends or is sent elsewhere."""
+async def confer(runner: CallRunner, action: Fields) -> NoReturn:
+    """Join a conference and stay in it until the call ends or is sent elsewhere."""
     options = action.child("conferenceDtmfOptions") or Fields({})
-    seat = Seat(action.required_text("conferenceId"), line.now, (options.text("mode") or "ignore").lower())
+    seat = Seat(action.required_text("conferenceId"), runner.now, (options.text("mode") or "ignore").lower())
     seat.moh = action.text("moh") or action.text("mohClass")
-    line.call.seat = seat
-    line.enter("conference", conferenceId=seat.conference_id)
+    runner.call.seat = seat
+    runner.enter("conference", conferenceId=seat.conference_id)
     try:
         greeting = action.text("greeting")
         if greeting:
-            await play(line, spoken(greeting), action.text("locale") or "")
-        await _listen(line, seat, options)
+            await play(runner, spoken(greeting), action.text("locale") or "")
+        await _listen(runner, seat, options)
     except RedirectError:
-        line.call.seat = None
+        runner.call.seat = None
         raise
     finally:
-        stop_conference(line, seat.conference_id)
+        stop_conference(runner, seat.conference_id)
 
 
-async def _listen(line: Line, seat: Seat, options: Fields) -> NoReturn:
+async def _listen(runner: CallRunner, seat: Seat, options: Fields) -> NoReturn:
     most = options.whole("maxDigits") or 1
-    patience = (options.whole("timeoutMills") or CONFERENCE_TIMEOUT_MILLS) / 1000
+    timeout = (options.whole("timeoutMills") or CONFERENCE_TIMEOUT_MILLS) / 1000
     while True:
-        keys = await line.key(None) or ""
+        keys = await runner.key(None) or ""
         if seat.dtmf == "forward":
-            _forward(line, seat, keys)
+            _forward(runner, seat, keys)
         while seat.dtmf == "detect" and len(keys) < most:
-            key = await line.key(patience)
+            key = await runner.key(timeout)
             if key is None:
                 break
             keys += key
         if seat.dtmf == "detect":
-            # The answer to this one is a plain 200.
-            tell(line, "pie", menuResult=Choice(seat.conference_id, "sequence", keys).result())
+            # The application answers this one with a plain 200.
+            send_event(runner, "pie", menuResult=Choice(seat.conference_id, "sequence", keys).result())
 
 
-def _forward(line: Line, seat: Seat, key: str) -> None:
-    for other in line.services.calls:
-        if other is not line.call and other.seat is not None and other.seat.conference_id == seat.conference_id:
+def _forward(runner: CallRunner, seat: Seat, key: str) -> None:
+    for other in runner.context.calls:
+        if other is not runner.call and other.seat is not None and other.seat.conference_id == seat.conference_id:
             other.handle.note(f"hears the key {key} of another participant")

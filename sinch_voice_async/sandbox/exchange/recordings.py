@@ -8,73 +8,79 @@ Recordings.
 """
 
 import json
+import re
 from collections.abc import Sequence
-from urllib.parse import quote
 
 from sinch_voice_async.sandbox.exchange.calls import Call, Heard
-from sinch_voice_async.sandbox.exchange.events import tell
-from sinch_voice_async.sandbox.exchange.runner import Line, Tape
+from sinch_voice_async.sandbox.exchange.events import send_event
+from sinch_voice_async.sandbox.exchange.runner import ActiveRecording, CallRunner
 from sinch_voice_async.sandbox.fields import Fields
 from sinch_voice_async.sandbox.storage.audio import Stored
+from sinch_voice_async.sandbox.storage.recordings import Recordings
 
 __all__ = ["announce", "record", "record_conference", "start_recording", "stop_conference", "stop_recording"]
 
 
-def start_recording(line: Line, options: Fields | None) -> None:
-    """Record from now on, as an instruction says: a call with an app or a browser is not recorded by one."""
-    parties = (line.call.listener, line.call.connected_to)
+FORMAT = re.compile("[a-z0-9]{1,8}")
+LONGEST_DESTINATION = 2_048
+Notifications = list[dict[str, object]]
+
+
+def start_recording(runner: CallRunner, options: Fields | None) -> None:
+    """Record the call from now on, as an instruction says. It is ignored for a call with an app."""
+    parties = (runner.call.listener, runner.call.connected_to)
     if any(party is not None and party.kind == "username" for party in parties):
-        line.log("note", "startRecording is ignored")
+        runner.log("note", "startRecording is ignored")
     else:
-        record(line, options)
+        record(runner, options)
 
 
-def record(line: Line, options: Fields | None) -> None:
-    """Record the call from now on; one recording is enough."""
-    if line.tape is not None:
-        line.log("note", "startRecording is ignored")
+def record(runner: CallRunner, options: Fields | None) -> None:
+    """Record the call from now on, unless it is being recorded."""
+    if runner.recording is not None:
+        runner.log("note", "startRecording is ignored")
         return
-    line.tape = _checked(Tape(line.now, options or Fields({})))
+    runner.recording = ActiveRecording(runner.now, _checked(options))
 
 
-def record_conference(line: Line, conference_id: str, options: Fields | None) -> None:
+def record_conference(runner: CallRunner, conference_id: str, options: Fields | None) -> None:
     """Record a conference from now on, unless it is being recorded."""
-    tapes = line.services.tapes
-    if conference_id in tapes:
-        line.log("note", "the conference is being recorded")
+    if conference_id in runner.context.conference_recordings:
+        runner.log("note", "the conference is being recorded")
         return
-    tape = _checked(Tape(line.now, options or Fields({})))
-    tapes[conference_id] = lambda heard, end: announce(line, _store(line, tape, heard, end))
+    runner.context.conference_recordings[conference_id] = runner, ActiveRecording(runner.now, _checked(options))
 
 
-def stop_recording(line: Line) -> list[dict[str, object]]:
-    """End the recording of the call and store it; returns the notifications that say where it is.
+def stop_recording(runner: CallRunner) -> Notifications:
+    """End the recording of the call and store it. Returns the notifications that say where it is.
 
-    Nobody records ringing: it begins when the call is answered, and there is none where that never happens.
+    Ringing is not recorded: a recording begins when the call is answered, and there is none if it never is.
     """
-    tape, line.tape = line.tape, None
-    if tape is None or line.call.answered is None:
+    recording, runner.recording = runner.recording, None
+    if recording is None or runner.call.answered is None:
         return []
-    return _store(line, Tape(max(tape.since, line.call.answered), tape.options), line.call.heard, line.now)
+    since = max(recording.since, runner.call.answered)
+    return _store(runner, ActiveRecording(since, recording.options), runner.call.heard, runner.now)
 
 
-def stop_conference(line: Line, conference_id: str) -> None:
-    """End the recording of a conference that its last participant leaves, store it, and tell who began it."""
-    if conference_id not in line.services.tapes or _is_going_on(line, conference_id):
+def stop_conference(runner: CallRunner, conference_id: str) -> None:
+    """End the recording of a conference whose last participant leaves, and notify the call that began it."""
+    if conference_id not in runner.context.conference_recordings or _is_going_on(runner, conference_id):
         return
-    calls = [each for each in line.services.calls if each is line.call or _sat_there(each, conference_id)]
+    calls = [each for each in runner.context.calls if each is runner.call or _sat_there(each, conference_id)]
     heard = sorted((each for call in calls for each in call.heard), key=lambda each: each.at)
-    line.services.tapes.pop(conference_id)(heard, line.now)
+    owner, recording = runner.context.conference_recordings.pop(conference_id)
+    announce(owner, _store(owner, recording, heard, runner.now))
 
 
-def announce(line: Line, notifications: list[dict[str, object]]) -> None:
-    """Tell the application where its files are."""
+def announce(runner: CallRunner, notifications: Notifications) -> None:
+    """Send notifications about stored files."""
     for members in notifications:
-        tell(line, "notify", **members)
+        send_event(runner, "notify", **members)
 
 
-def _is_going_on(line: Line, conference_id: str) -> bool:
-    others = (each for each in line.services.calls if each is not line.call and each.ended is None)
+def _is_going_on(runner: CallRunner, conference_id: str) -> bool:
+    others = (each for each in runner.context.calls if each is not runner.call and each.ended is None)
     return any(_sat_there(each, conference_id) for each in others)
 
 
@@ -82,45 +88,65 @@ def _sat_there(call: Call, conference_id: str) -> bool:
     return call.seat is not None and call.seat.conference_id == conference_id
 
 
-def _checked(tape: Tape) -> Tape:
-    """Return the tape; what is wrong with its options is to be known now, not when the call ends."""
-    _ = tape.is_transcribed, tape.place, tape.format
-    return tape
+def _checked(options: Fields | None) -> Fields:
+    """Return the options. Faults in them are told now, not when the call ends."""
+    options = options or Fields({})
+    _ = _is_transcribed(options), _place(options), _format(options)
+    return options
 
 
-def _store(line: Line, tape: Tape, heard: Sequence[Heard], end: float) -> list[dict[str, object]]:
-    began_on = line.call.clock.date(tape.since)
-    stem = f"{began_on:%Y%m%d%H%M%S}_{line.services.account.application_key}_{line.call.call_id}"
-    script = [(each.at - tape.since, each.text, each.locale) for each in heard if each.at >= tape.since and each.text]
-    recordings, name, transcript = line.services.recordings, f"{stem}.{tape.format}", f"{stem}-transcript.json"
-    recordings.add_speech(name, script, seconds=end - tape.since, created_on=began_on)
-    notifications: list[dict[str, object]] = [
-        {"type": "recording_available", "destination": _destination(line, tape, name, "")}
-    ]
-    if tape.is_transcribed:
-        recordings.add_of_call(transcript, Stored(_transcript(script)), began_on)
-        destination = _destination(line, tape, transcript, "-transcript.json")
+def _is_transcribed(options: Fields) -> bool:
+    transcription = options.child("transcriptionOptions")
+    return transcription is not None and transcription.flag("enabled")
+
+
+def _place(options: Fields) -> str:
+    """Return the destination, which older documents call by another name."""
+    for name in ("destinationUrl", "destination"):
+        place = options.text(name, most=LONGEST_DESTINATION)
+        if place:
+            return place
+    return ""
+
+
+def _format(options: Fields) -> str:
+    name = (options.text("format") or "mp3").lower()
+    return name if FORMAT.fullmatch(name) else options.illegal("format", "must be letters and digits")
+
+
+def _store(runner: CallRunner, recording: ActiveRecording, heard: Sequence[Heard], end: float) -> Notifications:
+    since, options, store = recording.since, recording.options, runner.context.recordings
+    began_on = runner.call.clock.date(since)
+    stem = f"{began_on:%Y%m%d%H%M%S}_{runner.context.account.application_key}_{runner.call.call_id}"
+    script = [(each.at - since, each.text, each.locale) for each in heard if each.at >= since and each.text]
+    name, transcript = f"{stem}.{_format(options)}", f"{stem}-transcript.json"
+    store.add_speech(name, script, seconds=end - since, created_on=began_on)
+    destination = _destination(store, _place(options), name, "")
+    notifications: Notifications = [{"type": "recording_available", "destination": destination}]
+    if _is_transcribed(options):
+        store.add_of_call(transcript, Stored(_transcript(script)), began_on)
+        destination = _destination(store, _place(options), transcript, "-transcript.json")
         notifications.append({"type": "transcription_available", "destination": destination})
-    if tape.options.value("notificationEvents") is False:
+    if options.value("notificationEvents") is False:
         return []
-    tell(line, "notify", type="recording_finished")
+    send_event(runner, "notify", type="recording_finished")
     return notifications
 
 
-def _destination(line: Line, tape: Tape, name: str, beside: str) -> str:
-    """Return where the options have a file stored: in a bucket or folder under its own name, or as the file they name.
+def _destination(store: Recordings, asked: str, name: str, beside: str) -> str:
+    """Return where a file would be stored: in a bucket or folder under its own name, or as the file that was asked for.
 
-    ``beside`` replaces the ending of such a file, for what is stored next to it.
+    ``beside`` replaces the ending of such a file, for a file that is stored next to it.
     """
-    scheme, _, place = tape.place.partition("://")
+    scheme, _, place = asked.partition("://")
     if not place or scheme == "sdrive":
-        return f"{line.services.base_url()}/calling/v1/recording/{quote(name)}"
+        return store.url_of(name)
     folder, slash, file = place.rpartition("/")
-    # The name of a bucket, and of the container of an account, is not a file, although it may have a dot.
+    # The name of a bucket, or of the container of an account, is not a file, although it may have a dot.
     is_file = "." in file and len(folder.split("/")) >= (2 if scheme == "azure" else 1) and bool(slash)
     if not is_file:
         return f"{scheme}://{place.rstrip('/')}/{name}"
-    return f"{scheme}://{folder}/{file.rpartition('.')[0]}{beside}" if beside else tape.place
+    return f"{scheme}://{folder}/{file.rpartition('.')[0]}{beside}" if beside else asked
 
 
 def _transcript(script: list[tuple[float, str, str]]) -> bytes:

@@ -1,36 +1,35 @@
-"""One call as the coroutine that tells its life: how it waits in exchange time, and what can interrupt it.
+"""The runner of a call: it drives the coroutine that is the call, in exchange time.
 
-The coroutine is run here and by no event loop. It waits for seconds to pass, a key, somebody who picks up, or the
-application's answer; it ends by :class:`DisconnectError` and is sent another way by :class:`RedirectError`, both raised
-where it waits. Everything here happens under the exchange's lock.
+No event loop runs the coroutine. It waits for seconds to pass, a key, an answer of the telephone, or an answer of the
+application. :class:`DisconnectError` ends it and :class:`RedirectError` sends it elsewhere; both are raised where it
+waits. Everything here happens under the lock of the exchange.
 """
 
 import heapq
 import itertools
 import logging
-import re
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from dataclasses import dataclass, field
 from types import coroutine
 from typing import Any, Protocol
 
 from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.answers import Answers
-from sinch_voice_async.sandbox.exchange.callbacks import Courier, Mailbox
-from sinch_voice_async.sandbox.exchange.calls import BYTES_OF_AN_ENTRY, Call, Calls, Entry, Heard
+from sinch_voice_async.sandbox.exchange.callbacks import Callback
+from sinch_voice_async.sandbox.exchange.calls import BYTES_OF_AN_ENTRY, Call, Calls, Entry
 from sinch_voice_async.sandbox.exchange.people import People, Person
 from sinch_voice_async.sandbox.exchange.streams import Streams
 from sinch_voice_async.sandbox.fields import Fields
 from sinch_voice_async.sandbox.storage.recordings import Recordings
 
-__all__ = ["DisconnectError", "Line", "Owner", "RedirectError", "Services", "Tape", "Timers"]
+__all__ = ["ActiveRecording", "CallRunner", "DisconnectError", "ExchangeContext", "Owner", "RedirectError", "Timers"]
 
 logger: logging.Logger = logging.getLogger("sinch_voice_async.sandbox")
 
 FEWEST_TO_SWEEP = 1_024
 MOST_FIRED = 64
 """Timers that a call remembers although they were fired."""
-FORMAT = re.compile("[a-z0-9]{1,8}")
 
 
 class Owner(Protocol):
@@ -115,48 +114,32 @@ class Timers:
 
 
 @dataclass(frozen=True, slots=True)
-class Tape:
-    """Runs ``since`` this exchange second; ``options`` are those of SVAML."""
+class ActiveRecording:
+    """A recording that goes on: when it began, in exchange seconds, and the options that SVAML gave it."""
 
     since: float
     options: Fields
 
-    @property
-    def is_transcribed(self) -> bool:
-        """Whether what is said is to be written down."""
-        options = self.options.child("transcriptionOptions")
-        return options is not None and options.flag("enabled")
 
-    @property
-    def place(self) -> str:
-        """Where the file is to be stored, as SVAML says it; the older documents' own name is understood."""
-        return self.options.text("destinationUrl", most=2_048) or self.options.text("destination", most=2_048) or ""
-
-    @property
-    def format(self) -> str:
-        """The format, which ends the name of the file: mp3 unless the options name another one."""
-        name = (self.options.text("format") or "mp3").lower()
-        return name if FORMAT.fullmatch(name) else self.options.illegal("format", "must be letters and digits")
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """The parts of one exchange; ``changed`` is told of every call that has, ``base_url`` says where the sandbox is.
-
-    ``tapes`` says what ends the recording of a conference, given what was heard there and when it is over.
-    """
+@dataclass(slots=True, kw_only=True, eq=False)
+class ExchangeContext:
+    """What the runners of all calls share: the parts of one exchange."""
 
     account: Account
     calls: Calls
     people: People
     recordings: Recordings
-    timers: Timers
-    courier: Courier
-    tapes: dict[str, Callable[[Sequence[Heard], float], None]]
     streams: Streams
-    base_url: Callable[[], str]
-    changed: Callable[[Call], None]
     answers: Answers
+    timers: Timers = field(default_factory=Timers)
+    conference_recordings: "dict[str, tuple[CallRunner, ActiveRecording]]" = field(default_factory=dict)
+    """The recordings of conferences that go on, each with the call that began it."""
+    ready: "deque[CallRunner]" = field(default_factory=deque)
+    """Calls whose first callback waits to be sent."""
+    attended: "set[CallRunner]" = field(default_factory=set)
+    """Ongoing calls that may call the application back."""
+    sending: int = 0
+    """The number of calls of which a callback is being sent, or waits for that."""
 
 
 class DisconnectError(Exception):
@@ -189,52 +172,56 @@ def _suspend(wait: _Wait) -> Generator[_Wait, Any, Any]:
     return (yield wait)
 
 
-class Line:
-    """Runs one call. ``person`` is who hears its prompts, ``now`` its own time, in exchange seconds."""
+class CallRunner:
+    """Runs one call.
+
+    ``person`` hears its prompts, ``leg`` is the leg that hears them, and ``now`` is the call's own time, in exchange
+    seconds. ``recording`` is its recording while one goes on. ``is_suppressed`` says whether ACE and DiCE are left out.
+    """
 
     __slots__ = (
         "_control",
         "_own_timers",
         "_redirection",
+        "_step",
         "_timers",
-        "_turn",
         "_wait",
         "call",
+        "callbacks",
+        "context",
         "is_asking",
         "is_over",
+        "is_sending",
         "is_suppressed",
         "keys_left",
         "leg",
-        "mailbox",
         "now",
         "person",
-        "services",
-        "tape",
+        "recording",
     )
 
-    def __init__(self, call: Call, services: Services) -> None:
+    def __init__(self, call: Call, context: ExchangeContext) -> None:
         self.call: Call = call
-        self.services: Services = services
-        self.mailbox: Mailbox = Mailbox()
+        self.context: ExchangeContext = context
         self.now: float = call.placed_at
+        self.callbacks: deque[Callback] = deque()
+        self.is_sending: bool = False
         self.is_over: bool = False
         self.is_asking: bool = False
         self.is_suppressed: bool = False
-        """Whether ACE and DiCE are not to be sent."""
         self.person: Person | None = None
         self.keys_left: list[str] = []
         self.leg: str = "caller" if call.is_inbound else "callee"
-        """Which leg hears what is played."""
-        self.tape: Tape | None = None
-        self._timers = services.timers
+        self.recording: ActiveRecording | None = None
+        self._timers = context.timers
         self._own_timers: list[Timer] = []
         self._wait: _Wait | None = None
-        self._turn = 0
+        self._step = 0
         self._redirection: Fields | None = None
         self._control: Coroutine[_Wait, Any, None]
 
     def run(self, control: Coroutine[Any, Any, None]) -> None:
-        """Begin the call's life, and run it until it first waits."""
+        """Start the coroutine, and run it until it first waits."""
         self._control = control
         self._proceed(lambda: control.send(None))
 
@@ -243,15 +230,15 @@ class Line:
         return _suspend(_Wait(max(0.0, seconds)))
 
     def key(self, seconds: float | None) -> Awaitable[str | None]:
-        """Wait for a key, None where no one is pressed in time."""
+        """Wait for a key. None: none was pressed in time."""
         return _suspend(_Wait(seconds, "key"))
 
     def picked_up(self, seconds: float) -> Awaitable[bool | None]:
-        """Ring, and wait until somebody picks up; None where nobody does in time."""
+        """Wait until the telephone is answered. None: it was not answered in time."""
         return _suspend(_Wait(seconds, "pick up"))
 
     async def answer(self) -> Any:
-        """Wait for the application's answer, or another program's, while the call's own time stands still."""
+        """Wait for the answer of the application or of a stream; the call's own time stands still."""
         self.is_asking = True
         try:
             return await _suspend(_Wait(None, "answer"))
@@ -260,7 +247,7 @@ class Line:
             self._timers.release(self)
 
     def signal(self, name: str, value: object) -> bool:
-        """Give the call what it waits for; False where it waits for something else."""
+        """Give the call what it waits for. False: it waits for something else."""
         if not self.is_waiting_for(name):
             return False
         self._proceed(lambda: self._control.send(value))
@@ -269,7 +256,7 @@ class Line:
         return True
 
     def is_waiting_for(self, name: str) -> bool:
-        """Whether this signal would be heard."""
+        """Return whether the call waits for this signal."""
         return self._wait is not None and self._wait.signal == name
 
     def disconnect(self, result: str, reason: str) -> None:
@@ -277,31 +264,47 @@ class Line:
         self._interrupt(DisconnectError(result, reason))
 
     def redirect(self, document: Fields) -> None:
-        """Have the call do something else; once the application has answered, where it is being asked."""
+        """Replace what the call does by other SVAML. While the application is asked, that waits for its answer."""
         self._redirection = document if self.is_asking else None
         if not self.is_asking:
             self._interrupt(RedirectError(document))
 
     def later(self, seconds: float, action: Callable[[], None]) -> None:
-        """Have something happen in the call's own time, unless it is over by then."""
+        """Call ``action`` after some seconds of the call's own time, unless the call is over by then."""
         self._schedule(seconds, action)
 
     def press(self, key: str) -> None:
-        """Press one key, which is lost where nobody waits for one."""
+        """Press one key. It is lost if the call does not wait for one."""
         self.log("keys", key)
         self.signal("key", key)
 
+    def post(self, callback: Callback) -> None:
+        """Send a callback after those that the call has posted before."""
+        self.callbacks.append(callback)
+        if not self.is_sending:
+            self.is_sending = True
+            self.context.sending += 1
+            self.context.ready.append(self)
+
+    def next_callback(self) -> Callback | None:
+        """Return the callback that is to be sent now. None: every one was sent."""
+        if self.callbacks:
+            return self.callbacks.popleft()
+        self.is_sending = False
+        self.context.sending -= 1
+        return None
+
     def log(self, kind: str, text: str, data: Mapping[str, object] | None = None) -> None:
-        """Remember what happens."""
+        """Add an entry to the timeline."""
         entry = Entry(self.now, kind, text, data or {})
         self.call.log.append(entry)
-        self.services.calls.grow(self.call, BYTES_OF_AN_ENTRY)
+        self.context.calls.grow(self.call, BYTES_OF_AN_ENTRY)
         if logger.isEnabledFor(logging.INFO):
             logger.info("call %s  %6.1f s  %s", self.call.call_id[:8], self.now - self.call.placed_at, entry.summary())
-        self.services.changed(self.call)
+        self.context.calls.touch(self.call)
 
     def enter(self, state: str, **data: object) -> None:
-        """Remember that the call is in another state."""
+        """Add a new state of the call to the timeline."""
         self.log("state", state, data)
 
     def _interrupt(self, error: Exception) -> None:
@@ -309,13 +312,14 @@ class Line:
             self._proceed(lambda: self._control.throw(error))
 
     def _proceed(self, step: Callable[[], _Wait]) -> None:
-        """Run until the call waits again; whatever it waited for before has been overtaken."""
-        self._turn += 1
+        """Run until the call waits again. A timer of an earlier wait does nothing from then on."""
+        self._step += 1
         self._wait = None
         try:
             self._wait = step()
         except StopIteration:
             self.is_over = True
+            self.context.attended.discard(self)
             # Finished calls are many, and remembered for long.
             del self._control
             for timer in self._own_timers:
@@ -323,16 +327,16 @@ class Line:
             self._own_timers.clear()
             return
         if self._wait.seconds is not None:
-            self._schedule(self._wait.seconds, self._time_is_up(self._turn))
+            self._schedule(self._wait.seconds, self._time_is_up(self._step))
 
     def _schedule(self, seconds: float, action: Callable[[], None]) -> None:
         if len(self._own_timers) > MOST_FIRED:
             self._own_timers = [each for each in self._own_timers if each.owner is not None]
         self._own_timers.append(self._timers.add(self.now + seconds, self, action))
 
-    def _time_is_up(self, turn: int) -> Callable[[], None]:
+    def _time_is_up(self, step: int) -> Callable[[], None]:
         def proceed() -> None:
-            if turn == self._turn:
+            if step == self._step:
                 self._proceed(lambda: self._control.send(None))
 
         return proceed

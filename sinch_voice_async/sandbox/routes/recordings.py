@@ -1,8 +1,6 @@
-"""Listing, downloading and deleting recordings: documents, Calling API, "List Recordings" and what follows."""
+"""Recordings: listed, downloaded and deleted. Source: Calling API, Recordings."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
-from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -10,21 +8,19 @@ from starlette.responses import JSONResponse, Response
 from sinch_voice_async.sandbox.refusals import RefusalError
 from sinch_voice_async.sandbox.routes.download import download
 from sinch_voice_async.sandbox.routes.endpoint import Endpoint, note, path_member
-from sinch_voice_async.sandbox.storage.recordings import Recording, Recordings
+from sinch_voice_async.sandbox.storage.recordings import PATH, Recording, Recordings
 
 __all__ = ["RecordingRoutes"]
 
-PATH = "/calling/v1/recording"
 DEFAULT_PAGE_SIZE = 100
-"""The documents name none."""
+"""The documents name none: it is the sandbox's own."""
 
 
 class RecordingRoutes:
-    """Answers for the recordings; ``base_url`` tells where the sandbox is, for the URLs in a listing."""
+    """Answers for the recordings."""
 
-    def __init__(self, recordings: Recordings, base_url: Callable[[], str]) -> None:
+    def __init__(self, recordings: Recordings) -> None:
         self._recordings = recordings
-        self._base_url = base_url
 
     def endpoints(self) -> list[Endpoint]:
         """Return the routes."""
@@ -37,7 +33,7 @@ class RecordingRoutes:
         ]
 
     async def list(self, request: Request) -> Response:
-        """Answer with one page, a bare array, which is empty past the last."""
+        """Answer with one page: a bare array, empty past the last page."""
         page = _positive(request, "page", 1, "'pageNumber' must be greater than 0")
         page_size = _positive(request, "pageSize", DEFAULT_PAGE_SIZE, "'pageSize' must be a positive integer")
         start, end = _moment(request, "from"), _moment(request, "to")
@@ -52,7 +48,7 @@ class RecordingRoutes:
         raise RefusalError(40002, "No key specified")
 
     async def download(self, request: Request) -> Response:
-        """Answer with the file, or the part of it that was asked for."""
+        """Answer with the file or the part that was asked for."""
         return download(self._find(request), request.headers, accept_ranges=self._recordings.accept_ranges)
 
     async def delete(self, request: Request) -> Response:
@@ -69,7 +65,7 @@ class RecordingRoutes:
     def _described(self, recording: Recording) -> dict[str, object]:
         return {
             "key": recording.key,
-            "url": f"{self._base_url()}{PATH}/{quote(recording.key, safe='')}",
+            "url": self._recordings.url_of(recording.key),
             "createdOn": _iso(recording.created_on),
             "expiresOn": _iso(recording.expires_on),
             "headers": dict(recording.headers),

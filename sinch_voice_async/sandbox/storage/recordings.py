@@ -9,14 +9,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 from sinch_voice_async.sandbox import bounds
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.storage.audio import HEADER_SIZE, SAMPLE_RATE, Content, Corrupted, Stored, Tone
 from sinch_voice_async.sandbox.storage.speech import PITCH, Script, Speech, speaker
 
-__all__ = ["Recording", "Recordings", "Trouble"]
+__all__ = ["PATH", "Recording", "Recordings", "Trouble"]
 
+PATH = "/calling/v1/recording"
 KEPT_FOR = timedelta(days=90)
 """The documents do not say when the platform deletes a file."""
 LONGEST = 250_000.0
@@ -140,6 +142,8 @@ class Recordings:
         self._count = itertools.count(1)
         self._of_calls: deque[str] = deque()
         self._held = 0
+        self.base_url: str = "http://localhost"
+        """Where the sandbox is served: the beginning of the URL of each recording."""
         self.version: int = 0
         """A number that grows when a file is stored or deleted."""
 
@@ -156,6 +160,10 @@ class Recordings:
     def get(self, key: str) -> Recording | None:
         """Return a recording, or None if there is none with this key."""
         return self._by_key.get(key)
+
+    def url_of(self, key: str) -> str:
+        """Return the URL of a recording."""
+        return f"{self.base_url}{PATH}/{quote(key, safe='')}"
 
     def add(
         self,

@@ -55,7 +55,7 @@ async def test_somebody_is_the_human_at_the_telephone(sandbox: Sandbox, panel: P
     )
     path = f"/calls/{answer.json()['callId']}"
     assert (await panel.get(path))["waits"] is True
-    assert await panel.refused("POST", f"{path}/press", {"keys": "1"}) == (409, 40900, "nobody is on the telephone")
+    assert await panel.refused("POST", f"{path}/press", {"keys": "1"}) == (409, 40900, "no person is on the line")
     picked_up = await panel.done("POST", f"{path}/pick-up")
     assert (picked_up["waits"], picked_up["result"]) == (False, "ANSWERED")
     assert (await panel.refused("POST", f"{path}/pick-up"))[:2] == (409, 40900)

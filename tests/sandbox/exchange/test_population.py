@@ -114,7 +114,7 @@ def test_nobody_needs_to_look() -> None:
         ring(sandbox, number)
         sandbox.clock.step(1)
     assert len(sandbox.calls) < 110
-    assert len(sandbox.exchange._timers._heap) < 3_000
+    assert len(sandbox.exchange._context.timers._heap) < 3_000
 
 
 async def test_a_limit_may_be_there_from_the_start() -> None:
