@@ -1,16 +1,29 @@
-"""Campaigns: many callouts, paced and bounded, and nobody rung twice."""
+"""Campaigns: many callouts, paced and bounded; no number is dialled twice."""
 
+import warnings
+from typing import Any
+
+from sinch_voice_async.dialer.attempt import attempt_id_of, own_custom
 from sinch_voice_async.dialer.campaign import Campaign
-from sinch_voice_async.dialer.clock import Clock, SystemClock
 from sinch_voice_async.dialer.contacts import BrokenRow, Contact
-from sinch_voice_async.dialer.counts import Counts
-from sinch_voice_async.dialer.intent import intent_of, own_custom
-from sinch_voice_async.dialer.journal import Claim, Journal, News, Outcome, Total
-from sinch_voice_async.dialer.pacer import Pacer
+from sinch_voice_async.dialer.eligibility import RedialRules
+from sinch_voice_async.dialer.journal import (
+    Added,
+    AttemptUpdate,
+    Claim,
+    Control,
+    Counts,
+    Journal,
+    Outcome,
+    RowFate,
+    Total,
+)
+from sinch_voice_async.dialer.journals import KeptCampaign, kept
+from sinch_voice_async.dialer.pacing import Clock, Pacer, SystemClock
 from sinch_voice_async.dialer.preview import Preview
 from sinch_voice_async.dialer.report import Report
-from sinch_voice_async.dialer.rules import RedialRules
-from sinch_voice_async.dialer.run import CampaignRun
+from sinch_voice_async.dialer.run import CampaignRun, RunStatus
+from sinch_voice_async.dialer.settings import Difference
 from sinch_voice_async.dialer.sources import (
     ContactFile,
     read_contacts,
@@ -26,6 +39,8 @@ from sinch_voice_async.dialer.states import Change, ContactState
 from sinch_voice_async.dialer.window import CallingWindow
 
 __all__ = [
+    "Added",
+    "AttemptUpdate",
     "BrokenRow",
     "CallingWindow",
     "Campaign",
@@ -36,18 +51,23 @@ __all__ = [
     "Contact",
     "ContactFile",
     "ContactState",
+    "Control",
     "Counts",
+    "Difference",
     "Journal",
-    "News",
+    "KeptCampaign",
     "Outcome",
     "Pacer",
     "Preview",
     "RedialRules",
     "Report",
+    "RowFate",
+    "RunStatus",
     "SqliteJournal",
     "SystemClock",
     "Total",
-    "intent_of",
+    "attempt_id_of",
+    "kept",
     "own_custom",
     "read_contacts",
     "read_csv",
@@ -57,3 +77,14 @@ __all__ = [
     "read_parquet",
     "read_xlsx",
 ]
+
+_FORMER_NAMES = {"News": AttemptUpdate, "intent_of": attempt_id_of}
+
+
+def __getattr__(name: str) -> Any:
+    """Return a public name that was renamed, with a warning."""
+    if name in _FORMER_NAMES:
+        found: Any = _FORMER_NAMES[name]
+        warnings.warn(f"sinch_voice_async.dialer.{name} is now {found.__name__}", DeprecationWarning, stacklevel=2)
+        return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

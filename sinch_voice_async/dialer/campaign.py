@@ -1,41 +1,52 @@
 """A campaign: contacts, a callout for each, and the rules under which they are called."""
 
-from collections.abc import Collection, Mapping, Sequence
+import inspect
+import warnings
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from decimal import Decimal
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import anyio
+from attrs import evolve
 
-from sinch_voice_async.dialer.assembly import assemble, previewing
-from sinch_voice_async.dialer.clock import Clock, SystemClock
-from sinch_voice_async.dialer.course import Course
-from sinch_voice_async.dialer.feeding import Contacts, feed
-from sinch_voice_async.dialer.following import Follow
-from sinch_voice_async.dialer.held import HeldJournal
-from sinch_voice_async.dialer.journal import Journal, Outcome
+from sinch_voice_async.dialer.attempt import (
+    Attempts,
+    CalloutOf,
+    Ready,
+    apply_event,
+    attempt_of,
+    place_of,
+)
+from sinch_voice_async.dialer.contacts import Contact
+from sinch_voice_async.dialer.eligibility import DoNotCall, RedialRules
+from sinch_voice_async.dialer.engine import Engine
+from sinch_voice_async.dialer.enqueueing import Contacts, feed, is_whole_list, to_line
+from sinch_voice_async.dialer.journal import AttemptUpdate, Control, Journal, Line, Listing, Outcome, RowFate
 from sinch_voice_async.dialer.journals import KeptIn, to_journal
-from sinch_voice_async.dialer.paging import Listing
-from sinch_voice_async.dialer.placing import CalloutOf
-from sinch_voice_async.dialer.preview import Preview
+from sinch_voice_async.dialer.numbers import read_number
+from sinch_voice_async.dialer.pacing import Clock, Pace, Paces, SystemClock
+from sinch_voice_async.dialer.preview import Preview, Previewing
 from sinch_voice_async.dialer.report import Report, report_of
-from sinch_voice_async.dialer.rules import RedialRules
 from sinch_voice_async.dialer.run import CampaignRun
-from sinch_voice_async.dialer.screening import DoNotCall
-from sinch_voice_async.dialer.settings import Settings
-from sinch_voice_async.dialer.settling import attempt_of, settle
+from sinch_voice_async.dialer.settings import Difference, Follow, Settings, differences, fingerprint_of
 from sinch_voice_async.dialer.sqlite.journal import SqliteJournal
 from sinch_voice_async.dialer.states import Change, ContactState
 from sinch_voice_async.dialer.window import CallingWindow
-from sinch_voice_async.errors import JournalError
+from sinch_voice_async.errors import ConfigurationError, InvalidRequestError, JournalError
 from sinch_voice_async.models.events import CallEvent
 
 __all__ = ["Campaign"]
 
+_OLDEST_STEP: Final = 120.0
+_LEFT_DIALING: Final = "the program ended while this callout was on its way"
+_RELEASED: Final = "released by hand"
+
 
 class Campaign:
-    """Many callouts, paced and bounded, and nobody rung twice.
+    """Many callouts, paced and bounded; no number is dialled twice.
 
     ::
 
@@ -46,28 +57,33 @@ class Campaign:
                 ...
         report = await campaign.report()
 
-    ``name`` and ``journal`` belong together: the journal, a file or any :class:`Journal`, refuses another name. Running
-    the same campaign again, after a crash or the next day, continues it: nobody whose telephone may have rung is
-    dialled again.
+    ``name`` and ``journal`` belong together: the journal refuses another name. ``journal`` is the path of a file, a
+    database (``postgresql://...`` or ``host=... dbname=...``) or any :class:`Journal`. Run the same campaign again,
+    after a crash or the next day, and it resumes: a number whose telephone may have rung is not dialled again.
 
-    ``calls_per_second`` is how fast callouts go out at most; a campaign begins with one a second until you say more.
-    ``in_flight`` bounds how many contacts are being called at a time. What that means depends on ``follow``:
+    ``calls_per_second`` is the greatest pace of callouts. ``in_flight`` bounds how many contacts are called at a time,
+    and ``follow`` says what that means:
 
-    - ``None``: results are not learnt. A contact has been called when the platform has taken the callout, and its state
+    - ``None``: results are not learnt. A contact is finished when the platform has accepted the callout, and its state
       stays ``accepted``. ``in_flight`` bounds requests that wait for their answer.
-    - ``"callbacks"``: you give events to :meth:`settle`, here or in another process. A contact has been called when its
+    - ``"callbacks"``: you give events to :meth:`settle`, here or in another process. A contact is finished when its
       DiCE has come, and its state is ``done`` then. ``in_flight`` bounds calls alive.
     - ``"poll"``: the same, learnt by asking ``client.calls.get`` every ``poll_interval`` seconds for each call alive.
+      If the platform refuses to answer (401, 403, 404), polling stops and calls stay ``accepted``.
 
-    A call of which nothing was heard for ``longest_call`` seconds gives its place back and stays ``accepted``, so that
-    a campaign ends also where callbacks are lost.
+    A call of which nothing was heard for ``max_call_duration`` seconds frees its slot and stays ``accepted``.
 
     ``window`` is when contacts may be called, None for any time; a run waits for it to open. ``until`` ends the
-    campaign: who could not be called before is skipped. ``redial`` says who is dialled again, ``do_not_call`` who is
-    never called: a list of numbers, or a function, ``async`` or not, asked right before each claim (on the event loop,
-    so one that is not ``async`` must not block). ``spend_limit`` stops dialling when so much is spent, in the account's
-    currency; it may be passed by what the calls alive cost then. ``patience`` is for how many seconds the network may
-    be down.
+    campaign: contacts that could not be called before are skipped. ``redial`` says which contacts are dialled again,
+    ``do_not_call`` which numbers are never called: a list of numbers, or a function, ``async`` or not, asked right
+    before each claim (on the event loop, so one that is not ``async`` must not block). ``spend_limit`` stops dialling
+    when so much is spent, in the account's currency; it may be passed by the cost of the calls that are alive then, and
+    while no cost is known, calls go one at a time. ``network_timeout`` is for how many seconds the network may be down.
+    ``country`` (ISO 3166-1) allows national numbers. ``options`` are JSON values of your program that the journal keeps
+    beside those of the campaign.
+
+    A run pauses by itself, and :attr:`CampaignRun.paused` says why: after 402, after 25 callouts in a row of unknown
+    outcome, and after 50 equal refusals in a row.
 
     :raises ConfigurationError: an argument is out of range, or needs results and ``follow`` is None.
     """
@@ -85,14 +101,20 @@ class Campaign:
         do_not_call: DoNotCall = (),
         spend_limit: Decimal | int | str | None = None,
         follow: Follow = None,
-        longest_call: float = 14_400.0,
+        max_call_duration: float = 14_400.0,
         poll_interval: float = 5.0,
-        patience: float = 600.0,
+        network_timeout: float = 600.0,
+        country: str | None = None,
+        options: Mapping[str, Any] | None = None,
         clock: Clock | None = None,
+        longest_call: float | None = None,
+        patience: float | None = None,
     ) -> None:
+        # An error report shows the variables of frames, and an address of a database may hold a password.
+        kept_in, journal = [journal], ""
+        self.journal: Journal = to_journal(kept_in.pop())
         self.name = name
-        self.journal: Journal = to_journal(journal)
-        self.settings: Settings = Settings(
+        self.settings: Settings = Settings.of(
             name=name,
             calls_per_second=calls_per_second,
             in_flight=in_flight,
@@ -102,33 +124,104 @@ class Campaign:
             do_not_call=do_not_call,
             spend_limit=spend_limit,
             follow=follow,
-            longest_call=longest_call,
+            max_call_duration=_renamed("longest_call", longest_call, "max_call_duration", max_call_duration),
             poll_interval=poll_interval,
-            patience=patience,
+            network_timeout=_renamed("patience", patience, "network_timeout", network_timeout),
+            country=country,
+            options=options,
             clock=clock or SystemClock(),
         )
-        self._held = HeldJournal(name, self.journal)
-        self._course: Course | None = None
+        self._users = 0
+        self._opening: anyio.Lock | None = None
+        self._engine: Engine | None = None
         self._is_running = False
+        self._step_pacer: Paces | None = None
 
     def __repr__(self) -> str:
         return f"Campaign({self.name!r}, journal={self.journal!r})"
 
-    def run(self, client: Any, contacts: Contacts | None, callout: CalloutOf) -> CampaignRun:
+    def run(
+        self,
+        client: Any,
+        contacts: Contacts | None,
+        callout: CalloutOf,
+        *,
+        stay: bool = False,
+        accept_changes: bool = False,
+    ) -> CampaignRun:
         """Return a run, which dials within ``async with``.
 
         ``client`` is a ``VoiceClient``, anything that has ``callouts.place``, or a coroutine function that takes a
-        callout and ``callback_headers=`` and returns a receipt with ``call_id``. ``contacts`` are :class:`Contact` or
-        telephone numbers from any iterable, ``async`` or not; None goes on with those in the journal. ``callout`` makes
-        the callout for a contact, right before it is dialled.
+        callout and ``callback_headers=`` and returns a receipt with ``call_id``. ``callout`` makes the callout for a
+        contact, right before it is dialled; its destination must be a number of the contact, else the contact is
+        skipped.
+
+        ``contacts`` are :class:`Contact` or telephone numbers from any iterable, ``async`` or not. None takes those in
+        the journal. A file, ``list`` or other collection is the whole list: its fields replace those in the journal,
+        and contacts in ``todo`` that it no longer has are skipped. An iterator or async iterable adds and replaces.
+
+        With ``stay`` the run does not end when nobody is left; it waits for contacts from :meth:`enqueue`.
+        ``accept_changes`` lets the campaign go on with other options than the journal keeps: without the do-not-call
+        list, window, end or spend limit that it began with, or with other ``options``.
 
         :raises JournalError: on entering; the journal cannot be used, or another run dials from it.
+        :raises ConfigurationError: on entering; options that the journal keeps were dropped.
         """
+        _check_callout_of(callout)
+        engine = Engine(
+            settings=self.settings,
+            journal=self.journal,
+            attempts=self._attempts(client, callout),
+            pacer=self.journal.pacer(self.settings.calls_per_second, self.settings.clock),
+            contacts=contacts,
+            get_call=_get_call_of(client) if self.settings.follow == "poll" else None,
+            stay=stay,
+            accept_changes=accept_changes,
+            callout=fingerprint_of(callout),
+        )
+        return CampaignRun(engine, self)
 
-        def make() -> Course:
-            return assemble(self.settings, self.journal, client=client, contacts=contacts, callout_of=callout)
+    async def enqueue(self, contacts: Contacts) -> int:
+        """Write contacts into the journal, to be dialled by a run or a worker, and return how many were new.
 
-        return CampaignRun(make, self._enter, self._leave)
+        It may be done again, and by several processes at once: a number is there once. Rows that are not contacts, and
+        duplicates, are kept with their lines for the report.
+
+        :raises JournalError: the journal cannot be used.
+        """
+        sink = _Enqueued(self.journal, self.settings.clock)
+        async with self._use():
+            await feed(contacts, sink, self.settings.country)
+        return sink.added
+
+    async def dial(self, contact: Contact | str, client: Any, callout: CalloutOf) -> Outcome:
+        """Dial one contact at most once, and return how it stands: one idempotent step, for task queues.
+
+        The contact is enqueued if the journal does not have it. It is dialled if it is in ``todo`` and the rules allow
+        it now, in the pace of the campaign in this process; otherwise its state says why not, and ``due`` from when to
+        try again. Call it again at any time, from any process: a contact that may have been called is not called again.
+
+        :raises InvalidRequestError: ``contact`` is not a telephone number.
+        :raises JournalError: the journal cannot be used.
+        :raises SinchVoiceError: nothing could be sent, or the credentials are wrong; the contact is in ``todo``.
+        """
+        _check_callout_of(callout)
+        line, row = to_line(contact, 0, self.settings.country)
+        if not isinstance(row, Contact):
+            raise InvalidRequestError(row.problem, field="contact")
+        attempts, now = self._attempts(client, callout), self.settings.clock.now
+        async with self._use() as journal:
+            found = await journal.find_number(row.number)
+            if found is None:
+                await journal.add([(line or None, row)], now())
+                found = await journal.find_number(row.number)
+            assert found is not None
+            if found.state is ContactState.DIALING and now() - (found.placed_at or 0.0) > _OLDEST_STEP:
+                note, token = found.note or _LEFT_DIALING, found.token or ""
+                found = await self._mark_unknown(journal, token, note) or found
+            if found.state is ContactState.TODO and found.due <= now():
+                await self._dial_step(attempts, found)
+            return await journal.find_number(row.number) or found
 
     async def preview(
         self, contacts: Contacts | None, callout: CalloutOf, *, max_text_length: int | None = 600
@@ -141,13 +234,20 @@ class Campaign:
         :raises JournalError: there is a journal, and it cannot be used.
         :raises CampaignError: the do-not-call list could not be asked.
         """
-        looking = previewing(self.settings, callout, max_text_length)
+        _check_callout_of(callout)
+        looking = Previewing(
+            eligibility=self.settings.eligibility(),
+            callout_of=callout,
+            clock=self.settings.clock,
+            max_text_length=max_text_length,
+            has_list=is_whole_list(contacts),
+        )
         try:
             known = self.outcomes()
             while self._has_journal() and (page := await known.page()):
                 await looking.add_known(page)
             if contacts is not None:
-                await feed(contacts, looking.add_rows)
+                await feed(contacts, looking, self.settings.country)
         finally:
             preview = await looking.result(self.settings.calls_per_second)
         return preview
@@ -155,30 +255,28 @@ class Campaign:
     async def report(self) -> Report:
         """Return what became of the campaign so far; also while it runs, and from another process.
 
-        :raises JournalError: the journal cannot be used.
+        :raises JournalError: the journal cannot be used, or is damaged.
         """
-        async with self._held.use() as journal:
-            unknown = await journal.page({ContactState.UNKNOWN})
-            broken = await journal.broken_page()
-            totals = await journal.totals()
-        return report_of(self.name, totals, unknown=unknown, broken=broken, listing=self.outcomes)
+        async with self._use() as journal:
+            await journal.check(whole=True)
+            return await report_of(self, journal)
 
     async def settle(self, event: CallEvent, *, headers: Mapping[str, str] | None = None) -> Outcome | None:
-        """Write down what an event tells about a contact of this campaign; return it as it stands, None if nothing new.
+        """Write what an event says about a contact of this campaign; return the contact, None if nothing is new.
 
-        For the handlers of a ``WebhookApp``: every ICE, ACE and DiCE settles what is unknown. ``headers`` are those of
-        the callback, for callouts that had no ``custom``. Where events come by the thousand, keep the campaign open:
-        ``async with campaign:``.
+        It is for the handlers of a ``WebhookApp``: every ICE, ACE and DiCE settles what is unknown. ``headers`` are
+        those of the callback, for callouts without ``custom``. It waits for the journal and never for a reader of
+        outcomes. If events come by the thousand, keep the campaign open: ``async with campaign:``.
 
         :raises JournalError: the journal cannot be used.
         """
-        async with self._held.use() as journal:
+        async with self._use() as journal:
             before = await attempt_of(journal, event, headers)
             if before is None:
                 return None
-            outcome = await settle(journal, before, event, self.settings.clock.now())
-            if outcome is not None and self._course is not None:
-                await self._course.settled(before.state, outcome)
+            outcome = await apply_event(journal, before, event, self.settings.clock.now())
+            if outcome is not None and self._engine is not None:
+                await self._engine.settled(before.state, outcome)
             return outcome
 
     async def unknowns(self) -> list[Outcome]:
@@ -191,59 +289,227 @@ class Campaign:
     def outcomes(self, states: Collection[ContactState] | None = None) -> Listing[Outcome]:
         """Return an async iterator over the contacts in these states, or all, as they stand.
 
-        Iterating raises ``JournalError`` where the journal cannot be used.
+        Iterating raises ``JournalError`` if the journal cannot be used.
         """
 
         async def fetch(last: Outcome | None) -> Sequence[Outcome]:
-            async with self._held.use() as journal:
+            async with self._use() as journal:
                 return await journal.page(states, after=last.position if last else 0)
+
+        return Listing(fetch)
+
+    def row_fates(self, fate: str | None = None) -> Listing[tuple[int, RowFate]]:
+        """Return an async iterator over the rows with this fate, or all, each with its position in the journal.
+
+        Iterating raises ``JournalError`` if the journal cannot be used.
+        """
+
+        async def fetch(last: tuple[int, RowFate] | None) -> Sequence[tuple[int, RowFate]]:
+            async with self._use() as journal:
+                return await journal.row_fates(fate, after=last[0] if last else 0)
 
         return Listing(fetch)
 
     async def release(self, numbers: Collection[str]) -> int:
         """Let contacts be dialled again that are unknown, rejected or skipped; return how many there were.
 
-        This is the word of a person, who has made sure: an unknown contact may be rung twice by it.
+        A person says so and has made sure: an unknown contact may be called twice by it.
+
+        :raises InvalidRequestError: an entry is not a telephone number.
+        :raises JournalError: the journal cannot be used.
+        """
+        wanted = self._read_numbers(numbers)
+        async with self._use() as journal:
+            return await journal.change_all(Change.RELEASE, _RELEASED, self.settings.clock.now(), wanted)
+
+    async def releasable(self, numbers: Collection[str]) -> int:
+        """Return how many contacts :meth:`release` would let be dialled again.
+
+        :raises InvalidRequestError: an entry is not a telephone number.
+        :raises JournalError: the journal cannot be used.
+        """
+        wanted = self._read_numbers(numbers)
+        async with self._use() as journal:
+            return await journal.releasable(wanted)
+
+    async def differences(self) -> list[Difference]:
+        """Return the options that this campaign has otherwise than the journal keeps them.
 
         :raises JournalError: the journal cannot be used.
         """
-        async with self._held.use() as journal:
-            return await journal.change_all(Change.RELEASE, "released by hand", self.settings.clock.now(), numbers)
+        if not self._has_journal():
+            return []
+        async with self._use() as journal:
+            before = await journal.options()
+        now = self.settings.described()
+        return [each for each in differences(before or now, now) if each.option != "callout"]
+
+    async def pause(self, reason: str = "paused through the journal") -> None:
+        """Dial nobody until :meth:`resume`; the runs of all processes and machines obey within a second.
+
+        :raises JournalError: the journal cannot be used.
+        """
+        await self._ask(pause=reason)
+
+    async def resume(self) -> None:
+        """End the pause of :meth:`pause`.
+
+        :raises JournalError: the journal cannot be used.
+        """
+        await self._ask(pause=None)
+
+    async def set_pace(self, calls_per_second: float | None) -> None:
+        """Change the pace of running campaigns; None gives them their own pace back.
+
+        :raises ConfigurationError: ``calls_per_second`` is not a positive number.
+        :raises JournalError: the journal cannot be used.
+        """
+        await self._ask(calls_per_second=None if calls_per_second is None else Pace.of(calls_per_second).target)
+
+    async def cancel(self) -> None:
+        """End the runs of the campaign; callouts on their way come to their end. A later run begins again.
+
+        :raises JournalError: the journal cannot be used.
+        """
+        await self._ask(is_cancelled=True)
+
+    async def control(self) -> Control:
+        """Return what was asked of the runs of the campaign through the journal.
+
+        :raises JournalError: the journal cannot be used.
+        """
+        async with self._use() as journal:
+            return await journal.control()
+
+    async def _ask(self, **changes: Any) -> None:
+        async with self._use() as journal:
+            await journal.set_control(evolve(await journal.control(), **changes))
+
+    def _attempts(self, client: Any, callout: CalloutOf) -> Attempts:
+        return Attempts(
+            journal=self.journal,
+            place=place_of(client),
+            callout_of=callout,
+            eligibility=self.settings.eligibility(),
+            clock=self.settings.clock,
+        )
+
+    async def _dial_step(self, attempts: Attempts, found: Outcome) -> None:
+        if self._step_pacer is None:
+            self._step_pacer = self.journal.pacer(self.settings.calls_per_second, self.settings.clock)
+        ready = await attempts.prepare(found)
+        if not isinstance(ready, Ready):
+            return
+        await self._step_pacer.wait()
+        dialed = await attempts.dial(ready)
+        is_back = dialed.outcome is not None and dialed.outcome.state is ContactState.TODO
+        if dialed.error is not None and (is_back or dialed.effect == "stop"):
+            raise dialed.error
+
+    async def _mark_unknown(self, journal: Journal, token: str, note: str) -> Outcome | None:
+        from_now = self.settings.clock.now()
+        return await journal.change(token, Change.MARK_UNKNOWN, AttemptUpdate(note=note), from_now)
+
+    def _read_numbers(self, numbers: Collection[str]) -> list[str]:
+        country = self.settings.country
+        return [read_number(number, country=country, allow_premium=True) for number in numbers]
 
     def _has_journal(self) -> bool:
         return not isinstance(self.journal, SqliteJournal) or self.journal.path.exists()
 
+    # -- the journal is open as long as somebody uses it -------------------------------------------------------------
+
     async def __aenter__(self) -> Self:
-        await self._held.hold()
+        await self._acquire()
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._held.let_go()
+        await self._release()
 
-    async def _enter(self, course: Course) -> None:
+    @asynccontextmanager
+    async def _use(self) -> AsyncGenerator[Journal, None]:
+        await self._acquire()
+        try:
+            yield self.journal
+        finally:
+            await self._release()
+
+    async def _acquire(self) -> None:
+        if not self._users:
+            self._opening = anyio.Lock()  # one of this event loop: a campaign may outlive it
+        assert self._opening is not None
+        self._users += 1
+        try:
+            # Events come many at once: one of them opens the journal, and the others wait.
+            async with self._opening:
+                await self.journal.open(self.name)
+        except BaseException:
+            await self._release()
+            raise
+
+    async def _release(self) -> None:
+        self._users -= 1
+        if not self._users:
+            self._step_pacer = None
+            await self.journal.close()
+
+    async def enter(self, engine: Engine) -> None:
+        """Open the journal and let the engine begin; for :class:`CampaignRun`."""
         if self._is_running:
-            # The journal would refuse it too; but what it then lets go is the right of the run that dials.
+            # The journal would refuse it too; but what it then releases belongs to the run that dials.
             raise JournalError(f"the campaign {self.name!r}: another run of it dials, and only one may")
         self._is_running = True
         try:
-            await self._held.hold()
+            await self._acquire()
         except BaseException:
             self._is_running = False
             raise
         try:
-            await course.begin()
+            await engine.begin()
         except BaseException:
             with anyio.CancelScope(shield=True):
-                await self._leave()
+                await self.leave()
             raise
-        self._course = course
+        self._engine = engine
 
-    async def _leave(self) -> None:
-        self._course = None
+    async def leave(self) -> None:
+        """Release the journal; for :class:`CampaignRun`."""
+        self._engine = None
         try:
             await self.journal.end()
-            await self._held.let_go()
+            await self._release()
         finally:
             self._is_running = False
+
+
+class _Enqueued:
+    """Writes rows into a journal and counts the new contacts."""
+
+    def __init__(self, journal: Journal, clock: Clock) -> None:
+        self.added = 0
+        self._journal = journal
+        self._clock = clock
+
+    async def put(self, rows: list[Line]) -> None:
+        self.added += (await self._journal.add(rows, self._clock.now())).added
+
+
+def _check_callout_of(callout_of: CalloutOf) -> None:
+    if not callable(callout_of) or any(map(inspect.iscoroutinefunction, (callout_of, type(callout_of).__call__))):
+        raise ConfigurationError("callout must be a function, not async, that takes a contact and returns its callout")
+
+
+def _get_call_of(client: Any) -> Any:
+    calls = getattr(client, "calls", None)
+    if calls is None:
+        raise ConfigurationError("follow='poll' asks client.calls.get, which this client does not have")
+    return calls.get
+
+
+def _renamed(old: str, value: float | None, new: str, given: float) -> float:
+    if value is None:
+        return given
+    warnings.warn(f"Campaign({old}=...) is now {new}", DeprecationWarning, stacklevel=3)
+    return value

@@ -1,35 +1,103 @@
-"""What keeps a campaign, by what its user calls it: a file's path, a database's URL, or a journal of their own."""
+"""Which journal is meant: the path of a file, the address of a database in any of its spellings, or a journal."""
 
-import importlib
 import os
-from typing import Final, TypeAlias
+import re
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
+
+from attrs import field, frozen
 
 from sinch_voice_async.dialer.journal import Journal
+from sinch_voice_async.dialer.postgres.journal import PostgresJournal
 from sinch_voice_async.dialer.sqlite.journal import SqliteJournal
 from sinch_voice_async.errors import ConfigurationError
 
-__all__ = ["KeptIn", "to_journal"]
+__all__ = ["KeptCampaign", "KeptIn", "kept", "to_journal"]
 
 KeptIn: TypeAlias = str | os.PathLike[str] | Journal
-"""A path, ``postgresql://user@host/database``, or a journal."""
+"""A path, ``postgresql://user@host/database``, a connection string such as ``host=... dbname=...``, or a journal."""
 
-_POSTGRES: Final = ("postgresql://", "postgres://")
+_POSTGRES: Final = re.compile(r"postgres(ql)?(\+\w+)?://", re.IGNORECASE)
+# The words of libpq's connection strings.
+_WORD: Final = re.compile(
+    r"(host|hostaddr|port|dbname|user|password|passfile|service|options|application_name|fallback_application_name|"
+    r"connect_timeout|client_encoding|target_session_attrs|load_balance_hosts|channel_binding|require_auth|requirepeer|"
+    r"replication|gssencmode|krbsrvname|gsslib|gssdelegation|ssl\w+|keepalives\w*|tcp_user_timeout)\s*=",
+    re.IGNORECASE,
+)
+_OTHER_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
+_USER_AND_PASSWORD: Final = re.compile(r"[^/\\\s]+:[^/\\\s]*@")
+
+
+@frozen
+class KeptCampaign:
+    """What a journal keeps about its campaign: its name and its options, by name."""
+
+    name: str
+    options: Mapping[str, Any] = field(factory=dict)
+
+
+def is_address(written: str) -> bool:
+    """Say whether a text is the address of a database in PostgreSQL.
+
+    :raises ConfigurationError: it is the address of something else, or may be one; it is not repeated.
+    """
+    text = written.strip()
+    if _POSTGRES.match(text) or _WORD.match(text):
+        return True
+    if _OTHER_SCHEME.match(text) or _USER_AND_PASSWORD.match(text) or "postgresql:" in text.lower():
+        raise ConfigurationError(
+            "the journal must be the path of a file, or a database in PostgreSQL: postgresql://user@host/database"
+        )
+    return False
 
 
 def to_journal(kept_in: KeptIn) -> Journal:
     """Return the journal that is meant.
 
-    :raises ConfigurationError: it is in PostgreSQL, and the extra for that is not installed.
+    :raises ConfigurationError: it is neither a path nor a database in PostgreSQL, or the extra ``cluster`` is missing.
+    :raises JournalError: the address of the database is not valid.
     """
-    if isinstance(kept_in, str) and kept_in.startswith(_POSTGRES):
-        return _in_postgres(kept_in)
-    return SqliteJournal(kept_in) if isinstance(kept_in, (str, os.PathLike)) else kept_in
+    if not isinstance(kept_in, (str, bytes, os.PathLike)):
+        if not hasattr(kept_in, "claim"):
+            raise ConfigurationError(f"the journal must be a path, a URL or a Journal, not {type(kept_in).__name__}")
+        return kept_in
+    written, kept_in = os.fsdecode(kept_in), ""
+    # What is wrong is raised from here, where no variable holds the password any more.
+    found, written = _journal_or_error(written), ""
+    if isinstance(found, Exception):
+        raise found.with_traceback(None)
+    return found
 
 
-def _in_postgres(url: str) -> Journal:
+def _journal_or_error(written: str) -> Journal | Exception:
     try:
-        cluster = importlib.import_module("sinch_voice_async.dialer.cluster")
-    except ImportError as problem:
-        raise ConfigurationError("for a journal in PostgreSQL, install sinch-voice-async[cluster]") from problem
-    journal: Journal = cluster.PostgresJournal(url)
-    return journal
+        return PostgresJournal(written) if is_address(written) else SqliteJournal(written)
+    except Exception as error:  # noqa: BLE001 - the caller raises it, from a frame that does not know the password
+        return error
+
+
+async def kept(journal: KeptIn, name: str | None = None) -> KeptCampaign | None:
+    """Return what a journal keeps about its campaign, None if it has none; nothing is made by asking.
+
+    ``name`` is for a database, which may have several campaigns; it may be left out if there is one.
+
+    :raises ConfigurationError: a database has several campaigns, and ``name`` is None.
+    :raises JournalError: the journal cannot be used: empty, foreign, damaged, without its log, or out of reach.
+    """
+    found = to_journal(journal)
+    del journal
+    if isinstance(found, SqliteJournal):
+        return await _kept_in_file(found)
+    known = await found.kept(name) if isinstance(found, PostgresJournal) else None
+    return None if known is None else KeptCampaign(*known)
+
+
+async def _kept_in_file(journal: SqliteJournal) -> KeptCampaign | None:
+    if not journal.path.exists():
+        return None
+    await journal.open(None)
+    try:
+        return KeptCampaign(await journal.name(), await journal.options() or {})
+    finally:
+        await journal.close()

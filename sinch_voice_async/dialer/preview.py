@@ -1,19 +1,19 @@
-"""What a campaign would do, without ringing anybody: who is called, who is not and why, and how long it takes."""
+"""What a campaign would do, without calling anybody: who is called, who is not and why, and how long it takes."""
 
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 import anyio.to_thread
 from attrs import define, field, frozen
 
-from sinch_voice_async.dialer.clock import Clock
+from sinch_voice_async.dialer.attempt import CalloutOf, make_callout
 from sinch_voice_async.dialer.contacts import BrokenRow, Contact
-from sinch_voice_async.dialer.feeding import Row
-from sinch_voice_async.dialer.journal import Outcome
-from sinch_voice_async.dialer.placing import CalloutOf, made
-from sinch_voice_async.dialer.screening import Screen
+from sinch_voice_async.dialer.eligibility import Eligibility
+from sinch_voice_async.dialer.journal import REMOVED, Line, Outcome
+from sinch_voice_async.dialer.pacing import Clock
+from sinch_voice_async.dialer.sql import row_of
 from sinch_voice_async.dialer.states import ContactState
 from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.models import limits
@@ -24,6 +24,8 @@ __all__ = ["Preview", "Previewing"]
 _SHOWN: Final = 1000
 _TO_DIAL: Final = frozenset({ContactState.TODO, ContactState.SKIPPED})
 
+_Stood: TypeAlias = Literal["new", "known", "changed", "again"]
+
 
 @frozen(kw_only=True)
 class Preview:
@@ -31,9 +33,10 @@ class Preview:
 
     ``to_call`` is how many contacts would be called, ``waiting`` how many of these only later, when their calling
     window opens: the first at ``opens_at``, seconds since 1970. ``skipped`` counts those that would not be called, by
-    the reason. ``called`` counts those that the journal has, and that would not be dialled again, by state.
-    ``duplicates`` are rows whose number another row had; ``broken`` the first thousand rows that could not be read, of
-    ``broken_rows``. ``seconds`` is how long the callouts take at the pace that was asked for, without waiting for
+    reason. ``called`` counts those that the journal has and that would not be dialled again, by state. ``new`` contacts
+    are not in the journal yet, ``changed`` ones have other fields there, and ``removed`` ones are in ``todo`` there and
+    not in the list. ``duplicates`` are rows whose number another row had; ``broken`` the first thousand rows that could
+    not be read, of ``broken_rows``. ``seconds`` is how long the callouts take at the wanted pace, without waiting for
     windows.
     """
 
@@ -42,6 +45,9 @@ class Preview:
     opens_at: float | None
     skipped: Counter[str]
     called: Counter[ContactState]
+    new: int
+    changed: int
+    removed: int
     duplicates: int
     broken_rows: int
     broken: Sequence[BrokenRow] = field(repr=lambda broken: f"<{len(broken)} rows>")
@@ -49,95 +55,129 @@ class Preview:
 
 
 class _Seen:
-    """A set of numbers that grows on the disk and not in memory, and of each whether a row had it or the journal."""
+    """Numbers, and whether the journal or a row had them: a set that grows on the disk and not in memory."""
 
     def __init__(self) -> None:
         # A database without a name is a temporary one, which SQLite deletes by itself.
         self._numbers = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._numbers.execute("CREATE TABLE seen (number TEXT PRIMARY KEY, in_rows INTEGER) WITHOUT ROWID")
+        self._numbers.execute(
+            "CREATE TABLE seen (number TEXT PRIMARY KEY, fields TEXT, may_dial INT, is_open INT, in_rows INT)"
+        )
 
-    async def remember(self, numbers: Sequence[str]) -> None:
-        """Add numbers that the journal has."""
-        await anyio.to_thread.run_sync(self._write, "INSERT INTO seen VALUES (?, 0)", numbers)
+    async def remember(self, outcomes: Sequence[Outcome]) -> None:
+        """Add contacts that the journal has."""
+        rows = [(each.number, _content(each.contact), each.state in _TO_DIAL, _is_open(each), 0) for each in outcomes]
+        await anyio.to_thread.run_sync(self._insert, rows)
 
-    async def add(self, numbers: Sequence[str]) -> list[Literal["new", "known", "again"]]:
-        """Add numbers of rows, and say of each whether it is new, in the journal, or that of another row."""
-        return await anyio.to_thread.run_sync(self._add, numbers)
+    async def add(self, contacts: Sequence[Contact]) -> list[tuple[_Stood, bool]]:
+        """Add contacts of rows; say of each how it stood, and whether it may still be dialled."""
+        return await anyio.to_thread.run_sync(self._add, contacts)
 
-    async def close(self) -> None:
-        await anyio.to_thread.run_sync(self._numbers.close)
+    async def close(self) -> int:
+        """Forget everything, and return how many open contacts of the journal no row had."""
+        return await anyio.to_thread.run_sync(self._close)
 
-    def _add(self, numbers: Sequence[str]) -> list[Literal["new", "known", "again"]]:
-        new = self._write("INSERT OR IGNORE INTO seen VALUES (?, NULL)", numbers)
-        known = self._write("UPDATE seen SET in_rows = 1 WHERE number = ? AND in_rows = 0", numbers)
-        return ["new" if new_ else "known" if known_ else "again" for new_, known_ in zip(new, known, strict=True)]
-
-    def _write(self, statement: str, numbers: Sequence[str]) -> list[bool]:
+    def _insert(self, rows: Sequence[tuple[Any, ...]]) -> None:
         self._numbers.execute("BEGIN")
-        changed = [self._numbers.execute(statement, (number,)).rowcount > 0 for number in numbers]
+        self._numbers.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?, ?, ?, ?)", rows)
         self._numbers.execute("COMMIT")
-        return changed
+
+    def _add(self, contacts: Sequence[Contact]) -> list[tuple[_Stood, bool]]:
+        self._numbers.execute("BEGIN")
+        stood = [self._add_one(contact) for contact in contacts]
+        self._numbers.execute("COMMIT")
+        return stood
+
+    def _add_one(self, contact: Contact) -> tuple[_Stood, bool]:
+        find = "SELECT fields, may_dial, in_rows FROM seen WHERE number = ?"
+        found = self._numbers.execute(find, (contact.number,)).fetchone()
+        if found is None:
+            self._numbers.execute("INSERT INTO seen VALUES (?, NULL, 1, 0, 1)", (contact.number,))
+            return "new", True
+        fields, may_dial, in_rows = found
+        if in_rows:
+            return "again", False
+        self._numbers.execute("UPDATE seen SET in_rows = 1 WHERE number = ?", (contact.number,))
+        return ("known" if fields == _content(contact) else "changed"), bool(may_dial)
+
+    def _close(self) -> int:
+        removed: int = self._numbers.execute("SELECT count(*) FROM seen WHERE is_open AND NOT in_rows").fetchone()[0]
+        self._numbers.close()
+        return removed
+
+
+def _is_open(outcome: Outcome) -> bool:
+    return outcome.state in _TO_DIAL and outcome.note != REMOVED
+
+
+def _content(contact: Contact) -> str:
+    row = row_of(contact)
+    return f"{row['fields']} {row['zone']} {row['others']}"
 
 
 @define(eq=False, kw_only=True)
 class Previewing:
-    """Looks at contacts one by one, and remembers their numbers on the disk: a million of them may be looked at."""
+    """Looks at contacts one by one; a million of them may be looked at. ``has_list`` says that a list will come."""
 
-    screen: Screen
+    eligibility: Eligibility
     callout_of: CalloutOf
     clock: Clock
     max_text_length: int | None
+    has_list: bool
     _to_call: int = 0
     _opens: list[float] = field(factory=list)
     _waiting: int = 0
     _skipped: Counter[str] = field(factory=Counter)
     _called: Counter[ContactState] = field(factory=Counter)
-    _duplicates: int = 0
+    _stood: Counter[str] = field(factory=Counter)
     _broken_rows: int = 0
     _broken: list[BrokenRow] = field(factory=list)
     _seen: _Seen = field(factory=_Seen)
 
     async def add_known(self, outcomes: Sequence[Outcome]) -> None:
-        """Look at contacts that the journal has."""
-        await self._seen.remember([outcome.number for outcome in outcomes])
+        """Look at contacts of the journal; with a list, those in ``todo`` are looked at when the list has them."""
+        await self._seen.remember(outcomes)
         for outcome in outcomes:
-            if outcome.state in _TO_DIAL:
-                await self._look(outcome)
-            else:
+            if outcome.state not in _TO_DIAL:
                 self._called[outcome.state] += 1
+            elif not self.has_list and _is_open(outcome):
+                await self._look(outcome)
 
-    async def add_rows(self, rows: Sequence[Row]) -> None:
-        """Look at contacts of the source, and count what is none."""
-        contacts = [row for row in rows if isinstance(row, Contact)]
-        broken = [row for row in rows if isinstance(row, BrokenRow)]
+    async def put(self, rows: Sequence[Line]) -> None:
+        """Look at rows of the source, and count those that are not contacts."""
+        contacts = [row for _, row in rows if isinstance(row, Contact)]
+        broken = [row for _, row in rows if isinstance(row, BrokenRow)]
         self._broken_rows += len(broken)
         self._broken += broken[: _SHOWN - len(self._broken)]
-        for contact, stood in zip(contacts, await self._seen.add([each.number for each in contacts]), strict=True):
-            if stood == "new":
+        for contact, (stood, may_dial) in zip(contacts, await self._seen.add(contacts), strict=True):
+            self._stood[stood] += 1
+            if stood == "new" or (self.has_list and may_dial):
                 await self._look(Outcome(contact=contact, state=ContactState.TODO))
-            self._duplicates += stood == "again"
 
     async def result(self, calls_per_second: float) -> Preview:
         """Return what was seen, and forget the numbers."""
-        await self._seen.close()
+        removed = await self._seen.close()
         return Preview(
             to_call=self._to_call,
             waiting=self._waiting,
             opens_at=min(self._opens, default=None),
             skipped=self._skipped,
             called=self._called,
-            duplicates=self._duplicates,
+            new=self._stood["new"],
+            changed=self._stood["changed"],
+            removed=removed if self.has_list else 0,
+            duplicates=self._stood["again"],
             broken_rows=self._broken_rows,
             broken=self._broken,
             seconds=self._to_call / calls_per_second,
         )
 
     async def _look(self, outcome: Outcome) -> None:
-        callout, problem = made(self.callout_of, outcome.contact)
+        callout, problem = make_callout(self.callout_of, outcome.contact)
         if problem := problem or self._too_long(callout):
             self._skipped[problem] += 1
             return
-        verdict = await self.screen.verdict(outcome, self.clock.now())
+        verdict = await self.eligibility.verdict(outcome, self.clock.now())
         if not verdict.may_dial and verdict.due is None:
             self._skipped[verdict.note] += 1
             return
@@ -151,6 +191,6 @@ class Previewing:
             return None
         try:
             limits.check_text_length(callout.text, callout.prompts, self.max_text_length)
-        except InvalidRequestError as problem:
-            return f"it cannot be sent: {problem}"
+        except InvalidRequestError as error:
+            return f"it cannot be sent: {error}"
         return None

@@ -1,31 +1,33 @@
-"""What became of a campaign: the totals, and every contact, into a file that a spreadsheet may open safely."""
+"""What became of a campaign: the totals, every contact and every row, in files that a spreadsheet may open safely."""
 
 import csv
 import io
 import json
 import os
+import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol
 
 import anyio
 import anyio.to_thread
 from attrs import field, frozen
 
+from sinch_voice_async import _files
 from sinch_voice_async.dialer.contacts import BrokenRow
-from sinch_voice_async.dialer.journal import Outcome, Total
-from sinch_voice_async.dialer.paging import Listing
+from sinch_voice_async.dialer.journal import Journal, Listing, Outcome, RowFate, Total
 from sinch_voice_async.dialer.states import ContactState
 from sinch_voice_async.errors import CampaignError
 
 __all__ = ["Report", "report_of"]
 
-List: TypeAlias = Callable[[Collection[ContactState] | None], Listing[Outcome]]
-
-_DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r")
+_SHOWN: Final = 1000
+# A formula at the beginning of a cell, or behind what another program takes for the end of one; also with full-width
+# signs, and behind spaces or quotes.
+_FORMULA: Final = re.compile("(^|[;\\t\\r\\n|,])([\\s\"'\ufeff]{0,9})(?=[=+\\-@\uff1d\uff0b\uff0d\uff20])")
 _COLUMNS: Final = (
     "number",
     "state",
@@ -39,18 +41,37 @@ _COLUMNS: Final = (
     "call_id",
     "placed_at",
     "note",
+    "line",
 )
+
+
+class Source(Protocol):
+    """The campaign that a report is about."""
+
+    @property
+    def name(self) -> str:
+        """The name of the campaign."""
+        ...
+
+    def outcomes(self, states: Collection[ContactState] | None = None) -> Listing[Outcome]:
+        """Return the contacts in these states."""
+        ...
+
+    def row_fates(self, fate: str | None = None) -> Listing[tuple[int, RowFate]]:
+        """Return the rows with this fate."""
+        ...
 
 
 @frozen(kw_only=True)
 class Report:
-    """A campaign in numbers, as its journal has them.
+    """A campaign in figures, as its journal has them.
 
-    ``states`` counts contacts by where they stand, ``results`` those that are done by the result of their last call.
-    ``skipped`` and ``rejected`` count by the reason. ``attempts`` is how many callouts may have rung; ``spent`` the
-    known cost by currency. ``rate`` is callouts per second from the first to the last, None where there were not two.
-    ``unknown`` are the contacts whose telephones may have rung, and nobody can say; ``broken`` the rows that could not
-    be read; of each the first thousand.
+    ``states`` counts contacts by state, ``results`` those in ``done`` by the result of their last call. ``skipped`` and
+    ``rejected`` count by the reason. ``attempts`` is how many callouts may have rung; ``spent`` the known cost by
+    currency. ``rate`` is callouts per second from the first to the last, None if there were not two. ``unknown`` are
+    contacts whose telephones may have rung; nobody can say. ``fates`` counts the rows of the source that are not simply
+    a contact: ``broken``, ``duplicate``, ``changed``, ``removed``; ``rows`` are the first thousand of them, and
+    ``broken`` the first thousand broken ones, ``unknown`` the first thousand unknown.
     """
 
     campaign: str
@@ -63,31 +84,37 @@ class Report:
     rate: float | None
     unknown: Sequence[Outcome] = field(repr=lambda unknown: f"<{len(unknown)} outcomes>")
     broken: Sequence[BrokenRow] = field(repr=lambda broken: f"<{len(broken)} rows>")
-    _list: List = field(alias="list", repr=False, eq=False)
+    fates: Mapping[str, int] = field(factory=dict)
+    rows: Sequence[RowFate] = field(default=(), repr=lambda rows: f"<{len(rows)} rows>")
+    _fields: Sequence[str] = field(default=(), alias="fields", repr=False, eq=False)
+    _source: Source = field(alias="source", repr=False, eq=False)
 
     @property
     def contacts(self) -> int:
         """How many contacts the campaign has."""
         return sum(self.states.values())
 
+    @property
+    def broken_rows(self) -> int:
+        """How many rows could not be read."""
+        return self.fates.get("broken", 0)
+
     def __str__(self) -> str:
         return "\n".join(self._lines())
 
-    async def write_csv(self, path: str | os.PathLike[str]) -> None:
-        """Write every contact into a CSV file, the unknown ones first, each with the fields that it came with.
+    async def write_csv(self, path: str | os.PathLike[str], *, bom: bool = False) -> None:
+        """Write every contact into a CSV file in UTF-8, the unknown ones first, with all fields of all contacts.
 
-        A cell that a spreadsheet would take for a formula gets an apostrophe before it.
+        The file is readable by its owner alone, and replaces a file of that name when it is whole. A text that a
+        spreadsheet could take for a formula gets an apostrophe before it. ``bom`` writes a byte order mark, by which
+        Excel recognizes UTF-8.
 
         :raises CampaignError: the file cannot be written.
         :raises JournalError: the journal cannot be used.
         """
-        first = await anext(self._list(None), None)
-        own = [name for name in (first.contact.fields if first else ()) if name != "number"]
-
-        def text(outcomes: Iterable[Outcome]) -> Iterator[str]:
-            return (_csv_line(_cells(outcome, own)) for outcome in outcomes)
-
-        await self._write(Path(path), head=_csv_line([*_COLUMNS, *map(_own_name, own)]), text=text, foot="")
+        own = [name for name in self._fields if name != "number"]
+        head = ("\ufeff" if bom else "") + _csv_line([*_COLUMNS, *map(_own_name, own)])
+        await self._write(path, _csv_of(self._source, head, own))
 
     async def write_json(self, path: str | os.PathLike[str]) -> None:
         """Write the totals and every contact into a JSON file, the unknown ones first.
@@ -95,32 +122,30 @@ class Report:
         :raises CampaignError: the file cannot be written.
         :raises JournalError: the journal cannot be used.
         """
-        totals = json.dumps(self._totals(), ensure_ascii=False, indent=1)
-        count = 0
+        await self._write(path, _json_of(self._source, self._totals()))
 
-        def text(outcomes: Iterable[Outcome]) -> Iterator[str]:
-            nonlocal count
-            for outcome in outcomes:
-                count += 1
-                yield ("\n" if count == 1 else ",\n") + json.dumps(_record(outcome), ensure_ascii=False)
+    async def write_rejects(self, path: str | os.PathLike[str]) -> None:
+        """Write every row that is broken, a duplicate, changed or removed into a CSV file: line, fate, number, why.
 
-        await self._write(Path(path), head=f'{totals[:-2]},\n "contacts": [', text=text, foot="\n]}\n")
+        :raises CampaignError: the file cannot be written.
+        :raises JournalError: the journal cannot be used.
+        """
+        await self._write(path, _rejects_of(self._source))
 
-    async def _write(
-        self, path: Path, *, head: str, text: Callable[[Iterable[Outcome]], Iterator[str]], foot: str
-    ) -> None:
-        part = path.with_name(path.name + ".part")
+    async def _write(self, path: str | os.PathLike[str], pieces: AsyncIterator[str]) -> None:
+        target = Path(path)
         try:
-            async with await anyio.open_file(part, "w", encoding="utf-8", newline="") as file:
-                await file.write(head)
-                for states in ({ContactState.UNKNOWN}, {*ContactState} - {ContactState.UNKNOWN}):
-                    listing = self._list(states)
-                    while page := await listing.page():
-                        await file.write("".join(text(page)))
-                await file.write(foot)
-            await anyio.to_thread.run_sync(os.replace, part, path)
-        except OSError as problem:
-            raise CampaignError(f"the report cannot be written to {path}: {problem.strerror}") from problem
+            file = await anyio.to_thread.run_sync(lambda: _files.NewFile(target, overwrite=True))
+            try:
+                async for piece in pieces:
+                    # A lone surrogate, which no encoding has, must not cost the report.
+                    await anyio.to_thread.run_sync(file.write, piece.encode("utf-8", "backslashreplace"))
+                await anyio.to_thread.run_sync(file.commit)
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await anyio.to_thread.run_sync(file.abort)
+        except OSError as error:
+            raise CampaignError(f"the report cannot be written to {path}: {error.strerror}") from error
 
     def _totals(self) -> dict[str, Any]:
         return {
@@ -132,7 +157,13 @@ class Report:
             "attempts": self.attempts,
             "spent": {currency: str(amount) for currency, amount in self.spent.items()},
             "rate": self.rate,
+            "rows": dict(self.fates),
             "broken": [{"line": row.line, "problem": row.problem} for row in self.broken],
+            "duplicates": [
+                {"line": row.line, "number": row.number, "detail": row.detail}
+                for row in self.rows
+                if row.fate == "duplicate"
+            ],
         }
 
     def _lines(self) -> Iterator[str]:
@@ -147,24 +178,44 @@ class Report:
         if self.rate is not None:
             yield f"  {self.rate:.2f} callouts per second"
         if self.broken:
-            yield f"  rows that could not be read: {len(self.broken)}; the first is line {self.broken[0].line}"
+            yield f"  rows that could not be read: {self.broken_rows}; the first is line {self.broken[0].line}"
+        for fate, words in _FATES.items():
+            if count := self.fates.get(fate, 0):
+                yield f"  {words}: {count}{self._examples(fate)}"
+
+    def _examples(self, fate: str) -> str:
+        rows = [row for row in self.rows if row.fate == fate]
+        shown = [f"line {row.line}: {row.detail}" if row.line is not None else row.detail for row in rows[:3]]
+        return f" ({'; '.join(shown)}{' ...' if len(rows) > len(shown) else ''})" if shown else ""
 
     def _reasons_of(self, state: ContactState) -> Mapping[str, int]:
         by_state = {"done": self.results, "skipped": self.skipped, "rejected": self.rejected}
         return by_state.get(state, {})
 
 
-def report_of(
-    campaign: str, totals: Sequence[Total], *, unknown: Sequence[Outcome], broken: Sequence[BrokenRow], listing: List
-) -> Report:
-    """Return the report on what a journal says."""
+_FATES: Final = {
+    "duplicate": "rows with the number of another row",
+    "changed": "rows that changed since the last list",
+    "removed": "contacts that the last list no longer has",
+}
+
+
+async def report_of(source: Source, journal: Journal) -> Report:
+    """Return the report on what an open journal says.
+
+    :raises JournalError: the journal cannot be read.
+    """
+    unknown = await journal.page({ContactState.UNKNOWN})
+    rows = [row for _, row in await journal.row_fates(limit=_SHOWN)]
+    broken = [row for _, row in await journal.row_fates("broken", limit=_SHOWN)]
+    totals = await journal.totals()
     spent: dict[str, Decimal] = {}
     for total in totals:
         if total.spent:
             currency = total.currency or "?"
             spent[currency] = spent.get(currency, Decimal()) + total.spent
     return Report(
-        campaign=campaign,
+        campaign=source.name,
         states=_count(totals, lambda total: total.state),
         results=_count(totals, lambda total: total.result or "N/A", ContactState.DONE),
         skipped=_count(totals, lambda total: total.note or "?", ContactState.SKIPPED),
@@ -173,9 +224,41 @@ def report_of(
         spent=spent,
         rate=_rate(totals),
         unknown=unknown,
-        broken=broken,
-        list=listing,
+        broken=[BrokenRow(row.line or 0, row.detail) for row in sorted(broken, key=lambda row: row.line or 0)],
+        fates=await journal.fate_counts(),
+        rows=rows,
+        fields=await journal.field_names(),
+        source=source,
     )
+
+
+async def _pages(source: Source) -> AsyncIterator[Sequence[Outcome]]:
+    for states in ({ContactState.UNKNOWN}, {*ContactState} - {ContactState.UNKNOWN}):
+        listing = source.outcomes(states)
+        while page := await listing.page():
+            yield page
+
+
+async def _csv_of(source: Source, head: str, own: Sequence[str]) -> AsyncIterator[str]:
+    yield head
+    async for page in _pages(source):
+        yield "".join(_csv_line(_cells(outcome, own)) for outcome in page)
+
+
+async def _json_of(source: Source, totals: Mapping[str, Any]) -> AsyncIterator[str]:
+    yield f'{json.dumps(totals, ensure_ascii=False, indent=1)[:-2]},\n "contacts": ['
+    separator = "\n"
+    async for page in _pages(source):
+        yield separator + ",\n".join(json.dumps(_record(outcome), ensure_ascii=False) for outcome in page)
+        separator = ",\n"
+    yield "\n]}\n"
+
+
+async def _rejects_of(source: Source) -> AsyncIterator[str]:
+    yield _csv_line(["line", "fate", "number", "detail"])
+    listing = source.row_fates()
+    while page := await listing.page():
+        yield "".join(_csv_line([row.line, row.fate, row.number, row.detail]) for _, row in page)
 
 
 def _count(
@@ -214,6 +297,7 @@ def _record(outcome: Outcome) -> dict[str, Any]:
         "call_id": outcome.call_id,
         "placed_at": None if outcome.placed_at is None else datetime.fromtimestamp(outcome.placed_at, UTC).isoformat(),
         "note": outcome.note,
+        "line": outcome.line,
         "fields": dict(outcome.contact.fields),
     }
 
@@ -235,5 +319,7 @@ def _csv_line(cells: Sequence[object]) -> str:
 
 
 def _safe(cell: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_DANGEROUS) else cell
+    """Return a cell in which no spreadsheet finds a formula, whatever separator it takes."""
+    if isinstance(cell, (dict, list)):
+        cell = json.dumps(cell, ensure_ascii=False)
+    return _FORMULA.sub(r"\1'\2", cell) if isinstance(cell, str) else cell

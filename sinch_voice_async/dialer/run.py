@@ -1,82 +1,117 @@
 """One run of a campaign as its user sees it: outcomes to iterate over, and the switches to pause, resume and cancel.
 
-What the campaign knows is in its journal; a run may end at any moment, and the next one goes on.
+The journal keeps what the campaign knows. A run may end at any moment, and the next one resumes where it stopped.
 """
 
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import anyio
 from anyio.abc import TaskGroup
+from attrs import frozen
 
-from sinch_voice_async.dialer.counts import Counts
-from sinch_voice_async.dialer.course import Course
-from sinch_voice_async.dialer.gate import Gate
-from sinch_voice_async.dialer.journal import Outcome
+from sinch_voice_async.dialer.engine import Engine
+from sinch_voice_async.dialer.journal import Counts, Outcome
+from sinch_voice_async.dialer.states import ContactState
 from sinch_voice_async.errors import CampaignError
 
-__all__ = ["CampaignRun"]
+__all__ = ["CampaignRun", "RunStatus"]
+
+
+@frozen(kw_only=True)
+class RunStatus:
+    """How a run stands.
+
+    ``campaign`` has the figures of all runs together, ``this_run`` those of this run alone: its rows, its callouts, and
+    the contacts that reached each state in it. ``rate`` is the current limit in callouts per second, ``alive`` the
+    number of calls that are followed and not over, ``to_do`` the number of contacts that are left, and ``paused`` why
+    nobody is dialled.
+    """
+
+    campaign: Counts
+    this_run: Counts
+    rate: float
+    alive: int
+    to_do: int
+    paused: str | None
+
+
+class Owner(Protocol):
+    """The campaign of a run: it opens the journal before the run, and releases it afterwards."""
+
+    async def enter(self, engine: Engine) -> None:
+        """Open the journal and let the engine begin."""
+        ...
+
+    async def leave(self) -> None:
+        """Release the journal."""
+        ...
 
 
 class CampaignRun:
     """A campaign while it dials: ``async with campaign.run(...) as outcomes:``, then ``async for`` over it.
 
-    Gives an :class:`Outcome` for each attempt that has come to its end, as far as the campaign follows it, and for each
-    contact that was skipped. The iteration ends when nobody is left who could be dialled. Leaving the block earlier
-    stops the run: what is on its way is waited for, and nothing new is dialled.
+    It yields an :class:`Outcome` for each attempt that has come to its end, as far as the campaign follows it, and for
+    each contact that was skipped. The iteration ends when nobody is left who could be dialled. Leaving the block
+    earlier stops the run: callouts on their way are waited for, and no other begins.
 
-    Whoever reads outcomes slowly slows the campaign down: a thousand of them wait at most.
+    A reader that takes outcomes slowly slows the dialling: at most a thousand of them wait.
     """
 
-    def __init__(
-        self,
-        make: Callable[[], Course],
-        enter: Callable[[Course], Awaitable[None]],
-        leave: Callable[[], Awaitable[None]],
-    ) -> None:
-        self._make = make
-        self._enter = enter
-        self._leave = leave
-        self._course: Course | None = None
+    def __init__(self, engine: Engine, owner: Owner) -> None:
+        self._engine = engine
+        self._owner = owner
+        self._is_used = False
+        self._is_running = False
         self._tasks: TaskGroup | None = None
         self._has_raised = False
 
     @property
     def counts(self) -> Counts:
-        """The numbers of the campaign, live."""
+        """The figures of the campaign, live."""
         return self._running().counts
 
     @property
     def rate(self) -> float:
-        """The callouts per second of now, as the pace allows them."""
-        return self._running().dispatcher.pacer.rate
+        """The current limit in callouts per second."""
+        return self._running().pacer.rate
 
     @property
     def alive(self) -> int:
-        """How many calls are followed that are not over yet; 0 where the campaign follows none."""
-        return len(self._running().follower)
+        """How many calls are followed and not over; 0 if the campaign follows none."""
+        return self._running().alive
 
     @property
     def paused(self) -> str | None:
-        """Why nobody is dialled right now, None where somebody is: ``pause()``, or an account without credit."""
-        return self._gate.shut_because
+        """Why nobody is dialled right now: ``pause()``, no credit, a series of bad answers. None if somebody is."""
+        return self._running().pause.reason
+
+    def status(self) -> RunStatus:
+        """Return how the run stands."""
+        engine = self._running()
+        return RunStatus(
+            campaign=engine.counts,
+            this_run=engine.this_run,
+            rate=engine.pacer.rate,
+            alive=engine.alive,
+            to_do=engine.counts.states[ContactState.TODO],
+            paused=engine.pause.reason,
+        )
 
     def pause(self) -> None:
-        """Dial nobody from now on; what is on its way goes on."""
-        self._gate.shut("paused")
+        """Dial nobody from now on; callouts on their way come to their end."""
+        self._running().pause.pause("paused")
 
     def resume(self) -> None:
-        """Go on after a pause, whoever has paused."""
-        self._gate.open()
+        """Go on after a pause, whatever its reason."""
+        self._running().pause.resume()
 
     def cancel(self) -> None:
-        """Dial nobody any more; the iteration ends when what is on its way has been answered."""
-        self._running().dispatcher.stop()
+        """Dial nobody any more; the iteration ends when callouts on their way have been answered."""
+        self._running().stop()
 
     async def wait(self) -> Counts:
-        """Run to the end without looking at the outcomes, and return the numbers.
+        """Run to the end without looking at the outcomes, and return the figures.
 
         :raises SinchVoiceError: as the iteration does.
         """
@@ -85,35 +120,30 @@ class CampaignRun:
         return self.counts
 
     async def __aenter__(self) -> Self:
-        if self._course is not None:
-            raise CampaignError("a run is used once: call campaign.run(...) again, which continues the campaign")
-        self._course = self._make()
-        try:
-            await self._enter(self._course)
-        except BaseException:
-            self._close(self._course)
-            raise
+        if self._is_used:
+            raise CampaignError("a run is used once: call campaign.run(...) again, which resumes the campaign")
+        self._is_used = True
+        await self._owner.enter(self._engine)
+        self._is_running = True
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
-        self._tasks.start_soon(self._course.work)
+        self._tasks.start_soon(self._engine.run)
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        course, tasks = self._running(), self._tasks
-        assert tasks is not None
-        self.cancel()
-        course.outcomes.close()
+        assert self._tasks is not None
+        self._engine.stop()
+        self._engine.outbox.close()
         try:
-            # Not told of the exception: that would cancel callouts on their way, and make each an unknown.
-            await tasks.__aexit__(None, None, None)
+            # Not told of the exception: that would cancel callouts on their way, and make each of them unknown.
+            await self._tasks.__aexit__(None, None, None)
         finally:
-            self._close(course)
             with anyio.CancelScope(shield=True):
-                await self._leave()
-        if error is None:
-            self._raise_failure(course)
+                await self._owner.leave()
+        if exc is None:
+            self._raise_failure()
 
     def __aiter__(self) -> Self:
         return self
@@ -121,31 +151,23 @@ class CampaignRun:
     async def __anext__(self) -> Outcome:
         """Return the next outcome.
 
-        :raises AuthenticationError: the credentials are wrong; nobody was rung.
-        :raises ConnectError: the network was down for longer than the campaign is patient.
-        :raises CampaignError: the journal cannot be written, or the do-not-call list cannot be asked.
+        :raises AuthenticationError: the credentials are wrong; nobody was called.
+        :raises ConnectError: the network was down for longer than ``network_timeout``.
+        :raises CampaignError: the journal cannot be written or is gone, or the do-not-call list cannot be asked.
         """
-        course = self._running()
-        with suppress(anyio.EndOfStream, anyio.ClosedResourceError):
-            return await course.outcomes.receive()
-        self._raise_failure(course)
+        outcome = await self._running().outbox.get()
+        if outcome is not None:
+            return outcome
+        self._raise_failure()
         raise StopAsyncIteration
 
-    @property
-    def _gate(self) -> Gate:
-        return self._running().dispatcher.gate
-
-    def _running(self) -> Course:
-        if self._course is None:
+    def _running(self) -> Engine:
+        if not self._is_running:
             raise CampaignError("a run is used within `async with campaign.run(...) as outcomes:`")
-        return self._course
+        return self._engine
 
-    def _close(self, course: Course) -> None:
-        course.close()
-        course.outcomes.close()
-
-    def _raise_failure(self, course: Course) -> None:
-        failure = course.dispatcher.failure
+    def _raise_failure(self) -> None:
+        failure = self._engine.failure
         if failure is not None and not self._has_raised:
             self._has_raised = True
             raise failure

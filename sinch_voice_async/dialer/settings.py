@@ -1,23 +1,33 @@
-"""The settings of a campaign, checked when it is made: what cannot work is refused before anybody is called."""
+"""The settings of a campaign: checked when it is made, and described for the journal, which keeps them.
 
-from collections.abc import Callable
-from datetime import datetime
+The journal keeps a description, so that a later run with other settings is noticed. A run that lost what protects
+people (the do-not-call list, the window, the end, the spend limit) is refused.
+"""
+
+import hashlib
+import types
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from attrs import Attribute, field, frozen
 
-from sinch_voice_async.dialer.clock import Clock
-from sinch_voice_async.dialer.following import Follow
-from sinch_voice_async.dialer.pace import Pace
-from sinch_voice_async.dialer.rules import RedialRules
-from sinch_voice_async.dialer.screening import IsListed, to_do_not_call
+from sinch_voice_async import _bounds
+from sinch_voice_async.dialer.eligibility import DoNotCallList, Eligibility, IsListed, RedialRules, to_do_not_call
+from sinch_voice_async.dialer.numbers import check_country
+from sinch_voice_async.dialer.pacing import Clock, Pace
 from sinch_voice_async.dialer.window import CallingWindow
 from sinch_voice_async.errors import ConfigurationError
 
-__all__ = ["Settings"]
+__all__ = ["Difference", "Follow", "Settings", "differences", "fingerprint_of"]
+
+Follow: TypeAlias = Literal["callbacks", "poll"] | None
+"""How results are learnt: by events given to ``settle``, by asking the platform, or not at all."""
 
 _ONCE: Final = RedialRules(attempts=1)
+_PROTECTION: Final = frozenset({"do_not_call", "window", "until", "spend_limit"})
+_CALLOUT: Final = "callout"
 
 
 def _name(_: object, __: object, value: str) -> None:
@@ -27,16 +37,6 @@ def _name(_: object, __: object, value: str) -> None:
 
 def _pace(_: object, __: object, value: float) -> None:
     Pace.of(value)
-
-
-def _whole(_: object, attribute: "Attribute[int]", value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigurationError(f"{attribute.name} must be a whole number from 1, not {value!r}")
-
-
-def _seconds(_: object, attribute: "Attribute[float]", value: object) -> None:
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not value > 0:
-        raise ConfigurationError(f"{attribute.name} must be a positive number of seconds, not {value!r}")
 
 
 def _optional(cls: type) -> Callable[[object, "Attribute[Any]", object], None]:
@@ -61,7 +61,7 @@ def _to_amount(limit: Decimal | int | str | None) -> Decimal | None:
     except (InvalidOperation, TypeError, ValueError):
         raise ConfigurationError(f"spend_limit must be an amount, not {limit!r}") from None
     if amount is not None and not (amount.is_finite() and amount > 0):
-        raise ConfigurationError(f"spend_limit must be more than nothing, and finite, not {limit!r}")
+        raise ConfigurationError(f"spend_limit must be more than 0 and finite, not {limit!r}")
     return amount
 
 
@@ -73,25 +73,53 @@ def _to_rules(redial: RedialRules | None) -> RedialRules:
     return redial
 
 
+def _to_options(options: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    if not isinstance(options, Mapping | None) or not all(isinstance(name, str) for name in options or ()):
+        raise ConfigurationError("options must be JSON values by name")
+    return types.MappingProxyType(dict(options or {}))
+
+
+@frozen(kw_only=True)
+class Difference:
+    """An option that a run has otherwise than the journal keeps it; ``before`` and ``now`` are None if it is not set.
+
+    ``is_loosened`` says that protection was dropped.
+    """
+
+    option: str
+    before: Any
+    now: Any
+
+    @property
+    def is_loosened(self) -> bool:
+        """Whether the option protects people and is not set any more."""
+        return self.option in _PROTECTION and self.now is None
+
+    def __str__(self) -> str:
+        return f"{self.option}: {_shown(self.now)} now, {_shown(self.before)} before"
+
+
 @frozen(kw_only=True)
 class Settings:
-    """How a campaign is carried out; what each means is said in ``Campaign``. ``until`` is seconds since 1970.
+    """How a campaign is carried out; ``Campaign`` says what each means. ``until`` is in seconds since 1970.
 
-    :raises ConfigurationError: a setting is out of range, or needs results and nothing is followed.
+    :raises ConfigurationError: a setting is out of range, or needs results and none are followed.
     """
 
     name: str = field(validator=_name)
     calls_per_second: float = field(default=1.0, validator=_pace)
-    in_flight: int = field(default=100, validator=_whole)
+    in_flight: int = field(default=100, validator=_bounds.checked(_bounds.whole, least=1))
     window: CallingWindow | None = field(default=None, validator=_optional(CallingWindow))
     until: float | None = field(default=None, converter=_to_timestamp)
     redial: RedialRules = field(default=None, converter=_to_rules)
-    is_listed: IsListed = field(converter=to_do_not_call, alias="do_not_call")
+    is_listed: IsListed
     spend_limit: Decimal | None = field(default=None, converter=_to_amount)
     follow: Follow = None
-    longest_call: float = field(default=14_400.0, validator=_seconds)
-    poll_interval: float = field(default=5.0, validator=_seconds)
-    patience: float = field(default=600.0, validator=_seconds)
+    max_call_duration: float = field(default=14_400.0, validator=_bounds.checked(_bounds.seconds, zero=False))
+    poll_interval: float = field(default=5.0, validator=_bounds.checked(_bounds.seconds, zero=False))
+    network_timeout: float = field(default=600.0, validator=_bounds.checked(_bounds.seconds, zero=False))
+    country: str | None = None
+    options: Mapping[str, Any] = field(default=None, converter=_to_options)
     clock: Clock
 
     def __attrs_post_init__(self) -> None:
@@ -101,5 +129,70 @@ class Settings:
         if self.follow is None and needs:
             raise ConfigurationError(f"{needs[0]} needs the results of calls: set follow to 'callbacks' or 'poll'")
 
+    @classmethod
+    def of(cls, *, do_not_call: Any, country: str | None, **settings: Any) -> "Settings":
+        """Return the settings; a list of numbers may use national forms of ``country``."""
+        country = None if country is None else check_country(country)
+        return cls(is_listed=to_do_not_call(do_not_call, country), country=country, **settings)
+
     def _need_results(self) -> dict[str, bool]:
         return {"redial": self.redial is not _ONCE, "spend_limit": self.spend_limit is not None}
+
+    def eligibility(self) -> Eligibility:
+        """Return the rules under which contacts are called."""
+        return Eligibility(
+            window=self.window,
+            is_listed=self.is_listed,
+            attempts_per_day=self.redial.attempts_per_day,
+            until=self.until,
+        )
+
+    def described(self) -> dict[str, Any]:
+        """Return what the journal keeps, JSON values by option; what is not set is left out."""
+        redial = self.redial
+        described = {
+            "do_not_call": _described_list(self.is_listed),
+            "window": None if self.window is None else str(self.window),
+            "until": None if self.until is None else datetime.fromtimestamp(self.until, UTC).isoformat(),
+            "spend_limit": None if self.spend_limit is None else str(self.spend_limit),
+            "redial": None
+            if redial is _ONCE
+            else f"{redial.attempts} attempts of {','.join(sorted(redial.results))} after {redial.delay:g} s",
+            "follow": self.follow,
+            "country": self.country,
+            **{f"options.{name}": value for name, value in self.options.items()},
+        }
+        return {name: value for name, value in described.items() if value is not None}
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Sequence[Difference]:
+    """Return the options that two runs of a campaign have differently."""
+    names = dict.fromkeys((*before, *now))
+    found = [Difference(option=name, before=before.get(name), now=now.get(name)) for name in names]
+    return [each for each in found if each.before != each.now]
+
+
+def fingerprint_of(callout_of: object) -> str:
+    """Return a fingerprint of the function that makes callouts: of its ``fingerprint``, or of the texts in its code."""
+    own = getattr(callout_of, "fingerprint", None)
+    if own is None:
+        code = getattr(callout_of, "__code__", None)
+        own = repr([getattr(callout_of, "__qualname__", type(callout_of).__qualname__), *_texts(code)])
+    return hashlib.sha256(str(own).encode("utf-8", "backslashreplace")).hexdigest()[:12]
+
+
+def _texts(code: Any) -> list[object]:
+    constants = getattr(code, "co_consts", ())
+    plain: list[object] = [each for each in constants if isinstance(each, (str, int, float))]
+    return plain + [text for each in constants if isinstance(each, types.CodeType) for text in _texts(each)]
+
+
+def _described_list(is_listed: IsListed) -> str | None:
+    if not isinstance(is_listed, DoNotCallList):
+        return "a function"
+    return str(is_listed) if is_listed.numbers else None
+
+
+def _shown(value: object) -> str:
+    text = "not set" if value is None else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,18 +1,18 @@
-"""Where a contact stands, and what may move it: one table, which every journal obeys.
+"""The states of a contact and the changes between them: one table, which every journal obeys.
 
 ::
 
-    todo ──claim──> dialing ──accept──> accepted ──end──> done ──redial──> todo
-      ^               │  │ └──reject──> rejected            ^
-      └──give back────┘  └────doubt───> unknown ────────────┘  (a callback: accept or end)
-    todo ──skip──> skipped ──reopen──> todo
+    todo --claim--> dialing --accept--> accepted --end--> done --redial--> todo
+      ^               |  |  `--reject--> rejected           ^
+      `--give back----'  `--mark unknown--> unknown --------'  (a callback: accept or end)
+    todo --skip--> skipped --reopen--> todo
 
 Rules:
 
-- A telephone can ring only after ``claim``. From ``todo``, only one claimer ever wins.
-- ``give_back`` is for the claimer alone, with proof that its request was not acted on.
-- ``unknown`` is left by evidence (a callback of that very attempt) or by a person (``release``), never by itself.
-- A callback is evidence that a telephone rang, and so it outweighs even a refusal.
+- A telephone can ring only after ``claim``. Of several claims of one contact, one wins.
+- ``give_back`` needs the attempt id of the claimer and the proof that the platform did not act on the request.
+- Only evidence (a callback of that attempt) or a person (``release``) moves a contact out of ``unknown``.
+- A callback proves that the platform acted, so it outweighs a refusal.
 """
 
 from collections.abc import Mapping
@@ -29,19 +29,19 @@ class ContactState(StrEnum):
     """Where a contact stands in a campaign."""
 
     TODO = "todo"
-    """Not dialled, or given back, or to be dialled again."""
+    """Not dialled yet, given back, or waiting to be dialled again."""
     DIALING = "dialing"
     """Claimed: a callout may be on its way."""
     ACCEPTED = "accepted"
-    """The platform has taken the callout; how the call ends is not known, or not yet."""
+    """The platform accepted the callout; the result of the call is not known, or not yet."""
     DONE = "done"
-    """The call is over, and its result known."""
+    """The call is over and its result is known."""
     REJECTED = "rejected"
-    """The platform refused the callout: nothing rang."""
+    """The platform refused the callout. No telephone rang."""
     UNKNOWN = "unknown"
-    """The callout was sent and no good answer came: the telephone may have rung. Never dialled again by itself."""
+    """The callout was sent and no usable answer came: it may have rung. It is never dialled again by itself."""
     SKIPPED = "skipped"
-    """Not dialled, for a reason that the note tells. The next run looks at it again."""
+    """Not dialled; the note says why. The next run looks at it again."""
 
 
 class Change(StrEnum):
@@ -51,7 +51,9 @@ class Change(StrEnum):
     GIVE_BACK = "give_back"
     ACCEPT = "accept"
     REJECT = "reject"
-    DOUBT = "doubt"
+    MARK_UNKNOWN = "mark_unknown"
+    DOUBT = "mark_unknown"
+    """The former name of ``MARK_UNKNOWN``."""
     END = "end"
     SKIP = "skip"
     REDIAL = "redial"
@@ -61,7 +63,7 @@ class Change(StrEnum):
 
 @frozen
 class Transition:
-    """A change leads from any of ``sources`` to ``target``, and from anywhere else it does nothing."""
+    """A change leads from each of ``sources`` to ``target``. From any other state it does nothing."""
 
     sources: frozenset[ContactState]
     target: ContactState
@@ -78,7 +80,7 @@ TRANSITIONS: Final[Mapping[Change, Transition]] = MappingProxyType(
         Change.GIVE_BACK: _transition(_S.TODO, _S.DIALING),
         Change.ACCEPT: _transition(_S.ACCEPTED, _S.DIALING, _S.UNKNOWN, _S.REJECTED),
         Change.REJECT: _transition(_S.REJECTED, _S.DIALING),
-        Change.DOUBT: _transition(_S.UNKNOWN, _S.DIALING),
+        Change.MARK_UNKNOWN: _transition(_S.UNKNOWN, _S.DIALING),
         Change.END: _transition(_S.DONE, _S.DIALING, _S.ACCEPTED, _S.UNKNOWN, _S.REJECTED),
         Change.SKIP: _transition(_S.SKIPPED, _S.TODO, _S.DIALING),
         Change.REDIAL: _transition(_S.TODO, _S.DONE),
@@ -89,6 +91,6 @@ TRANSITIONS: Final[Mapping[Change, Transition]] = MappingProxyType(
 
 
 def after(state: ContactState, change: Change) -> ContactState | None:
-    """Return where a change leads from a state, None where it does not apply."""
+    """Return the state to which a change leads, None if the change does not apply."""
     transition = TRANSITIONS[change]
     return transition.target if state in transition.sources else None

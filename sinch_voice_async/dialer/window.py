@@ -1,29 +1,106 @@
-"""When somebody may be called, where they are.
+"""When a contact may be called: the calling window, and the time zones in which the contact may be.
 
 Rules:
 
-- The window must be open in every zone that the contact may be in; where no zone is known, it never opens.
-- A window that could never open is refused when it is made, and so is one that would reach over midnight.
+- The window must be open in every zone in which the contact may be. If no zone is known, it never opens.
+- A number tells its zone roughly: a toll-free number of the United States may be in any of 43. So the answer is all of
+  them. The tables need the extra ``dialer``.
+- A window that never opens is refused when it is made, and so is one that reaches over midnight.
 - Local times that a change of the clocks leaves out or repeats are judged by what the clocks show.
 """
 
+import importlib
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache, lru_cache
 from typing import Any, Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from attrs import field, frozen
 
-from sinch_voice_async.dialer import zones
 from sinch_voice_async.dialer.contacts import Contact
 from sinch_voice_async.errors import ConfigurationError
 
-__all__ = ["CallingWindow", "local_day"]
+__all__ = ["CallingWindow", "known_zones", "local_days", "next_days", "zone", "zones_of"]
 
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _EVERY_DAY: Any = _DAYS
 _LOOK_AHEAD: Final = timedelta(days=15)
 _END_OF_DAY: Final = time.max
+_UNKNOWN: Final = "Etc/Unknown"
+
+
+@cache
+def zone(name: str) -> ZoneInfo | None:
+    """Return a time zone by its IANA name, None if there is none of that name."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def zones_of(contact: Contact) -> tuple[ZoneInfo, ...]:
+    """Return every zone in which a contact may be: its own if it names one, else those of its numbers.
+
+    It is empty if they are not known, or if this machine has no rules for one of them.
+
+    :raises ConfigurationError: the extra ``dialer`` is not installed, and the contact names no zone.
+    """
+    names = (contact.zone,) if contact.zone else tuple(name for each in contact.numbers for name in _zone_names(each))
+    found = [zone(name) for name in dict.fromkeys(names)]
+    return tuple(each for each in found if each is not None) if all(found) else ()
+
+
+def known_zones(contact: Contact) -> tuple[ZoneInfo, ...]:
+    """Return what :func:`zones_of` returns; nothing if the extra ``dialer`` is not installed."""
+    try:
+        return zones_of(contact)
+    except ConfigurationError:
+        return ()
+
+
+def local_days(places: Sequence[ZoneInfo], moment: float) -> tuple[date, ...]:
+    """Return the date of a moment in each place; in UTC if no place is known."""
+    return tuple(datetime.fromtimestamp(moment, place).date() for place in places or (UTC,))
+
+
+def next_days(places: Sequence[ZoneInfo], moment: float) -> float:
+    """Return when the next day has begun in every place; in UTC if no place is known."""
+    days = [datetime.fromtimestamp(moment, place) for place in places or (UTC,)]
+    return max(
+        datetime.combine(day.date() + timedelta(days=1), time.min, tzinfo=day.tzinfo).timestamp() for day in days
+    )
+
+
+def _country_of(number: str) -> str | None:
+    library = _tables("phonenumbers")
+    try:
+        country: str | None = library.region_code_for_number(library.parse(number))
+    except library.NumberParseException:
+        return None
+    return country
+
+
+@lru_cache(maxsize=4096)
+def _zone_names(number: str) -> tuple[str, ...]:
+    library = _tables("phonenumbers")
+    try:
+        parsed = library.parse(number)
+    except library.NumberParseException:
+        return (_UNKNOWN,)
+    names: tuple[str, ...] = _tables("phonenumbers.timezone").time_zones_for_number(parsed)
+    return names
+
+
+@cache
+def _tables(module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ConfigurationError(
+            "to know a number's time zone, install the extra: sinch-voice-async[dialer]; or give the window a zone, or "
+            "each contact its own"
+        ) from error
 
 
 def _to_time(value: str | time) -> time:
@@ -44,7 +121,7 @@ def _to_days(days: Collection[str]) -> frozenset[int]:
 def _to_zone(name: str | None) -> ZoneInfo | None:
     if name is None:
         return None
-    found = zones.zone(name)
+    found = zone(name)
     if found is None:
         raise ConfigurationError(f"zone must be an IANA time zone that this machine knows, not {name!r}")
     return found
@@ -52,16 +129,16 @@ def _to_zone(name: str | None) -> ZoneInfo | None:
 
 @frozen
 class CallingWindow:
-    """The hours in which contacts may be called, by the clock on their wall.
+    """The hours in which contacts may be called, by the clock where they are.
 
-    ``opens`` and ``closes`` are ``"HH:MM"``, ``closes`` excluded and ``"24:00"`` allowed; ``days`` are those of the
-    week. ``zone`` is one IANA time zone for all contacts that name none of their own; left None, the zones of a number
-    are looked up, which needs the extra ``dialer``. ``countries`` has windows of their own for some countries, by two
+    ``opens`` and ``closes`` are ``"HH:MM"``; ``closes`` is excluded, and ``"24:00"`` is allowed. ``days`` are days of
+    the week. ``zone`` is one IANA time zone for all contacts that name none of their own; with None the zones of each
+    number are looked up, which needs the extra ``dialer``. ``countries`` has other windows for some countries, by two
     letters: ``{"US": CallingWindow("08:00", "21:00")}``; it needs the extra too.
 
-    This is configuration and no legal advice: what the law of a place allows, and when, is for you to know.
+    This is configuration and not legal advice: you know what the law of a place allows, and when.
 
-    :raises ConfigurationError: the window never opens, reaches over midnight, or names what does not exist.
+    :raises ConfigurationError: the window never opens, reaches over midnight, or names something that does not exist.
     """
 
     opens: time = field(default=time(9), converter=_to_time)
@@ -77,8 +154,15 @@ class CallingWindow:
                 "never opens"
             )
 
+    def __str__(self) -> str:
+        days = "" if len(self.days) == len(_DAYS) else f" {','.join(_DAYS[day] for day in sorted(self.days))}"
+        zone = f" {self.zone.key}" if self.zone else ""
+        closes = "24:00" if self.closes == _END_OF_DAY else f"{self.closes:%H:%M}"
+        more = "".join(f"; {name}: {window}" for name, window in sorted(self.countries.items()))
+        return f"{self.opens:%H:%M}-{closes}{days}{zone}{more}"
+
     def next_opening(self, contact: Contact, now: float) -> float | None:
-        """Return from when a contact may be called: ``now`` where it may be, None where that is never.
+        """Return from when a contact may be called: ``now`` if it may be now, None if it never may.
 
         :raises ConfigurationError: the extra ``dialer`` is needed, and not installed.
         """
@@ -93,15 +177,15 @@ class CallingWindow:
         return None if opening is None else opening.timestamp()
 
     def zones_of(self, contact: Contact) -> tuple[ZoneInfo, ...]:
-        """Return every zone that a contact may be in, as far as this window knows; empty where it does not."""
+        """Return every zone in which a contact may be, as far as this window knows; empty if it does not."""
         zone = self.window_of(contact).zone
-        return (zone,) if zone is not None and contact.zone is None else zones.zones_of(contact)
+        return (zone,) if zone is not None and contact.zone is None else zones_of(contact)
 
     def window_of(self, contact: Contact) -> "CallingWindow":
-        """Return the window of a contact's country, or this one where its country has none of its own."""
+        """Return the window of a contact's country, or this one if its country has none of its own."""
         if not self.countries:
             return self
-        return self.countries.get(zones.country_of(contact.number) or "", self)
+        return self.countries.get(_country_of(contact.number) or "", self)
 
     def opening(self, place: ZoneInfo, moment: datetime) -> datetime:
         """Return the first moment from this one on when the window is open in one zone."""
@@ -112,7 +196,7 @@ class CallingWindow:
         while day.weekday() not in self.days:
             day += timedelta(days=1)
         opening = datetime.combine(day, self.opens, tzinfo=place).astimezone(UTC)
-        # Where clocks go back over the opening, it may lie behind us; the next look is a minute later.
+        # When clocks go back over the opening, it may be past; the next look is a minute later.
         return opening if opening > moment else moment + timedelta(minutes=1)
 
     def _is_open(self, local: datetime) -> bool:
@@ -127,8 +211,3 @@ def _common_opening(window: CallingWindow, places: Sequence[ZoneInfo], moment: d
             return moment
         moment = latest
     return None
-
-
-def local_day(places: Sequence[ZoneInfo], now: float) -> date:
-    """Return the date where a contact is; in UTC where that is not known."""
-    return datetime.fromtimestamp(now, places[0] if places else UTC).date()

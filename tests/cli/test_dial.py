@@ -301,7 +301,7 @@ class TestResume:
         (("--window", "09:00-99:00"), "99:00"),
         (("--zone", "Europe/Stockholm"), "--zone goes with --window"),
         (("--spend-limit", "much"), "--spend-limit must be an amount"),
-        (("--spend-limit", "nan"), "--spend-limit must be more than nothing"),
+        (("--spend-limit", "nan"), "--spend-limit must be more than 0"),
         (("--in-flight", "0"), "--in-flight must be a whole number"),
         (("--cps", "0"), "calls_per_second"),
         (("--number-column", "phone"), "phone"),
@@ -431,7 +431,7 @@ class TestJournal:
         """A file that no campaign wrote."""
         Path("letter.sqlite").write_text("Dear Ann", "utf-8")
         ran = command("dial", "report", "letter.sqlite")
-        assert (ran.code, "it is no journal" in ran.err) == (ExitCode.FAILED, True)
+        assert (ran.code, "it is not a journal" in ran.err) == (ExitCode.FAILED, True)
 
     def test_it_is_another_campaigns(self, command: Command) -> None:
         """The name of the journal is said."""

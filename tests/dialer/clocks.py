@@ -75,8 +75,20 @@ class PatientJournal(SqliteJournal):
     async def _write(self, *arguments: Any) -> Any:
         return await self._meanwhile(super()._write, *arguments)
 
-    async def _write_many(self, *arguments: Any) -> Any:
-        return await self._meanwhile(super()._write_many, *arguments)
+    async def _add(self, *arguments: Any) -> Any:
+        return await self._meanwhile(super()._add, *arguments)
+
+    async def check(self, *, whole: bool = False) -> None:
+        """Check, while time stands still."""
+
+        async def work() -> None:
+            await SqliteJournal.check(self, whole=whole)
+
+        await self._meanwhile(work)
+
+    async def end_list(self, *arguments: Any) -> Any:
+        """End a list, while time stands still."""
+        return await self._meanwhile(super().end_list, *arguments)
 
     async def _meanwhile(self, work: Callable[..., Any], *arguments: Any) -> Any:
         self.clock.busy += 1

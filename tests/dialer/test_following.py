@@ -11,14 +11,10 @@ import pytest
 from sinch_voice_async import Call, ConfigurationError, ConnectError, DecodeError, Destination, Price, TransportError
 from sinch_voice_async.dialer import (
     Campaign,
-    Contact,
     ContactState,
     Outcome,
     RedialRules,
-    SqliteJournal,
-    SystemClock,
 )
-from sinch_voice_async.dialer.following import Follower
 from sinch_voice_async.webhooks import AnsweredCall, DisconnectedCall, IncomingCall
 from tests.dialer.clocks import PatientJournal, VirtualClock, a_moment, each, until, virtual_time
 from tests.dialer.platforms import Platform, reminder
@@ -79,7 +75,7 @@ async def test_callbacks_that_reach_another_process(tmp_path: Path) -> None:
 async def test_a_campaign_whose_callbacks_are_lost_ends_too(tmp_path: Path) -> None:
     """After the longest time that a call may last; it stays accepted."""
     async with virtual_time() as clock:
-        ours = campaign(tmp_path, clock, in_flight=1, longest_call=60.0)
+        ours = campaign(tmp_path, clock, in_flight=1, max_call_duration=60.0)
         async with ours.run(Platform(), each(NUMBERS[:2]), reminder) as outcomes:
             given = [outcome async for outcome in outcomes]
     assert [outcome.state for outcome in given] == [ContactState.ACCEPTED] * 2
@@ -220,7 +216,7 @@ async def test_more_calls_alive_than_places(tmp_path: Path) -> None:
 async def test_calls_that_must_be_over_are_not_followed_on(tmp_path: Path) -> None:
     """They stay accepted."""
     async with virtual_time() as clock:
-        ours = campaign(tmp_path, clock, longest_call=60.0)
+        ours = campaign(tmp_path, clock, max_call_duration=60.0)
         async with ours.run(Platform(), each(NUMBERS[:1]), reminder) as outcomes:
             await until(lambda: outcomes.alive > 0)
         clock.wall += 3600
@@ -282,7 +278,7 @@ async def test_polling_beside_callbacks(tmp_path: Path) -> None:
 async def test_a_call_without_an_id_cannot_be_asked_about(tmp_path: Path) -> None:
     """It gives its place back after the longest time that a call may last."""
     async with virtual_time() as clock:
-        ours, platform = campaign(tmp_path, clock, follow="poll", longest_call=60.0), Polled()
+        ours, platform = campaign(tmp_path, clock, follow="poll", max_call_duration=60.0), Polled()
         platform.script.append(DecodeError("no call id"))
         async with ours.run(platform, each(NUMBERS[:1]), reminder) as outcomes:
             given = [outcome async for outcome in outcomes]
@@ -299,29 +295,6 @@ async def test_the_numbers_are_those_of_all_runs(tmp_path: Path) -> None:
         async with ours.run(Polled(), each(NUMBERS[:2]), reminder) as outcomes:
             counts = await outcomes.wait()
     assert (counts.results, counts.spent, counts.placed) == ({"NOANSWER": 2}, Decimal("0.04"), 0)
-
-
-async def test_the_end_of_a_call_is_told_once(tmp_path: Path) -> None:
-    """Who settles it second changes nothing."""
-    told: list[Outcome] = []
-
-    async def tell(outcome: Outcome) -> None:
-        told.append(outcome)
-
-    follower = Follower(
-        journal=SqliteJournal(tmp_path / "x.sqlite"),
-        clock=SystemClock(),
-        longest_call=60.0,
-        ended=tell,
-        lost=tell,
-        wake=lambda: None,
-    )
-    outcome = Outcome(contact=Contact(NUMBERS[0]), state=ContactState.DONE, token="t")
-    follower.add(outcome, None)
-    assert ("t" in follower, len(follower)) == (True, 1)
-    await follower.settle(outcome)
-    await follower.settle(outcome)
-    assert told == [outcome]
 
 
 async def test_polling_needs_a_client_that_can_be_asked(tmp_path: Path) -> None:

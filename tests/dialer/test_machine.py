@@ -27,12 +27,20 @@ from sinch_voice_async import (
     ServerError,
     TransportError,
 )
-from sinch_voice_async.dialer import Change, Contact, ContactState, News, Outcome, RedialRules, SqliteJournal
-from sinch_voice_async.dialer.clock import SystemClock
-from sinch_voice_async.dialer.intent import intent_of
-from sinch_voice_async.dialer.placing import Placer, Ready
-from sinch_voice_async.dialer.screening import Screen
-from sinch_voice_async.dialer.settling import attempt_of, settle
+from sinch_voice_async.dialer import (
+    AttemptUpdate,
+    Change,
+    Contact,
+    ContactState,
+    Outcome,
+    RedialRules,
+    SqliteJournal,
+    SystemClock,
+    attempt_id_of,
+)
+from sinch_voice_async.dialer.attempt import Attempts, Ready, apply_event, attempt_of
+from sinch_voice_async.dialer.eligibility import Eligibility
+from sinch_voice_async.dialer.health import PauseControl
 from sinch_voice_async.webhooks import AnsweredCall, DisconnectedCall, IncomingCall
 from tests.dialer.platforms import reminder
 
@@ -142,7 +150,7 @@ class Dialer(RuleBasedStateMachine):
         error, rings = fault
 
         async def place(callout: Any, /, *, callback_headers: Any) -> CalloutReceipt:
-            intent = intent_of(callout.custom)
+            intent = attempt_id_of(callout.custom)
             assert intent is not None
             self.sent[intent] += 1
             if rings:
@@ -155,29 +163,30 @@ class Dialer(RuleBasedStateMachine):
 
         if recovers:  # as each run does when it begins
             await journal.begin(1.0)
-        placer, due = self.placer(journal, place), await journal.due(math.inf)
+        attempts, due = self.attempts(journal, place), await journal.due(math.inf)
         async with anyio.create_task_group() as tasks:
             for outcome in [*due] * dialers:
-                tasks.start_soon(self.one, placer, outcome)
+                tasks.start_soon(self.one, attempts, outcome)
 
-    async def one(self, placer: Placer, outcome: Outcome) -> None:
+    async def one(self, attempts: Attempts, outcome: Outcome) -> None:
         """Dial one contact."""
-        ready = await placer.prepare(outcome)
+        ready = await attempts.prepare(outcome)
         if isinstance(ready, Ready):
-            await placer.dial(ready)
+            await attempts.dial(ready)
 
-    def placer(self, journal: SqliteJournal, place: Any) -> Placer:
+    def attempts(self, journal: SqliteJournal, place: Any) -> Attempts:
         """Return a dialer without rules but that of a pause."""
-        screen = Screen(
-            window=None, is_listed=lambda number: False, attempts_per_day=99, until=None, room=lambda: "yes"
-        )
-        return Placer(
+        eligibility = Eligibility(window=None, is_listed=lambda number: False, attempts_per_day=99, until=None)
+        pause = PauseControl()
+        if self.paused:
+            pause.pause("paused")
+        return Attempts(
             journal=_Dying(journal),
             place=place,
             callout_of=reminder,
-            screen=screen,
+            eligibility=eligibility,
             clock=SystemClock(),
-            may_go=lambda: not self.paused,
+            pause=pause,
         )
 
     @rule()
@@ -202,9 +211,9 @@ class Dialer(RuleBasedStateMachine):
             if before is None:
                 return
             assert before.number == number
-            outcome = await settle(journal, before, _event(event, intent), 2.0)
+            outcome = await apply_event(journal, before, _event(event, intent), 2.0)
             if outcome is not None and RULES.allow(outcome):
-                again = await journal.change(intent, Change.REDIAL, News(due=0.0), 3.0)
+                again = await journal.change(intent, Change.REDIAL, AttemptUpdate(due=0.0), 3.0)
                 assert again is not None
                 self.allowed[number] += 1
 
@@ -253,7 +262,7 @@ class _Dying:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._journal, name)
 
-    async def change(self, token: str, change: Change, news: News, at: float) -> Outcome | None:
+    async def change(self, token: str, change: Change, news: AttemptUpdate, at: float) -> Outcome | None:
         """Write down what came of an attempt, save by those who are dead."""
         if news.note is not None and news.note.startswith("cancelled"):
             return None

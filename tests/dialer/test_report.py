@@ -156,7 +156,7 @@ async def test_a_preview_rings_nobody(tmp_path: Path) -> None:
     assert (preview.broken_rows, [row.line for row in preview.broken]) == (2, [9, 17])
     assert preview.skipped == {
         "it cannot be sent: text must be at most 600 characters, and has 601": 1,
-        "no time zone is known for the number": 1,
+        "the time zone 'Mars/Crater' is not known": 1,
         "on the do-not-call list": 1,
         "no callout could be made: the contact has no field 'name'": 1,
     }

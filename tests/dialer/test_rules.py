@@ -1,14 +1,12 @@
 """Who is dialled again, who may be called at all, and what the campaign may spend."""
 
-from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from sinch_voice_async import CampaignError, ConfigurationError
-from sinch_voice_async.dialer import CallingWindow, Contact, ContactState, Counts, Outcome, RedialRules
-from sinch_voice_async.dialer.budget import Budget
-from sinch_voice_async.dialer.screening import Screen, to_do_not_call
+from sinch_voice_async.dialer import CallingWindow, Contact, ContactState, Outcome, RedialRules
+from sinch_voice_async.dialer.eligibility import Eligibility, to_do_not_call
 from tests.dialer.clocks import NOON
 
 ANN = Contact("+46700000001", zone="Europe/Stockholm")
@@ -64,16 +62,15 @@ def test_rules_that_cannot_be_are_refused(arguments: dict[str, Any]) -> None:
         RedialRules(**arguments)
 
 
-def screen(**changes: Any) -> Screen:
-    """A screen that lets everybody through, but for the changes."""
+def eligibility(**changes: Any) -> Eligibility:
+    """Rules that lets everybody through, but for the changes."""
     arguments: dict[str, Any] = {
         "window": None,
         "is_listed": lambda number: False,
         "attempts_per_day": 3,
         "until": None,
-        "room": lambda: "yes",
     }
-    return Screen(**(arguments | changes))
+    return Eligibility(**(arguments | changes))
 
 
 TODO = Outcome(contact=ANN, state=ContactState.TODO)
@@ -81,7 +78,7 @@ TODO = Outcome(contact=ANN, state=ContactState.TODO)
 
 async def test_who_may_be_called() -> None:
     """Nothing stands against it."""
-    verdict = await screen().verdict(TODO, NOON)
+    verdict = await eligibility().verdict(TODO, NOON)
     assert (verdict.may_dial, verdict.day) == (True, "2026-11-25")
 
 
@@ -95,7 +92,7 @@ async def asked(number: str) -> bool:
 )
 async def test_who_is_on_the_do_not_call_list(listed: Any) -> None:
     """However the list is given, and however it spells a number."""
-    verdict = await screen(is_listed=to_do_not_call(listed)).verdict(TODO, NOON)
+    verdict = await eligibility(is_listed=to_do_not_call(listed)).verdict(TODO, NOON)
     assert (verdict.may_dial, verdict.note, verdict.due) == (False, "on the do-not-call list", None)
 
 
@@ -106,7 +103,7 @@ async def test_a_list_that_cannot_be_asked_lets_nobody_through() -> None:
         raise OSError("no database")
 
     with pytest.raises(CampaignError, match="do-not-call"):
-        await screen(is_listed=broken).verdict(TODO, NOON)
+        await eligibility(is_listed=broken).verdict(TODO, NOON)
 
 
 def test_a_list_with_an_entry_that_is_no_number_is_refused() -> None:
@@ -118,44 +115,32 @@ def test_a_list_with_an_entry_that_is_no_number_is_refused() -> None:
 async def test_outside_of_the_window() -> None:
     """Later, if the window opens before the campaign ends; else not at all."""
     evening = CallingWindow("18:00", "20:00")
-    later = await screen(window=evening).verdict(TODO, NOON)
+    later = await eligibility(window=evening).verdict(TODO, NOON)
     assert (later.may_dial, later.due, later.note) == (False, NOON + 5 * HOUR, "outside of the calling window")
-    never = await screen(window=evening, until=NOON + HOUR).verdict(TODO, NOON)
+    never = await eligibility(window=evening, until=NOON + HOUR).verdict(TODO, NOON)
     assert (never.may_dial, never.due) == (False, None)
-    over = await screen(until=NOON).verdict(TODO, NOON)
+    over = await eligibility(until=NOON).verdict(TODO, NOON)
     assert (over.may_dial, over.due) == (False, None)
 
 
 async def test_a_number_of_no_zone_is_not_called_under_a_window() -> None:
     """It fails closed."""
     nowhere = Outcome(contact=Contact("+80012345678"), state=ContactState.TODO)
-    verdict = await screen(window=CallingWindow()).verdict(nowhere, NOON)
+    verdict = await eligibility(window=CallingWindow()).verdict(nowhere, NOON)
     assert (verdict.may_dial, verdict.note) == (False, "no time zone is known for the number")
 
 
 async def test_attempts_of_a_day() -> None:
     """Tomorrow, where the callee is; under a window when it opens."""
-    tried = Outcome(contact=ANN, state=ContactState.TODO, day="2026-11-25", today=3)
-    later = await screen().verdict(tried, NOON)
-    assert (later.may_dial, later.due, later.note) == (False, NOON + 12 * HOUR, "called often enough today")
-    morning = await screen(window=CallingWindow("09:00", "20:00")).verdict(tried, NOON)
+    tried = Outcome(contact=ANN, state=ContactState.TODO, recent=[NOON - HOUR, NOON - 2 * HOUR, NOON - 3 * HOUR])
+    later = await eligibility().verdict(tried, NOON)
+    assert (later.may_dial, later.due, later.note) == (False, NOON + 11 * HOUR, "called often enough today")
+    morning = await eligibility(window=CallingWindow("09:00", "20:00")).verdict(tried, NOON)
     assert morning.due == NOON + 20 * HOUR
-    assert (await screen().verdict(tried, NOON + 12 * HOUR)).may_dial
+    assert (await eligibility().verdict(tried, NOON + 12 * HOUR)).may_dial
 
 
-@pytest.mark.parametrize(
-    ("spent", "dearest", "alive", "room"),
-    [("0", "0", 5, "yes"), ("9", "1", 1, "not yet"), ("9", "2", 0, "yes"), ("10", "0", 0, "no"), ("5", "1", 4, "yes")],
-)
-def test_the_budget(spent: str, dearest: str, alive: int, room: str) -> None:
-    """What is spent, and what the calls alive may still cost, against the limit."""
-    counts = Counts(spent=Decimal(spent), dearest=Decimal(dearest))
-    assert Budget(Decimal(10), counts, lambda: alive).room() == room
-    assert Budget(None, counts, lambda: alive).room() == "yes"
-
-
-@pytest.mark.parametrize(("room", "due"), [("no", None), ("not yet", NOON + 5.0)])
-async def test_the_spend_limit(room: str, due: float | None) -> None:
-    """Reached: not at all. Perhaps reached: in a moment."""
-    verdict = await screen(room=lambda: room).verdict(TODO, NOON)
-    assert (verdict.may_dial, verdict.note, verdict.due) == (False, "the spend limit is reached", due)
+async def test_the_spend_limit() -> None:
+    """If it is reached, nobody else is called."""
+    verdict = await eligibility().verdict(TODO, NOON, is_overspent=True)
+    assert (verdict.may_dial, verdict.note, verdict.due) == (False, "the spend limit is reached", None)

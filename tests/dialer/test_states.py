@@ -5,7 +5,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from sinch_voice_async.dialer import Change, Claim, Contact, ContactState, News, SqliteJournal
+from sinch_voice_async.dialer import AttemptUpdate, Change, Claim, Contact, ContactState, SqliteJournal
 from sinch_voice_async.dialer.states import TRANSITIONS, after
 
 # How a journal is brought into each state.
@@ -14,9 +14,9 @@ PATHS: dict[ContactState, list[Change]] = {
     ContactState.ACCEPTED: [Change.ACCEPT],
     ContactState.DONE: [Change.END],
     ContactState.REJECTED: [Change.REJECT],
-    ContactState.UNKNOWN: [Change.DOUBT],
+    ContactState.UNKNOWN: [Change.MARK_UNKNOWN],
 }
-TOKENED = [Change.GIVE_BACK, Change.ACCEPT, Change.REJECT, Change.DOUBT, Change.END, Change.SKIP, Change.REDIAL]
+TOKENED = [Change.GIVE_BACK, Change.ACCEPT, Change.REJECT, Change.MARK_UNKNOWN, Change.END, Change.SKIP, Change.REDIAL]
 
 
 def test_a_telephone_can_ring_only_after_a_claim() -> None:
@@ -49,8 +49,8 @@ async def check(journal: SqliteJournal, number: str, state: ContactState, change
     """Bring one contact into a state, and see where a change leads."""
     await journal.claim(Claim(number=number, token=number, at=1.0, day="2026-11-25"))
     for step in PATHS[state]:
-        await journal.change(number, step, News(), 2.0)
-    changed = await journal.change(number, change, News(), 3.0)
+        await journal.change(number, step, AttemptUpdate(), 2.0)
+    changed = await journal.change(number, change, AttemptUpdate(), 3.0)
     expected = after(state, change)
     assert (changed and changed.state) == expected
     found = {outcome.number: outcome.state for outcome in await journal.page(None)}

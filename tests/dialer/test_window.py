@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from sinch_voice_async import ConfigurationError
 from sinch_voice_async.dialer import CallingWindow, Contact
-from sinch_voice_async.dialer import zones as looked_up
-from sinch_voice_async.dialer.window import local_day
+from sinch_voice_async.dialer import window as looked_up
+from sinch_voice_async.dialer.window import local_days
 
 ANN = Contact("+46700000001", zone="Europe/Stockholm")
 DAY = CallingWindow("09:00", "20:00")
@@ -148,6 +148,7 @@ def test_without_the_tables_a_zone_must_be_given(monkeypatch: pytest.MonkeyPatch
     """The extra is named, and nobody is called on a guess."""
     monkeypatch.setitem(sys.modules, "phonenumbers", None)
     looked_up._tables.cache_clear()
+    looked_up._zone_names.cache_clear()
     try:
         with pytest.raises(ConfigurationError, match=r"sinch-voice-async\[dialer\]"):
             DAY.next_opening(Contact("+46812345678"), 0.0)
@@ -159,5 +160,5 @@ def test_without_the_tables_a_zone_must_be_given(monkeypatch: pytest.MonkeyPatch
 def test_the_day_is_that_of_the_callee() -> None:
     """In UTC where nobody knows."""
     evening = at("2026-11-25T23:30")
-    assert local_day([ZoneInfo("Europe/Stockholm")], evening).isoformat() == "2026-11-26"
-    assert local_day([], evening).isoformat() == "2026-11-25"
+    assert local_days([ZoneInfo("Europe/Stockholm")], evening)[0].isoformat() == "2026-11-26"
+    assert local_days([], evening)[0].isoformat() == "2026-11-25"

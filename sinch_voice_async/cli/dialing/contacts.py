@@ -7,7 +7,7 @@ from attrs import define, field
 
 from sinch_voice_async import InvalidRequestError
 from sinch_voice_async.dialer import BrokenRow, ContactFile, read_contacts
-from sinch_voice_async.dialer.placing import CalloutOf
+from sinch_voice_async.dialer.attempt import CalloutOf
 
 __all__ = ["Inspection", "contacts_of", "inspect"]
 

@@ -1,6 +1,6 @@
 """A journal in a file: SQLite in WAL mode, one writer whose commits reach the disk, readers beside it.
 
-Only one run dials from it at a time; any number of processes may read it and settle by it meanwhile.
+One run dials from it at a time. Any number of processes may read it and settle calls in it meanwhile.
 """
 
 import json
@@ -14,25 +14,33 @@ import anyio
 import anyio.to_thread
 from attrs import define, field
 
-from sinch_voice_async.dialer.clock import Clock
-from sinch_voice_async.dialer.contacts import BrokenRow, Contact
-from sinch_voice_async.dialer.pacer import Pacer
-from sinch_voice_async.dialer.sql.journal import Cursor, SqlJournal, changed
-from sinch_voice_async.dialer.sql.rows import row_of
-from sinch_voice_async.dialer.sqlite.opening import connect, lock, open_writer, translated
-from sinch_voice_async.dialer.sqlite.statements import STATEMENTS
+from sinch_voice_async.dialer.journal import REMOVED, Added
+from sinch_voice_async.dialer.pacing import Clock, Pacer
+from sinch_voice_async.dialer.sql import (
+    Cursor,
+    GivenRow,
+    Known,
+    SqlJournal,
+    changed,
+    names_in,
+    numbers_in,
+    sort_rows,
+)
+from sinch_voice_async.dialer.sqlite.file import STATEMENTS, JournalFile, translated
 from sinch_voice_async.dialer.sqlite.writer import Operation, Writer
-from sinch_voice_async.errors import JournalError
+from sinch_voice_async.dialer.states import Change, ContactState
+from sinch_voice_async.errors import ConfigurationError, JournalError
 
 __all__ = ["SqliteJournal"]
 
 T = TypeVar("T")
 _LEFT_DIALING: Final = "the program ended while this callout was on its way"
+_OPEN_STATES: Final = frozenset({*ContactState} - {ContactState.TODO, ContactState.DONE})
 
 
 @define(eq=False)
 class _Reader:
-    """The connection of those who only look, one at a time."""
+    """The connection for reading, used by one operation at a time."""
 
     connection: sqlite3.Connection
     thread: anyio.CapacityLimiter = field(factory=lambda: anyio.CapacityLimiter(1))
@@ -43,74 +51,117 @@ class _Reader:
 
 @define(eq=False)
 class _Open:
+    file: JournalFile
     writer: Writer
     reader: _Reader
+    connections: tuple[sqlite3.Connection, sqlite3.Connection]
 
 
 class SqliteJournal(SqlJournal):
     """Keeps a campaign in one file, durably: a power cut loses nothing that was answered.
 
-    ``path`` is the file; beside it SQLite keeps its log, and a run its lock. Put it on a disk of this machine: over a
-    network file system neither locks nor flushes can be relied upon. ``wait`` is how many seconds it waits for another
+    ``path`` is the file, readable by its owner alone; SQLite keeps its log beside it. Put it on a disk of this machine:
+    locks and flushes are not reliable on a network file system. ``wait`` is how many seconds to wait for another
     process that writes.
 
-    Every method raises ``JournalError`` where the file cannot be used: locked, on a full disk, damaged, another
-    program's, of another version or another campaign.
+    Every method raises ``JournalError`` if the file cannot be used: locked, on a full disk, damaged, empty, moved,
+    removed or replaced while it is open, without its log, or of another program, version or campaign.
+
+    :raises ConfigurationError: ``path`` is not a path.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, wait: float = 5.0) -> None:
-        self.path: Path = Path(path)
+        self.path: Path = _to_path(path)
+        # A program that changes its directory means the same file as before.
+        self._file = self.path.absolute()
+        self.place: str = str(self.path)
         self._wait = wait
         self._opened: _Open | None = None
-        self._lock: sqlite3.Connection | None = None
 
     def __repr__(self) -> str:
         return f"SqliteJournal({str(self.path)!r})"
 
-    async def open(self, campaign: str) -> None:
-        """Make the file where it is missing, and check that it is of this campaign and of this version."""
-        if self._opened is None:
-            with translated(self.path):
-                writer, reader = await anyio.to_thread.run_sync(self._connect, campaign)
-            self._opened = _Open(Writer(writer), _Reader(reader))
+    async def open(self, campaign: str | None) -> None:
+        """Make the file if it is missing, and check that it is this campaign's. None takes whatever campaign it has."""
+        if self._opened is not None:
+            return
+        file = JournalFile(self._file, wait=self._wait)
+        with translated(self.path), anyio.CancelScope(shield=True):
+            writer, reader = await anyio.to_thread.run_sync(file.open, campaign)
+        self._opened = _Open(file, Writer(writer, file), _Reader(reader), (writer, reader))
 
     async def close(self) -> None:
-        """Close the file."""
+        """Close the file; what is still being written is waited for."""
         opened, self._opened = self._opened, None
-        await self.end()
         if opened is not None:
-            with anyio.CancelScope(shield=True):
-                await opened.reader.run(sqlite3.Connection.close)
-                await opened.writer.close()
+            with anyio.CancelScope(shield=True), translated(self.path):
+                await opened.writer.idle()
+                await anyio.to_thread.run_sync(opened.file.close, *opened.connections)
+
+    async def check(self, *, whole: bool = False) -> None:
+        """Check that the path still leads to the open file; with ``whole``, look for damage."""
+        opened = self._use()
+        with translated(self.path):
+            await anyio.to_thread.run_sync(opened.file.verify)
+            if whole:
+                await opened.reader.run(opened.file.examine)
 
     async def begin(self, at: float) -> int:
-        """Take the right to dial, and turn claims of a run that is gone into ``unknown``."""
-        with translated(self.path, busy="another run dials from it, and only one may"):
-            self._lock = await anyio.to_thread.run_sync(lock, self.path)
-        return await self._write("recover", {"note": _LEFT_DIALING, "at": at}, changed)
+        """Take the right to dial, and mark the claims of a run that is gone ``unknown``."""
+        with translated(self.path):
+            await anyio.to_thread.run_sync(self._use().file.lock)
+        parameters = self._transition(Change.MARK_UNKNOWN) | {"note": _LEFT_DIALING, "at": at}
+        try:
+            return await self._write("recover", parameters, changed)
+        except BaseException:
+            await self.end()
+            raise
 
     async def end(self) -> None:
-        """Give the right to dial to whoever wants it next."""
-        held, self._lock = self._lock, None
-        if held is not None:
+        """Give up the right to dial."""
+        if self._opened is not None:
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(held.close)
+                await anyio.to_thread.run_sync(self._opened.file.unlock)
 
     def pacer(self, calls_per_second: float, clock: Clock) -> Pacer:
-        """Return a pace of this process: no other dials from this file."""
+        """Return a pacer of this process: no other dials from this file."""
         return Pacer(calls_per_second, clock=clock)
 
-    async def enqueue(self, contacts: Sequence[Contact], at: float) -> int:
-        """Add contacts whose numbers are not there yet."""
-        parameters = [row_of(contact) | {"at": at} for contact in contacts]
-        return await self._write_many("enqueue", parameters)
+    async def name(self) -> str:
+        """Return the name of the campaign."""
+        name: str = await self._read("name", {}, lambda cursor: cursor.fetchone()["name"])
+        return name
 
-    async def note_broken(self, broken: Sequence[BrokenRow]) -> None:
-        """Remember rows that could not be read."""
-        await self._write_many("note_broken", [{"line": row.line, "problem": row.problem} for row in broken])
+    async def begin_list(self) -> int:
+        """Return the id of a new list, whose rows alone have fates from now on."""
+        await self._write("forget_fates", {}, changed)
+        return await super().begin_list()
 
-    def _connect(self, campaign: str) -> tuple[sqlite3.Connection, sqlite3.Connection]:
-        return open_writer(self.path, campaign, wait=self._wait), connect(self.path, wait=self._wait)
+    async def end_list(self, listed: int, at: float) -> int:
+        """Skip contacts in ``todo`` that only a former list has, and keep who they are."""
+        parameters = {"listed": listed, "at": at, "removed": REMOVED}
+
+        def operation(connection: sqlite3.Connection) -> int:
+            connection.execute(STATEMENTS["note_removed"], parameters)
+            return changed(connection.execute(STATEMENTS["end_list"], parameters))
+
+        with translated(self.path):
+            return await self._use().writer.run(operation)
+
+    async def change_all(self, change: Change, note: str | None, at: float, numbers: Collection[str] | None) -> int:
+        """Apply a change to these contacts, or to all that it applies to."""
+        if change is Change.REOPEN and numbers is None:
+            # One state alone, so that an index finds it: most contacts of a long campaign are over.
+            parameters = self._transition(change) | {"note": note, "at": at, "removed": REMOVED}
+            return await self._write("reopen", parameters, changed)
+        return await super().change_all(change, note, at, numbers)
+
+    async def _add(self, rows: Sequence[GivenRow], at: float, listed: int | None) -> Added:
+        def operation(connection: sqlite3.Connection) -> Added:
+            return _add_rows(connection, rows, at, listed)
+
+        with translated(self.path):
+            return await self._use().writer.run(operation)
 
     def _use(self) -> _Open:
         if self._opened is None:
@@ -118,7 +169,7 @@ class SqliteJournal(SqlJournal):
         return self._opened
 
     async def _read(self, name: str, parameters: Mapping[str, Any], give: Callable[[Cursor], T]) -> T:
-        statement = STATEMENTS[name]
+        statement = _statement(name, parameters)
         with translated(self.path):
             return await self._use().reader.run(lambda connection: give(connection.execute(statement, parameters)))
 
@@ -130,8 +181,33 @@ class SqliteJournal(SqlJournal):
     def _set(self, values: Collection[str]) -> str:
         return json.dumps([*values])
 
-    async def _write_many(self, name: str, parameters: list[dict[str, Any]]) -> int:
-        statement = STATEMENTS[name]
-        with translated(self.path):
-            writer = self._use().writer
-            return await writer.run(lambda connection: changed(connection.executemany(statement, parameters)))
+
+def _statement(name: str, parameters: Mapping[str, Any]) -> str:
+    # The planner takes the partial index only if the statement repeats its condition.
+    is_open = name == "page_of" and parameters["state"] in _OPEN_STATES
+    return STATEMENTS["page_open" if is_open else name]
+
+
+def _add_rows(connection: sqlite3.Connection, rows: Sequence[GivenRow], at: float, listed: int | None) -> Added:
+    found = connection.execute(STATEMENTS["known"], {"numbers": json.dumps(numbers_in(rows))})
+    done = sort_rows(rows, {row["given"]: Known.of(row) for row in found}, listed)
+    more = {"at": at, "removed": REMOVED}
+    added = connection.executemany(STATEMENTS["insert"], [row | more for row in done.new.values()])
+    connection.executemany(STATEMENTS["again"], [row | more for row in done.again])
+    with_phones = [row for row in (*done.new.values(), *done.again) if row["others"] is not None]
+    connection.executemany(STATEMENTS["forget_phones"], done.again)
+    connection.executemany(STATEMENTS["keep_phones"], with_phones)
+    connection.executemany(STATEMENTS["keep_field"], [{"name": name} for name in names_in(rows)])
+    fates = [{"line": f.line, "fate": f.fate, "detail": f.detail, "number": f.number} for f in done.fates]
+    connection.executemany(STATEMENTS["keep_fate"], fates)
+    return Added(added=changed(added), fates=done.fates)
+
+
+def _to_path(path: object) -> Path:
+    try:
+        written = os.fsdecode(os.fspath(path))  # type: ignore[call-overload]
+    except TypeError:
+        raise ConfigurationError(f"a journal is kept in a file: give its path, not {type(path).__name__}") from None
+    if not written or "\0" in written:
+        raise ConfigurationError("a journal is kept in a file: give its path, which is not empty and has no NUL")
+    return Path(written)

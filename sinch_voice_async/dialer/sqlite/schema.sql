@@ -1,21 +1,34 @@
--- A campaign's journal, version 1. Amounts are billionths of the currency's unit; times are seconds since 1970.
+-- A campaign's journal, version 2. Amounts are billionths of the currency's unit; times are seconds since 1970.
+-- No column of ``contact`` has a default: a row that lost its content must not read as one that may be dialled.
 
+-- ``log`` is 1 as long as the file may need the log beside it (-wal), and 0 when everything stands in this file.
 CREATE TABLE campaign (
-    name TEXT NOT NULL
+    name TEXT NOT NULL,
+    options TEXT,
+    control TEXT,
+    listing INTEGER NOT NULL,
+    log INTEGER NOT NULL
 );
 
+-- ``listed`` is the last list that had the contact, NULL for a contact that came by itself. ``others`` are its further
+-- numbers, and ``recent`` the times of its latest attempts, both as JSON.
 CREATE TABLE contact (
     position INTEGER PRIMARY KEY,
     number TEXT NOT NULL UNIQUE,
+    others TEXT,
     fields TEXT NOT NULL,
     zone TEXT,
-    state TEXT NOT NULL DEFAULT 'todo',
-    due REAL NOT NULL DEFAULT 0,
-    attempt INTEGER NOT NULL DEFAULT 0,
-    returned INTEGER NOT NULL DEFAULT 0,
+    line INTEGER,
+    listed INTEGER,
+    state TEXT NOT NULL
+        CHECK (state IN ('todo', 'dialing', 'accepted', 'done', 'rejected', 'unknown', 'skipped')),
+    due REAL NOT NULL,
+    attempt INTEGER NOT NULL,
+    returned INTEGER NOT NULL,
     token TEXT UNIQUE,
     day TEXT,
-    today INTEGER NOT NULL DEFAULT 0,
+    today INTEGER NOT NULL,
+    recent TEXT NOT NULL,
     first_placed_at REAL,
     placed_at REAL,
     changed_at REAL NOT NULL,
@@ -24,17 +37,34 @@ CREATE TABLE contact (
     reason TEXT,
     duration INTEGER,
     amount INTEGER,
-    spent INTEGER NOT NULL DEFAULT 0,
+    spent INTEGER NOT NULL,
     currency TEXT,
     note TEXT
 );
 
--- Small indices: of a million contacts few are in these states at a time.
+-- Small indices: few of a million contacts are in these states at a time.
 CREATE INDEX contact_due ON contact (due, position) WHERE state = 'todo';
-CREATE INDEX contact_dialing ON contact (position) WHERE state = 'dialing';
+CREATE INDEX contact_open ON contact (state, position) WHERE state <> 'todo' AND state <> 'done';
+CREATE INDEX contact_redial ON contact (result, attempt) WHERE state = 'done' AND result <> 'ANSWERED';
 CREATE INDEX contact_call ON contact (call_id) WHERE call_id IS NOT NULL;
 
-CREATE TABLE broken (
-    line INTEGER PRIMARY KEY,
-    problem TEXT NOT NULL
+-- The further numbers of contacts: each belongs to one contact.
+CREATE TABLE phone (
+    number TEXT PRIMARY KEY,
+    contact INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Rows of the source that are not simply a contact.
+CREATE TABLE row (
+    position INTEGER PRIMARY KEY,
+    line INTEGER UNIQUE,
+    fate TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    number TEXT
+);
+
+-- The names of all fields that contacts came with.
+CREATE TABLE field (
+    position INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
 );

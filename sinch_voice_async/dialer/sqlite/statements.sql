@@ -1,23 +1,82 @@
 -- Each statement has its name before it. Sets of states come from the table in states.py, as JSON.
 
--- name: enqueue
-INSERT INTO contact (number, fields, zone, changed_at)
-VALUES (:number, :fields, :zone, :at)
-ON CONFLICT (number) DO NOTHING;
+-- name: name
+SELECT name FROM campaign;
 
--- name: note_broken
-INSERT INTO broken (line, problem) VALUES (:line, :problem)
-ON CONFLICT (line) DO UPDATE SET problem = excluded.problem;
+-- name: options
+SELECT options FROM campaign;
+
+-- name: keep_options
+UPDATE campaign SET options = :options;
+
+-- name: control
+SELECT control FROM campaign;
+
+-- name: set_control
+UPDATE campaign SET control = :control;
+
+-- name: forget_fates
+DELETE FROM row;
+
+-- name: begin_list
+UPDATE campaign SET listing = listing + 1 RETURNING listing;
+
+-- name: known
+SELECT number AS given, number, line, listed, fields, zone, others
+FROM contact WHERE number IN (SELECT value FROM json_each(:numbers))
+UNION ALL
+SELECT phone.number, contact.number, contact.line, contact.listed, contact.fields, contact.zone, contact.others
+FROM phone JOIN contact ON contact.position = phone.contact
+WHERE phone.number IN (SELECT value FROM json_each(:numbers));
+
+-- name: insert
+INSERT INTO contact (number, others, fields, zone, line, listed, state, due, attempt, returned, today, recent,
+    changed_at, spent)
+VALUES (:number, :others, :fields, :zone, :line, :listed, 'todo', 0, 0, 0, 0, '[]', :at, 0);
+
+-- name: again
+-- The row of a later list replaces that of a former one; a contact that a list removed before is to do again.
+UPDATE contact
+SET others = :others, fields = :fields, zone = :zone, line = :line, listed = :listed,
+    due = CASE WHEN state = 'skipped' AND note = :removed THEN 0 ELSE due END,
+    state = CASE WHEN state = 'skipped' AND note = :removed THEN 'todo' ELSE state END
+WHERE number = :number;
+
+-- name: forget_phones
+DELETE FROM phone WHERE contact = (SELECT position FROM contact WHERE number = :number);
+
+-- name: keep_phones
+INSERT OR IGNORE INTO phone (number, contact)
+SELECT value, position FROM contact, json_each(contact.others) WHERE contact.number = :number;
+
+-- name: keep_field
+INSERT OR IGNORE INTO field (name) VALUES (:name);
+
+-- name: keep_fate
+INSERT INTO row (line, fate, detail, number) VALUES (:line, :fate, :detail, :number)
+ON CONFLICT (line) DO UPDATE SET fate = excluded.fate, detail = excluded.detail, number = excluded.number;
+
+-- name: note_removed
+INSERT INTO row (fate, detail, number)
+SELECT 'removed', coalesce('line ' || line || ' of a former list', 'in a former list'), number
+FROM contact WHERE state = 'todo' AND listed <> :listed ORDER BY position;
+
+-- name: end_list
+UPDATE contact
+SET state = 'skipped', note = :removed, changed_at = :at
+WHERE state = 'todo' AND listed <> :listed;
 
 -- name: recover
 UPDATE contact
-SET state = 'unknown', note = :note, changed_at = :at
-WHERE state = 'dialing';
+SET state = :target, note = :note, changed_at = :at
+WHERE state = 'dialing' AND state IN (SELECT value FROM json_each(:sources));
 
 -- name: claim
 UPDATE contact
 SET state = 'dialing', token = :token, attempt = attempt + 1,
     today = CASE WHEN day IS :day THEN today + 1 ELSE 1 END, day = :day,
+    recent = json_insert(CASE WHEN json_array_length(recent) < 60 THEN recent ELSE json_remove(recent, '$[0]') END,
+        '$[#]', :at),
     first_placed_at = coalesce(first_placed_at, :at), placed_at = :at, changed_at = :at,
     call_id = NULL, result = NULL, reason = NULL, duration = NULL, amount = NULL, note = NULL
 WHERE number = :number AND state = 'todo'
@@ -31,6 +90,7 @@ SET state = :target, changed_at = :at, note = :note, due = coalesce(:due, due),
     currency = coalesce(:currency, currency), spent = spent + coalesce(:amount, 0),
     token = CASE WHEN :ends_token THEN NULL ELSE token END,
     attempt = attempt - :uncounted, today = max(today - :uncounted, 0), returned = returned + :uncounted,
+    recent = CASE WHEN :uncounted THEN json_remove(recent, '$[#-1]') ELSE recent END,
     first_placed_at = CASE WHEN :uncounted AND attempt = 1 THEN NULL ELSE first_placed_at END,
     placed_at = CASE WHEN :uncounted THEN NULL ELSE placed_at END
 WHERE token = :token AND state IN (SELECT value FROM json_each(:sources))
@@ -44,18 +104,32 @@ WHERE number = :number AND state = 'todo';
 -- name: change_all
 UPDATE contact
 SET state = :target, note = :note, due = 0, changed_at = :at, token = NULL
-WHERE state IN (SELECT value FROM json_each(:sources));
+WHERE state IN (SELECT value FROM json_each(:sources)) AND (:removed IS NULL OR note IS NOT :removed);
 
 -- name: change_some
 UPDATE contact
 SET state = :target, note = :note, due = 0, changed_at = :at, token = NULL
+WHERE state IN (SELECT value FROM json_each(:sources)) AND (:removed IS NULL OR note IS NOT :removed)
+    AND number IN (SELECT value FROM json_each(:numbers));
+
+-- name: reopen
+UPDATE contact
+SET state = :target, note = :note, due = 0, changed_at = :at, token = NULL
+WHERE state = 'skipped' AND state <> 'todo' AND state <> 'done' AND note IS NOT :removed;
+
+-- name: count_some
+SELECT count(*) AS contacts FROM contact
 WHERE state IN (SELECT value FROM json_each(:sources)) AND number IN (SELECT value FROM json_each(:numbers));
 
 -- name: due
-SELECT * FROM contact WHERE state = 'todo' AND due <= :at ORDER BY due, position LIMIT :limit;
+SELECT * FROM contact
+WHERE state = 'todo' AND due <= :at AND (:listed IS NULL OR listed IS NULL OR listed = :listed)
+ORDER BY due, position LIMIT :limit;
 
 -- name: next_due
-SELECT min(due) AS due FROM contact WHERE state = 'todo';
+SELECT due FROM contact
+WHERE state = 'todo' AND (:listed IS NULL OR listed IS NULL OR listed = :listed)
+ORDER BY due LIMIT 1;
 
 -- name: look_up
 SELECT * FROM contact WHERE token IN (SELECT value FROM json_each(:tokens));
@@ -63,16 +137,47 @@ SELECT * FROM contact WHERE token IN (SELECT value FROM json_each(:tokens));
 -- name: find_call
 SELECT * FROM contact WHERE call_id = :call_id;
 
+-- name: find_number
+SELECT * FROM contact WHERE number = :number;
+
 -- name: totals
 SELECT state, result, CASE WHEN state IN ('skipped', 'rejected') THEN note END AS note, currency,
-    count(*) AS contacts, sum(attempt) AS attempts, sum(spent) AS spent,
+    count(*) AS contacts, sum(attempt) AS attempts, sum(spent) AS spent, max(amount) AS dearest,
     min(first_placed_at) AS first_placed_at, max(placed_at) AS last_placed_at
 FROM contact GROUP BY 1, 2, 3, 4;
 
 -- name: page
+SELECT * FROM contact WHERE position > :after ORDER BY position LIMIT :limit;
+
+-- name: page_of
+SELECT * FROM contact WHERE state = :state AND position > :after ORDER BY position LIMIT :limit;
+
+-- name: page_open
 SELECT * FROM contact
-WHERE position > :after AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
+WHERE state = :state AND state <> 'todo' AND state <> 'done' AND position > :after ORDER BY position LIMIT :limit;
+
+-- name: page_some
+SELECT * FROM contact
+WHERE position > :after AND state IN (SELECT value FROM json_each(:states))
 ORDER BY position LIMIT :limit;
 
--- name: broken_page
-SELECT line, problem FROM broken WHERE line > :after ORDER BY line LIMIT :limit;
+-- name: redialable
+SELECT * FROM contact
+WHERE state = 'done' AND result <> 'ANSWERED' AND result IN (SELECT value FROM json_each(:results))
+    AND attempt < :attempts AND position > :after
+ORDER BY position LIMIT :limit;
+
+-- name: alive
+SELECT * FROM contact
+WHERE state = 'accepted' AND state <> 'todo' AND state <> 'done' AND placed_at > :since AND position > :after
+ORDER BY position LIMIT :limit;
+
+-- name: row_fates
+SELECT position, line, fate, detail, number FROM row
+WHERE position > :after AND (:fate IS NULL OR fate = :fate) ORDER BY position LIMIT :limit;
+
+-- name: fate_counts
+SELECT fate, count(*) AS lines FROM row GROUP BY fate;
+
+-- name: field_names
+SELECT name FROM field ORDER BY position;

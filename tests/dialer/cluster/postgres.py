@@ -19,6 +19,8 @@ import psycopg
 from attrs import define
 from psycopg import sql
 
+from sinch_voice_async.dialer.postgres.database import Address
+
 DEBIAN: Final = Path("/usr/lib/postgresql")
 SETTINGS: Final = (
     "listen_addresses=",
@@ -117,3 +119,10 @@ def server(programs: Path) -> Iterator[Postgres]:
             yield postgres
         finally:
             postgres.stop()
+
+
+def address(url: str) -> Address:
+    """Return what a URL means."""
+    found = Address.of(url)
+    assert found is not None
+    return found

@@ -9,10 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from sinch_voice_async.dialer.cluster.database import connect
-from sinch_voice_async.dialer.cluster.heartbeat import Heartbeat
-from sinch_voice_async.dialer.cluster.opening import make_or_check
-from tests.dialer.cluster.postgres import Postgres
+from sinch_voice_async.dialer.postgres.database import connect
+from sinch_voice_async.dialer.postgres.heartbeat import Heartbeat
+from sinch_voice_async.dialer.postgres.opening import make_or_check
+from tests.dialer.cluster.postgres import Postgres, address
 
 
 def ask(url: str, question: str, *values: Any) -> Any:
@@ -33,10 +33,10 @@ def until(happened: Callable[[], Any]) -> None:
 @pytest.fixture
 def heartbeat(url: str, campaign: str) -> Heartbeat:
     """The heart of a worker, which does not beat yet."""
-    with connect(url) as connection:
+    with connect(address(url)) as connection:
         number = make_or_check(connection, campaign, "here")
     parameters = {"campaign": number, "worker": uuid.uuid4().hex, "name": "here:1", "gone_after": 30.0, "left": "gone"}
-    return Heartbeat(url, 0.01, parameters)
+    return Heartbeat(address(url), 0.01, parameters)
 
 
 def test_it_goes_on(postgres: Postgres, url: str, heartbeat: Heartbeat, caplog: pytest.LogCaptureFixture) -> None:
@@ -55,22 +55,23 @@ def test_it_goes_on(postgres: Postgres, url: str, heartbeat: Heartbeat, caplog: 
         before = seen()
         until(lambda: seen() > before)
         heartbeat.stop()
-    assert "missed a beat" in caplog.text
+    assert "the heartbeat of a worker failed" in caplog.text
     last = seen()
     assert seen() == last
 
 
 def test_it_finds_the_claims_of_the_gone(url: str, heartbeat: Heartbeat, caplog: pytest.LogCaptureFixture) -> None:
     """Claims of a worker that is not there any more become unknown while others dial, and a line says how many."""
-    claimed = """INSERT INTO sinch_voice_dialer.contact (campaign, number, fields, state, worker, changed_at)
-        VALUES (%s, '+46700000001', '{}', 'dialing', gen_random_uuid(), 0) RETURNING number"""
+    claimed = """INSERT INTO sinch_voice_dialer.contact (campaign, number, fields, state, worker,
+        changed_at, due, attempt, returned, today, recent, spent)
+        VALUES (%s, '+46700000001', '{}', 'dialing', gen_random_uuid(), 0, 0, 1, 0, 1, '{}', 0) RETURNING number"""
     number = heartbeat.parameters["campaign"]
     ask(url, claimed, number)
     with caplog.at_level(logging.WARNING, "sinch_voice_async"):
         heartbeat.start()
         until(lambda: ask(url, "SELECT state FROM sinch_voice_dialer.contact WHERE campaign = %s", number) == "unknown")
         heartbeat.stop()
-    assert "of workers that are gone, of unknown outcome now: 1" in caplog.text
+    assert "of workers that are gone are unknown now: 1" in caplog.text
 
 
 def test_a_heart_that_never_beat(heartbeat: Heartbeat) -> None:

@@ -12,9 +12,9 @@ import anyio
 import psycopg
 import pytest
 
-from sinch_voice_async.dialer import BrokenRow, Change, Claim, Contact, ContactState, News, Outcome
+from sinch_voice_async.dialer import AttemptUpdate, BrokenRow, Change, Claim, Contact, ContactState, Outcome, RowFate
 from sinch_voice_async.dialer.cluster import PostgresJournal
-from sinch_voice_async.dialer.cluster.database import Connection, Operation
+from sinch_voice_async.dialer.postgres.database import Connection, Operation
 from sinch_voice_async.errors import InvalidRequestError, JournalError
 from sinch_voice_async.models.money import Price
 from tests.dialer.cluster.postgres import Postgres
@@ -164,8 +164,8 @@ async def test_the_claims_of_the_gone_become_unknown(url: str, campaign: str, jo
         assert unknown.note == "the worker was gone while this callout was on its way"
         assert [outcome.number for outcome in await journal.due(9.0)] == [PEOPLE[2].number]
         # It was not gone, only asleep: what it learns still counts, and what it did not send stays in doubt.
-        assert await gone.change("of the gone", Change.GIVE_BACK, News(), 10.0) is None
-        settled = await gone.change("of the gone", Change.ACCEPT, News(call_id="its call"), 10.0)
+        assert await gone.change("of the gone", Change.GIVE_BACK, AttemptUpdate(), 10.0) is None
+        settled = await gone.change("of the gone", Change.ACCEPT, AttemptUpdate(call_id="its call"), 10.0)
         assert settled is not None
         assert settled.state is ContactState.ACCEPTED
 
@@ -175,24 +175,24 @@ async def test_a_contact_through_all_its_states(journal: PostgresJournal) -> Non
     await journal.enqueue(PEOPLE[:1], 0.0)
     number = PEOPLE[0].number
     await journal.claim(claim(number, "first"))
-    back = await journal.change("first", Change.GIVE_BACK, News(note="too fast", due=3.0), 2.0)
+    back = await journal.change("first", Change.GIVE_BACK, AttemptUpdate(note="too fast", due=3.0), 2.0)
     assert back is not None
     assert (back.state, back.attempt, back.returned, back.today, back.due) == (ContactState.TODO, 0, 1, 0, 3.0)
     assert (back.token, back.placed_at, back.note) == (None, None, "too fast")
     claimed = await journal.claim(claim(number, "second"))
     assert claimed is not None
     assert (claimed.attempt, claimed.today, claimed.note) == (1, 1, None)
-    assert await journal.change("first", Change.ACCEPT, News(), 4.0) is None
-    await journal.change("second", Change.ACCEPT, News(call_id="a call"), 4.0)
-    assert await journal.change("second", Change.ACCEPT, News(call_id="another"), 5.0) is None
+    assert await journal.change("first", Change.ACCEPT, AttemptUpdate(), 4.0) is None
+    await journal.change("second", Change.ACCEPT, AttemptUpdate(call_id="a call"), 4.0)
+    assert await journal.change("second", Change.ACCEPT, AttemptUpdate(call_id="another"), 5.0) is None
     found = await journal.find_call("a call")
     assert found is not None
     assert await journal.look_up(["second", "nobody's"]) == [found]
     assert await journal.find_call("another") is None
-    busy = await journal.change("second", Change.END, News(result="BUSY", reason="NOANSWER", duration=0), 6.0)
+    busy = await journal.change("second", Change.END, AttemptUpdate(result="BUSY", reason="NOANSWER", duration=0), 6.0)
     assert busy is not None
     assert (busy.result, busy.reason, busy.duration, busy.call_id) == ("BUSY", "NOANSWER", 0, "a call")
-    again = await journal.change("second", Change.REDIAL, News(due=99.0), 7.0)
+    again = await journal.change("second", Change.REDIAL, AttemptUpdate(due=99.0), 7.0)
     assert again is not None
     assert (again.state, again.due, again.token) == (ContactState.TODO, 99.0, None)
 
@@ -203,8 +203,8 @@ async def test_what_calls_cost(journal: PostgresJournal) -> None:
     for token, amount in (("first", "0.1"), ("second", "0.2"), ("third", "NaN")):
         await journal.claim(claim(PEOPLE[0].number, token))
         price = Price(amount=Decimal(amount), currency_id="USD")
-        await journal.change(token, Change.END, News(result="BUSY", price=price), 1.0)
-        await journal.change(token, Change.REDIAL, News(), 1.0)
+        await journal.change(token, Change.END, AttemptUpdate(result="BUSY", price=price), 1.0)
+        await journal.change(token, Change.REDIAL, AttemptUpdate(), 1.0)
     [outcome] = await journal.page(None)
     assert (outcome.spent, outcome.price) == (Decimal("0.3"), None)
     [total] = await journal.totals()
@@ -235,8 +235,9 @@ async def test_all_can_be_read(journal: PostgresJournal) -> None:
     rest = await journal.page(None, after=page[-1].position)
     assert [outcome.number for outcome in (*page, *rest)] == [contact.number for contact in many]
     await journal.note_broken([BrokenRow(3, "no number"), BrokenRow(1, "no zone"), BrokenRow(3, "no digit")])
-    assert await journal.broken_page() == [BrokenRow(1, "no zone"), BrokenRow(3, "no digit")]
-    assert await journal.broken_page(after=1) == [BrokenRow(3, "no digit")]
+    fates = await journal.row_fates()
+    assert [row for _, row in fates] == [RowFate(3, "broken", "no digit"), RowFate(1, "broken", "no zone")]
+    assert await journal.row_fates("broken", after=fates[0][0]) == fates[1:]
 
 
 async def test_two_campaigns_in_one_database(url: str, journal: PostgresJournal) -> None:
@@ -246,7 +247,7 @@ async def test_two_campaigns_in_one_database(url: str, journal: PostgresJournal)
         assert await another.due(1.0) == []
         await another.enqueue(PEOPLE[:1], 0.0)
         await another.claim(claim(PEOPLE[0].number, "another's"))
-        assert await journal.change("another's", Change.ACCEPT, News(), 1.0) is None
+        assert await journal.change("another's", Change.ACCEPT, AttemptUpdate(), 1.0) is None
     assert [outcome.state for outcome in await collect(journal)] == [ContactState.TODO]
 
 
@@ -266,7 +267,7 @@ async def test_a_journal_of_another_version(postgres: Postgres, campaign: str) -
         pass
     with psycopg.connect(url) as connection:
         connection.execute("UPDATE sinch_voice_dialer.version SET version = 7")
-    with pytest.raises(JournalError, match="it is of version 7, and this program reads 1"):
+    with pytest.raises(JournalError, match="it is of version 7, and this program reads 2"):
         await PostgresJournal(url).open(campaign)
 
 
@@ -311,7 +312,7 @@ async def test_what_json_cannot_hold(journal: PostgresJournal) -> None:
 async def test_what_postgres_refuses(journal: PostgresJournal) -> None:
     """A row that PostgreSQL does not take ends in a JournalError that shows nothing of it."""
     with pytest.raises(JournalError) as refused:
-        await journal.put_off("+46700000001", None, "\0", 0.0, 0.0)
+        await journal.claim(Claim(number="+46700000001\0", token="t", at=0.0))
     assert "+467" not in str(refused.value)
 
 
@@ -332,7 +333,7 @@ def cut_off(journal: PostgresJournal, monkeypatch: pytest.MonkeyPatch) -> None:
     database = journal._opened.database
     carry_out, times = database._carry_out, itertools.count()
 
-    def break_once(operation: Operation[Any]) -> Any:
+    def break_once(operation: "Operation[Any]") -> Any:
         result = carry_out(operation)
         if next(times) == 0:
             assert database._connection is not None
@@ -357,7 +358,7 @@ async def test_an_answer_that_was_cut_off(journal: PostgresJournal, monkeypatch:
     await journal.enqueue(PEOPLE[:1], 0.0)
     await journal.claim(claim(PEOPLE[0].number, "mine"))
     cut_off(journal, monkeypatch)
-    back = await journal.change("mine", Change.GIVE_BACK, News(), 1.0)
+    back = await journal.change("mine", Change.GIVE_BACK, AttemptUpdate(), 1.0)
     assert back is not None
     assert (back.state, back.returned) == (ContactState.TODO, 1)
 
@@ -379,7 +380,7 @@ async def test_a_server_that_restarts(postgres: Postgres, journal: PostgresJourn
     postgres.stop()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(anyio.to_thread.run_sync, postgres.start)
-        accepted = await journal.change("before", Change.ACCEPT, News(call_id="a call"), 1.0)
+        accepted = await journal.change("before", Change.ACCEPT, AttemptUpdate(call_id="a call"), 1.0)
     assert accepted is not None
     assert accepted.state is ContactState.ACCEPTED
     assert await journal.claim(claim(PEOPLE[1].number)) is not None

@@ -12,19 +12,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sinch_voice_async.dialer.clock import SystemClock
 from sinch_voice_async.dialer.cluster import PostgresJournal, SharedPacer
-from sinch_voice_async.dialer.cluster.database import connect
-from sinch_voice_async.dialer.cluster.opening import make_or_check
-from sinch_voice_async.dialer.pace import Pace
+from sinch_voice_async.dialer.pacing import Pace, SystemClock
+from sinch_voice_async.dialer.postgres.database import connect
+from sinch_voice_async.dialer.postgres.opening import make_or_check
 from sinch_voice_async.errors import ConfigurationError, JournalError
 from tests.dialer.cluster.clocks import CountingClock
+from tests.dialer.cluster.postgres import address
 
 
 @pytest.fixture
 def database(url: str) -> Iterator[psycopg.Connection[dict[str, Any]]]:
     """Somebody who looks at the rows of a database that has its tables."""
-    with connect(url) as connection:
+    with connect(address(url)) as connection:
         make_or_check(connection, "somebody who looks", "here")
         yield connection
 

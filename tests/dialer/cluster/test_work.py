@@ -12,6 +12,7 @@ import pytest
 
 from sinch_voice_async.dialer import BrokenRow, Campaign, Contact, ContactState
 from sinch_voice_async.dialer.cluster import PostgresJournal, enqueue, worker
+from sinch_voice_async.dialer.postgres.database import driver
 from sinch_voice_async.errors import ConfigurationError, JournalError
 from tests.dialer.cluster.clocks import CountingClock
 from tests.dialer.cluster.postgres import Postgres
@@ -121,6 +122,10 @@ async def test_a_url_is_a_journal(url: str) -> None:
 
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who has not installed what PostgreSQL needs is told what to install."""
-    monkeypatch.setitem(sys.modules, "sinch_voice_async.dialer.cluster", None)
-    with pytest.raises(ConfigurationError, match=r"install sinch-voice-async\[cluster\]"):
-        Campaign(f"reminders {uuid.uuid4()}", journal="postgresql://db/calls")
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    driver.cache_clear()
+    try:
+        with pytest.raises(ConfigurationError, match=r"install sinch-voice-async\[cluster\]"):
+            Campaign(f"reminders {uuid.uuid4()}", journal="postgresql://db/calls")
+    finally:
+        driver.cache_clear()

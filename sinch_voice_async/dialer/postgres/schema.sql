@@ -1,6 +1,6 @@
--- Campaigns on several machines, version 1: one schema for all campaigns of a database.
+-- Campaigns on several machines, version 2: one schema for all campaigns of a database.
 -- Amounts are billionths of the currency's unit. Times of contacts are seconds since 1970, from whoever dials; those of
--- workers and of the pace are the database's own, since nobody else's clock is everybody's.
+-- workers and of the pace are the database's own, which all machines share. No column of ``contact`` has a default.
 
 CREATE SCHEMA sinch_voice_dialer;
 
@@ -8,11 +8,14 @@ CREATE TABLE sinch_voice_dialer.version (
     version integer NOT NULL
 );
 
-INSERT INTO sinch_voice_dialer.version (version) VALUES (1);
+INSERT INTO sinch_voice_dialer.version (version) VALUES (2);
 
 CREATE TABLE sinch_voice_dialer.campaign (
     id integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
-    name text NOT NULL UNIQUE
+    name text NOT NULL UNIQUE,
+    options text,
+    control text,
+    listing integer NOT NULL DEFAULT 0
 );
 
 -- One row per campaign, which all workers share. ``target`` is in callouts per second. ``instant`` is the last that was
@@ -54,15 +57,20 @@ CREATE TABLE sinch_voice_dialer.contact (
     campaign integer NOT NULL REFERENCES sinch_voice_dialer.campaign ON DELETE CASCADE,
     position bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
     number text NOT NULL,
+    others text,
     fields text NOT NULL,
     zone text,
-    state text NOT NULL DEFAULT 'todo',
-    due double precision NOT NULL DEFAULT 0,
-    attempt integer NOT NULL DEFAULT 0,
-    returned integer NOT NULL DEFAULT 0,
+    line integer,
+    listed integer,
+    state text NOT NULL
+        CHECK (state IN ('todo', 'dialing', 'accepted', 'done', 'rejected', 'unknown', 'skipped')),
+    due double precision NOT NULL,
+    attempt integer NOT NULL,
+    returned integer NOT NULL,
     token text,
     day text,
-    today integer NOT NULL DEFAULT 0,
+    today integer NOT NULL,
+    recent double precision[] NOT NULL,
     first_placed_at double precision,
     placed_at double precision,
     changed_at double precision NOT NULL,
@@ -71,7 +79,7 @@ CREATE TABLE sinch_voice_dialer.contact (
     reason text,
     duration integer,
     amount bigint,
-    spent bigint NOT NULL DEFAULT 0,
+    spent bigint NOT NULL,
     currency text,
     note text,
     worker uuid,
@@ -85,11 +93,32 @@ CREATE INDEX contact_due ON sinch_voice_dialer.contact (campaign, due, position)
 CREATE INDEX contact_offered ON sinch_voice_dialer.contact (campaign, worker)
     WHERE state = 'todo' AND worker IS NOT NULL;
 CREATE INDEX contact_dialing ON sinch_voice_dialer.contact (campaign) WHERE state = 'dialing';
+CREATE INDEX contact_open ON sinch_voice_dialer.contact (campaign, state, position)
+    WHERE state IN ('accepted', 'rejected', 'unknown', 'skipped');
+CREATE INDEX contact_redial ON sinch_voice_dialer.contact (campaign, result, attempt)
+    WHERE state = 'done' AND result <> 'ANSWERED';
 CREATE INDEX contact_call ON sinch_voice_dialer.contact (campaign, call_id) WHERE call_id IS NOT NULL;
 
-CREATE TABLE sinch_voice_dialer.broken (
+-- The further numbers of contacts: each belongs to one contact, which is named by its first number.
+CREATE TABLE sinch_voice_dialer.phone (
     campaign integer NOT NULL REFERENCES sinch_voice_dialer.campaign ON DELETE CASCADE,
-    line integer NOT NULL,
-    problem text NOT NULL,
-    PRIMARY KEY (campaign, line)
+    number text NOT NULL,
+    contact text NOT NULL,
+    PRIMARY KEY (campaign, number)
+);
+CREATE TABLE sinch_voice_dialer.row (
+    campaign integer NOT NULL REFERENCES sinch_voice_dialer.campaign ON DELETE CASCADE,
+    position bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    line integer,
+    fate text NOT NULL,
+    detail text NOT NULL,
+    number text,
+    PRIMARY KEY (campaign, position),
+    UNIQUE (campaign, line)
+);
+CREATE TABLE sinch_voice_dialer.field (
+    campaign integer NOT NULL REFERENCES sinch_voice_dialer.campaign ON DELETE CASCADE,
+    position bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    name text NOT NULL,
+    PRIMARY KEY (campaign, name)
 );

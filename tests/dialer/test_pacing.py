@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sinch_voice_async import ConfigurationError
 from sinch_voice_async.dialer import Pacer
-from sinch_voice_async.dialer.pace import Pace
+from sinch_voice_async.dialer.pacing import Pace
 from tests.dialer.clocks import VirtualClock, a_moment, virtual_time
 
 RATES = st.floats(min_value=0.01, max_value=10_000)

@@ -7,9 +7,10 @@ from typing import Any
 import anyio
 import pytest
 
-from sinch_voice_async.dialer import Change, Claim, Contact, ContactState, News, Outcome, SqliteJournal
-from sinch_voice_async.dialer.placing import Placer, Ready
-from sinch_voice_async.dialer.screening import Screen
+from sinch_voice_async.dialer import AttemptUpdate, Change, Claim, Contact, ContactState, Outcome, SqliteJournal
+from sinch_voice_async.dialer.attempt import Attempts, Ready
+from sinch_voice_async.dialer.eligibility import Eligibility
+from sinch_voice_async.dialer.health import PauseControl
 from tests.dialer.clocks import VirtualClock
 from tests.dialer.platforms import Platform, reminder
 
@@ -38,14 +39,14 @@ async def journal(tmp_path: Path) -> AsyncIterator[Meddled]:
     await journal.close()
 
 
-def placer(journal: SqliteJournal, platform: Platform, **changes: Any) -> Placer:
-    """A placer that lets everybody through."""
-    screen = Screen(window=None, is_listed=lambda number: False, attempts_per_day=9, until=None, room=lambda: "yes")
+def attempts(journal: SqliteJournal, platform: Platform, **changes: Any) -> Attempts:
+    """Attempts under no rules."""
+    eligibility = Eligibility(window=None, is_listed=lambda number: False, attempts_per_day=9, until=None)
     parts: dict[str, Any] = {"callout_of": reminder, "clock": VirtualClock()} | changes
-    return Placer(journal=journal, place=platform, screen=screen, **parts)
+    return Attempts(journal=journal, place=platform, eligibility=eligibility, **parts)
 
 
-async def ready(ours: Placer) -> Ready:
+async def ready(ours: Attempts) -> Ready:
     """Prepare the one contact."""
     (outcome,) = await ours.journal.due(1e12)
     prepared = await ours.prepare(outcome)
@@ -57,7 +58,7 @@ async def ready(ours: Placer) -> Ready:
 async def test_a_claim_that_has_aged_is_given_back(journal: Meddled, wall: float, elapsed: float) -> None:
     """The process was stopped, the machine slept, or somebody set the clock: the list and the hour are asked anew."""
     clock, platform = VirtualClock(), Platform()
-    ours = placer(journal, platform, clock=clock)
+    ours = attempts(journal, platform, clock=clock)
 
     def jump() -> None:
         clock.wall += wall
@@ -73,7 +74,7 @@ async def test_a_claim_that_has_aged_is_given_back(journal: Meddled, wall: float
 async def test_a_claim_that_takes_a_second_is_no_old_one(journal: Meddled) -> None:
     """Disks are slow at times."""
     clock, platform = VirtualClock(), Platform()
-    ours = placer(journal, platform, clock=clock)
+    ours = attempts(journal, platform, clock=clock)
     journal.after_claim = lambda: setattr(clock, "elapsed", 4.9)
     dialed = await ours.dial(await ready(ours))
     assert dialed.outcome is not None
@@ -82,20 +83,20 @@ async def test_a_claim_that_takes_a_second_is_no_old_one(journal: Meddled) -> No
 
 async def test_a_pause_between_claim_and_request(journal: Meddled) -> None:
     """The contact is given back."""
-    may_go, platform = [True], Platform()
-    ours = placer(journal, platform, may_go=lambda: may_go[0])
-    journal.after_claim = lambda: may_go.__setitem__(0, False)
+    pause, platform = PauseControl(), Platform()
+    ours = attempts(journal, platform, pause=pause)
+    journal.after_claim = lambda: pause.pause("paused")
     dialed = await ours.dial(await ready(ours))
     assert not platform.rang
     assert dialed.outcome is not None
     assert dialed.outcome.state is ContactState.TODO
-    assert (await ours.dial(await ready(placer(journal, platform)))).outcome is None
+    assert (await ours.dial(await ready(attempts(journal, platform)))).outcome is None
 
 
 async def test_cancelled_between_claim_and_request(journal: Meddled) -> None:
     """It is proven that nothing was sent: the contact goes back, and is not in doubt."""
     platform = Platform()
-    ours = placer(journal, platform)
+    ours = attempts(journal, platform)
     prepared = await ready(ours)
     with anyio.CancelScope() as scope:
         journal.after_claim = scope.cancel
@@ -108,12 +109,12 @@ async def test_cancelled_between_claim_and_request(journal: Meddled) -> None:
 async def test_somebody_else_was_first(journal: Meddled) -> None:
     """Whoever has lost the race for a claim sends nothing, and skips nobody either."""
     platform = Platform()
-    ours = placer(journal, platform)
+    ours = attempts(journal, platform)
     prepared = await ready(ours)
     await journal.claim(Claim(number=ANN, token="other", at=1.0, day="2026-11-25"))
     assert (await ours.dial(prepared)).outcome is None
     assert not platform.headers
-    listed = placer(journal, platform, callout_of=lambda contact: contact["x"])
+    listed = attempts(journal, platform, callout_of=lambda contact: contact["x"])
     assert await listed.prepare(prepared.outcome) is None
-    settled = await journal.change("other", Change.END, News(), 2.0)
+    settled = await journal.change("other", Change.END, AttemptUpdate(), 2.0)
     assert settled is not None

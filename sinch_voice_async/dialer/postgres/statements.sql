@@ -7,21 +7,96 @@ INSERT INTO sinch_voice_dialer.campaign (name) VALUES (%(name)s) ON CONFLICT (na
 -- name: find_campaign
 SELECT id AS found FROM sinch_voice_dialer.campaign WHERE name = %(name)s
 
--- name: enqueue
-INSERT INTO sinch_voice_dialer.contact (campaign, number, fields, zone, changed_at)
-SELECT %(campaign)s, number, fields, zone, %(at)s
-FROM unnest(%(numbers)s::text[], %(fields)s::text[], %(zones)s::text[])
-    WITH ORDINALITY AS added (number, fields, zone, place)
+-- name: campaigns
+SELECT name, options FROM sinch_voice_dialer.campaign ORDER BY id
+
+-- name: name
+SELECT name FROM sinch_voice_dialer.campaign WHERE id = %(campaign)s
+
+-- name: options
+SELECT options FROM sinch_voice_dialer.campaign WHERE id = %(campaign)s
+
+-- name: keep_options
+UPDATE sinch_voice_dialer.campaign SET options = %(options)s WHERE id = %(campaign)s
+
+-- name: control
+SELECT control FROM sinch_voice_dialer.campaign WHERE id = %(campaign)s
+
+-- name: set_control
+UPDATE sinch_voice_dialer.campaign SET control = %(control)s WHERE id = %(campaign)s
+
+-- name: begin_list
+WITH forgotten AS (DELETE FROM sinch_voice_dialer.row WHERE campaign = %(campaign)s)
+UPDATE sinch_voice_dialer.campaign SET listing = listing + 1 WHERE id = %(campaign)s RETURNING listing
+
+-- name: known
+SELECT number AS given, number, line, listed, fields, zone, others
+FROM sinch_voice_dialer.contact WHERE campaign = %(campaign)s AND number = ANY (%(numbers)s)
+UNION ALL
+SELECT phone.number, contact.number, contact.line, contact.listed, contact.fields, contact.zone, contact.others
+FROM sinch_voice_dialer.phone JOIN sinch_voice_dialer.contact
+    ON contact.campaign = phone.campaign AND contact.number = phone.contact
+WHERE phone.campaign = %(campaign)s AND phone.number = ANY (%(numbers)s)
+
+-- name: insert
+INSERT INTO sinch_voice_dialer.contact (campaign, number, others, fields, zone, line, listed, state, due, attempt,
+    returned, today, recent, changed_at, spent)
+SELECT %(campaign)s, number, others, fields, zone, line, %(listed)s, 'todo', 0, 0, 0, 0, '{}', %(at)s, 0
+FROM unnest(%(numbers)s::text[], %(otherss)s::text[], %(fieldss)s::text[], %(zones)s::text[], %(lines)s::integer[])
+    WITH ORDINALITY AS added (number, others, fields, zone, line, place)
 ORDER BY place
 ON CONFLICT (campaign, number) DO NOTHING
 
+-- The row of a later list replaces that of a former one; who was removed by a list before is to do again.
+-- name: again
+UPDATE sinch_voice_dialer.contact
+SET others = given.others, fields = given.fields, zone = given.zone, line = given.line, listed = %(listed)s,
+    due = CASE WHEN state = 'skipped' AND note = %(removed)s THEN 0 ELSE due END,
+    state = CASE WHEN state = 'skipped' AND note = %(removed)s THEN 'todo' ELSE state END
+FROM unnest(%(numbers)s::text[], %(otherss)s::text[], %(fieldss)s::text[], %(zones)s::text[], %(lines)s::integer[])
+    AS given (number, others, fields, zone, line)
+WHERE contact.campaign = %(campaign)s AND contact.number = given.number
+
+-- name: forget_phones
+DELETE FROM sinch_voice_dialer.phone WHERE campaign = %(campaign)s AND contact = ANY (%(numbers)s)
+
+-- name: keep_phones
+INSERT INTO sinch_voice_dialer.phone (campaign, number, contact)
+SELECT %(campaign)s, json_array_elements_text(others::json), number
+FROM sinch_voice_dialer.contact WHERE campaign = %(campaign)s AND number = ANY (%(numbers)s) AND others IS NOT NULL
+ON CONFLICT DO NOTHING
+
+-- name: keep_fields
+INSERT INTO sinch_voice_dialer.field (campaign, name)
+SELECT %(campaign)s, name FROM unnest(%(names)s::text[]) WITH ORDINALITY AS given (name, place)
+WHERE name NOT IN (SELECT name FROM sinch_voice_dialer.field WHERE campaign = %(campaign)s)
+ORDER BY place
+ON CONFLICT DO NOTHING
+
+-- name: keep_fates
+INSERT INTO sinch_voice_dialer.row (campaign, line, fate, detail, number)
+SELECT %(campaign)s, line, fate, detail, number
+FROM unnest(%(lines)s::integer[], %(fates)s::text[], %(details)s::text[], %(numbers)s::text[])
+    WITH ORDINALITY AS given (line, fate, detail, number, place)
+ORDER BY place
+ON CONFLICT (campaign, line) DO UPDATE SET fate = excluded.fate, detail = excluded.detail, number = excluded.number
+
+-- name: end_list
+WITH gone AS (
+    UPDATE sinch_voice_dialer.contact
+    SET state = 'skipped', note = %(removed)s, changed_at = %(at)s, worker = NULL
+    WHERE campaign = %(campaign)s AND state = 'todo' AND listed <> %(listed)s
+    RETURNING position, line, number
+)
+INSERT INTO sinch_voice_dialer.row (campaign, fate, detail, number)
+SELECT %(campaign)s, 'removed', coalesce('line ' || line || ' of a former list', 'in a former list'), number
+FROM gone ORDER BY position
+
+-- name: alive_campaign
+SELECT id FROM sinch_voice_dialer.campaign WHERE id = %(campaign)s
+
 -- name: analyze
 ANALYZE sinch_voice_dialer.contact
-
--- name: note_broken
-INSERT INTO sinch_voice_dialer.broken (campaign, line, problem)
-SELECT %(campaign)s, line, problem FROM unnest(%(lines)s::integer[], %(problems)s::text[]) AS added (line, problem)
-ON CONFLICT (campaign, line) DO UPDATE SET problem = excluded.problem
 
 -- name: join
 INSERT INTO sinch_voice_dialer.worker (id, campaign, name, seen_at)
@@ -43,11 +118,13 @@ WHERE campaign = %(campaign)s AND state = 'dialing'
 WITH mine AS (
     SELECT * FROM sinch_voice_dialer.contact
     WHERE campaign = %(campaign)s AND state = 'todo' AND due <= %(at)s AND worker = %(worker)s
+        AND (%(listed)s::integer IS NULL OR listed IS NULL OR listed = %(listed)s)
     ORDER BY due, position LIMIT %(limit)s
 ), offered AS (
     SELECT number FROM sinch_voice_dialer.contact
     WHERE campaign = %(campaign)s AND state = 'todo' AND due <= %(at)s
         AND worker IS DISTINCT FROM %(worker)s
+        AND (%(listed)s::integer IS NULL OR listed IS NULL OR listed = %(listed)s)
         AND (worker IN (SELECT sinch_voice_dialer.alive(%(gone_after)s))) IS NOT TRUE
     ORDER BY due, position LIMIT greatest(%(limit)s - (SELECT count(*) FROM mine), 0)
     FOR UPDATE SKIP LOCKED
@@ -65,6 +142,7 @@ SELECT min(due) AS due FROM (
     (
         SELECT due FROM sinch_voice_dialer.contact
         WHERE campaign = %(campaign)s AND state = 'todo' AND worker IS NULL
+            AND (%(listed)s::integer IS NULL OR listed IS NULL OR listed = %(listed)s)
         ORDER BY due, position LIMIT 1
     )
     UNION ALL
@@ -72,6 +150,7 @@ SELECT min(due) AS due FROM (
         THEN greatest(due, soon) ELSE due END
     FROM sinch_voice_dialer.contact, soon
     WHERE campaign = %(campaign)s AND state = 'todo' AND worker IS NOT NULL
+        AND (%(listed)s::integer IS NULL OR listed IS NULL OR listed = %(listed)s)
     UNION ALL
     SELECT soon
     FROM sinch_voice_dialer.contact, soon
@@ -82,6 +161,7 @@ SELECT min(due) AS due FROM (
 UPDATE sinch_voice_dialer.contact
 SET state = 'dialing', token = %(token)s, worker = %(worker)s, changed_by = %(changed_by)s, attempt = attempt + 1,
     today = CASE WHEN day IS NOT DISTINCT FROM %(day)s THEN today + 1 ELSE 1 END, day = %(day)s,
+    recent = recent[greatest(1, cardinality(recent) - 58):] || %(at)s::double precision,
     first_placed_at = coalesce(first_placed_at, %(at)s), placed_at = %(at)s, changed_at = %(at)s,
     call_id = NULL, result = NULL, reason = NULL, duration = NULL, amount = NULL, note = NULL
 WHERE campaign = %(campaign)s AND number = %(number)s AND state = 'todo'
@@ -96,6 +176,7 @@ SET state = %(target)s, changed_at = %(at)s, changed_by = %(changed_by)s, worker
     currency = coalesce(%(currency)s, currency), spent = spent + coalesce(%(amount)s, 0),
     token = CASE WHEN %(ends_token)s THEN NULL ELSE token END,
     attempt = attempt - %(uncounted)s, today = greatest(today - %(uncounted)s, 0), returned = returned + %(uncounted)s,
+    recent = CASE WHEN %(uncounted)s = 1 THEN trim_array(recent, least(1, cardinality(recent))) ELSE recent END,
     first_placed_at = CASE WHEN %(uncounted)s = 1 AND attempt = 1 THEN NULL ELSE first_placed_at END,
     placed_at = CASE WHEN %(uncounted)s = 1 THEN NULL ELSE placed_at END
 WHERE campaign = %(campaign)s AND token = %(token)s AND state = ANY (%(sources)s)
@@ -113,10 +194,16 @@ WHERE campaign = %(campaign)s AND number = %(number)s AND state = 'todo'
 UPDATE sinch_voice_dialer.contact
 SET state = %(target)s, note = %(note)s, due = 0, changed_at = %(at)s, token = NULL, worker = NULL
 WHERE campaign = %(campaign)s AND state = ANY (%(sources)s)
+    AND (%(removed)s::text IS NULL OR note IS DISTINCT FROM %(removed)s)
 
 -- name: change_some
 UPDATE sinch_voice_dialer.contact
 SET state = %(target)s, note = %(note)s, due = 0, changed_at = %(at)s, token = NULL, worker = NULL
+WHERE campaign = %(campaign)s AND state = ANY (%(sources)s) AND number = ANY (%(numbers)s)
+    AND (%(removed)s::text IS NULL OR note IS DISTINCT FROM %(removed)s)
+
+-- name: count_some
+SELECT count(*) AS contacts FROM sinch_voice_dialer.contact
 WHERE campaign = %(campaign)s AND state = ANY (%(sources)s) AND number = ANY (%(numbers)s)
 
 -- name: look_up
@@ -127,21 +214,50 @@ SELECT * FROM sinch_voice_dialer.contact WHERE campaign = %(campaign)s AND call_
 
 -- name: totals
 SELECT state, result, CASE WHEN state IN ('skipped', 'rejected') THEN note END AS note, currency,
-    count(*) AS contacts, sum(attempt) AS attempts, sum(spent) AS spent,
+    count(*) AS contacts, sum(attempt) AS attempts, sum(spent) AS spent, max(amount) AS dearest,
     min(first_placed_at) AS first_placed_at, max(placed_at) AS last_placed_at
 FROM sinch_voice_dialer.contact WHERE campaign = %(campaign)s GROUP BY 1, 2, 3, 4
 
+-- name: find_number
+SELECT * FROM sinch_voice_dialer.contact WHERE campaign = %(campaign)s AND number = %(number)s
+
 -- name: page
-SELECT * FROM sinch_voice_dialer.contact
-WHERE campaign = %(campaign)s AND position > %(after)s
-    AND (%(states)s::text[] IS NULL OR state = ANY (%(states)s::text[]))
+SELECT * FROM sinch_voice_dialer.contact WHERE campaign = %(campaign)s AND position > %(after)s
 ORDER BY position LIMIT %(limit)s
 
--- name: broken_page
-SELECT line, problem FROM sinch_voice_dialer.broken
-WHERE campaign = %(campaign)s AND line > %(after)s ORDER BY line LIMIT %(limit)s
+-- name: page_of
+SELECT * FROM sinch_voice_dialer.contact
+WHERE campaign = %(campaign)s AND state = %(state)s AND position > %(after)s
+ORDER BY position LIMIT %(limit)s
 
--- The rules of the pace are those of dialer/pace.py; here they are one statement each, so that many machines share one
+-- name: page_some
+SELECT * FROM sinch_voice_dialer.contact
+WHERE campaign = %(campaign)s AND position > %(after)s AND state = ANY (%(states)s)
+ORDER BY position LIMIT %(limit)s
+
+-- name: redialable
+SELECT * FROM sinch_voice_dialer.contact
+WHERE campaign = %(campaign)s AND state = 'done' AND result <> 'ANSWERED' AND result = ANY (%(results)s)
+    AND attempt < %(attempts)s AND position > %(after)s
+ORDER BY position LIMIT %(limit)s
+
+-- name: alive
+SELECT * FROM sinch_voice_dialer.contact
+WHERE campaign = %(campaign)s AND state = 'accepted' AND placed_at > %(since)s AND position > %(after)s
+ORDER BY position LIMIT %(limit)s
+
+-- name: row_fates
+SELECT position, line, fate, detail, number FROM sinch_voice_dialer.row
+WHERE campaign = %(campaign)s AND position > %(after)s AND (%(fate)s::text IS NULL OR fate = %(fate)s)
+ORDER BY position LIMIT %(limit)s
+
+-- name: fate_counts
+SELECT fate, count(*) AS lines FROM sinch_voice_dialer.row WHERE campaign = %(campaign)s GROUP BY fate
+
+-- name: field_names
+SELECT name FROM sinch_voice_dialer.field WHERE campaign = %(campaign)s ORDER BY position
+
+-- The rules of the pace are those of pacing.py; here they are one statement each, so that many machines share one
 -- pace and none of them keeps the others waiting for as long as an answer travels.
 -- name: set_pace
 INSERT INTO sinch_voice_dialer.pace (campaign, target) VALUES (%(campaign)s, %(target)s)

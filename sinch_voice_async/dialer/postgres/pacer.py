@@ -1,10 +1,10 @@
-"""The pace that all workers of a campaign share: one row, and the clock of the database.
+"""The pacer that all workers of a campaign share: one row, and the clock of the database.
 
 Rules:
 
-- Each caller gets an instant of its own, and a worker holds one at most.
-- A 429 anywhere slows everybody down, under the rules of ``dialer/pace.py``.
-- While the campaign is paused, or held, nobody gets out; whoever waits for an instant meanwhile takes a new one.
+- Each caller gets an instant of its own, and a worker holds at most one.
+- A 429 anywhere slows all workers down, under the rules of ``pacing.py``.
+- While the campaign is paused or held, nothing goes out; a caller that waits meanwhile takes a new instant.
 """
 
 from collections.abc import Callable
@@ -12,9 +12,8 @@ from typing import Any, Final
 
 import anyio
 
-from sinch_voice_async.dialer.clock import Clock
-from sinch_voice_async.dialer.cluster.database import Connection, Database, Operation, translated
-from sinch_voice_async.dialer.cluster.statements import STATEMENTS
+from sinch_voice_async.dialer.pacing import Clock
+from sinch_voice_async.dialer.postgres.database import STATEMENTS, Connection, Database, Operation, translated
 
 __all__ = ["SharedPacer"]
 
@@ -59,6 +58,11 @@ class SharedPacer:
         """Let nobody out for so many seconds."""
         await self._run("hold", seconds=seconds)
 
+    async def set_target(self, calls_per_second: float) -> None:
+        """Change the wanted number of callouts per second of all workers together."""
+        self._target = calls_per_second
+        await self._run("set_pace", target=calls_per_second)
+
     async def close(self) -> None:
         """Let go of the connection."""
         await self._database.close()
@@ -83,7 +87,7 @@ class SharedPacer:
             return await self._database.run(_row(name, parameters | {"campaign": self._campaign()}))
 
 
-def _row(name: str, parameters: dict[str, Any]) -> Operation[Any]:
+def _row(name: str, parameters: dict[str, Any]) -> "Operation[Any]":
     def operation(connection: Connection) -> Any:
         cursor = connection.execute(STATEMENTS[name], parameters)
         return None if cursor.description is None else cursor.fetchone()

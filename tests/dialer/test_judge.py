@@ -18,25 +18,25 @@ from sinch_voice_async import (
     TransportError,
 )
 from sinch_voice_async.dialer import Change
-from sinch_voice_async.dialer.failures import judge
+from sinch_voice_async.dialer.attempt import judge
 
 TABLE = [
     (AuthenticationError(status=401), Change.GIVE_BACK, "stop"),
     (ConfigurationError("x"), Change.GIVE_BACK, "stop"),
-    (PaymentRequiredError(status=402), Change.GIVE_BACK, "pause"),
+    (PaymentRequiredError(status=402), Change.GIVE_BACK, "no credit"),
     (InvalidRequestError("text is too long"), Change.SKIP, "none"),
     (RateLimitedError(status=429), Change.GIVE_BACK, "slow down"),
     (ServerError(status=503, outcome="rejected"), Change.GIVE_BACK, "slow down"),
-    (BadRequestError(status=400, code=40001), Change.REJECT, "none"),
-    (ForbiddenError(status=403), Change.REJECT, "none"),
-    (ConnectError(), Change.GIVE_BACK, "wait for the network"),
-    (RequestTimeoutError(phase="pool", outcome="unsent", request_sent=False), Change.GIVE_BACK, "wait for the network"),
-    (RequestTimeoutError(phase="read"), Change.DOUBT, "go alone"),
-    (TransportError(), Change.DOUBT, "go alone"),
-    (ServerError(status=500, outcome="unknown"), Change.DOUBT, "go alone"),
+    (BadRequestError(status=400, code=40001), Change.REJECT, "refused"),
+    (ForbiddenError(status=403), Change.REJECT, "refused"),
+    (ConnectError(), Change.GIVE_BACK, "unsent"),
+    (RequestTimeoutError(phase="pool", outcome="unsent", request_sent=False), Change.GIVE_BACK, "unsent"),
+    (RequestTimeoutError(phase="read"), Change.MARK_UNKNOWN, "unknown"),
+    (TransportError(), Change.MARK_UNKNOWN, "unknown"),
+    (ServerError(status=500, outcome="unknown"), Change.MARK_UNKNOWN, "unknown"),
     (DecodeError("x"), Change.ACCEPT, "none"),
-    (RuntimeError("+46700000001"), Change.DOUBT, "stop"),
-    (CampaignError("client must place callouts asynchronously"), Change.DOUBT, "stop"),
+    (RuntimeError("+46700000001"), Change.MARK_UNKNOWN, "stop"),
+    (CampaignError("client must place callouts asynchronously"), Change.MARK_UNKNOWN, "stop"),
 ]
 
 

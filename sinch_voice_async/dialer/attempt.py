@@ -1,0 +1,434 @@
+"""One attempt to call a contact: its callout, its claim, its request, and what the answer or an event says about it.
+
+::
+
+    prepare: make the callout, check its destination and the rules      nothing has happened yet
+    dial:    check the rules again             a list or a clock may have changed while the contact waited its turn
+             claim, durably                    from here on a crash leaves `unknown`
+             look at the age of the claim      a process that slept gives it back
+             POST
+             write the answer into the journal
+
+It is the same for every journal, on one machine and on many.
+
+Rules:
+
+- What is dialled is what was screened: the destination of the callout is a number of the contact.
+- The attempt id travels in ``custom``, behind the user's own text, and in an ``X-CB-`` header. Every event of the call
+  brings it back.
+- A contact goes back to ``todo`` only with the proof that the platform did not act on the request.
+- An exception that is not the client's proves nothing: the telephone may have rung, and the campaign stops.
+- Any event proves that the platform acted, so a contact in ``unknown`` is accepted. A DiCE says how the call ended.
+"""
+
+import inspect
+import json
+import logging
+import re
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar
+
+import anyio
+import anyio.lowlevel
+import attrs
+from attrs import evolve, field, frozen
+
+from sinch_voice_async.dialer.contacts import Contact
+from sinch_voice_async.dialer.eligibility import Eligibility, Verdict
+from sinch_voice_async.dialer.health import PauseControl
+from sinch_voice_async.dialer.journal import AttemptUpdate, Claim, Journal, Outcome
+from sinch_voice_async.dialer.pacing import Clock
+from sinch_voice_async.dialer.states import Change, ContactState
+from sinch_voice_async.errors import (
+    APIError,
+    AuthenticationError,
+    CampaignError,
+    ConfigurationError,
+    InvalidRequestError,
+    PaymentRequiredError,
+    RateLimitedError,
+    SinchVoiceError,
+)
+from sinch_voice_async.models.callouts import ConferenceCallout, CustomCallout, TtsCallout
+from sinch_voice_async.models.destinations import Destination
+from sinch_voice_async.models.events import CallEvent, DisconnectedCall
+
+__all__ = [
+    "HEADER",
+    "Attempts",
+    "CalloutOf",
+    "Dialed",
+    "Effect",
+    "Judgement",
+    "Place",
+    "Ready",
+    "apply_event",
+    "attempt_id_of",
+    "attempt_of",
+    "judge",
+    "make_callout",
+    "new_attempt_id",
+    "own_custom",
+    "place_of",
+    "with_attempt_id",
+]
+
+logger = logging.getLogger("sinch_voice_async.dialer")
+
+C = TypeVar("C")
+
+HEADER: Final = "X-CB-Intent"
+"""The header of a callback in which the attempt id comes back."""
+
+_DIALS_NOBODY: Final = ("connectconf", "connectstream")
+_MARK: Final = re.compile(r" ?\[intent:([0-9a-f]{32})\]$")
+_OLDEST_CLAIM: Final = 5.0
+_MOST_RETURNS: Final = 10
+_LATE: Final = "paused, or asleep, between claim and sending"
+_CANCELLED_BEFORE: Final = "cancelled before sending"
+_CANCELLED: Final = "cancelled while this callout was on its way"
+_CHANGED: Final = "the row changed between reading and claim"
+
+
+class Place(Protocol):
+    """Places a callout: ``client.callouts.place``, or a function with the same parameters."""
+
+    async def __call__(self, callout: Any, /, *, callback_headers: Mapping[str, str]) -> Any:
+        """Place a callout and return a receipt with its ``call_id``."""
+        ...
+
+
+CalloutOf = Callable[[Contact], Any]
+"""Makes the callout for a contact."""
+
+Effect: TypeAlias = Literal["none", "refused", "slow down", "unknown", "unsent", "no credit", "stop"]
+"""What an answer means for the campaign."""
+
+
+def new_attempt_id() -> str:
+    """Return an id that no other attempt has, on any machine."""
+    return uuid.uuid4().hex
+
+
+def with_attempt_id(callout: C, token: str) -> C:
+    """Return a callout whose ``custom`` ends with the attempt id; one without ``custom`` is returned as it is.
+
+    Text-to-speech and conference callouts also get ``enable_dice``, unless it is set.
+
+    :raises InvalidRequestError: ``custom`` has no room left for the 42 bytes of the id.
+    """
+    known: Any = callout
+    if not attrs.has(type(known)) or "custom" not in attrs.fields_dict(type(known)):
+        return callout
+    mark = f"[intent:{token}]"
+    changes: dict[str, Any] = {"custom": f"{known.custom} {mark}" if known.custom else mark}
+    if isinstance(known, (TtsCallout, ConferenceCallout)) and known.enable_dice is None:
+        changes["enable_dice"] = True
+    try:
+        return attrs.evolve(known, **changes)  # type: ignore[no-any-return]
+    except InvalidRequestError as error:
+        raise InvalidRequestError(
+            "custom must leave 42 of its 1,024 bytes to the attempt id of the campaign", field="custom"
+        ) from error
+
+
+def attempt_id_of(custom: str | None) -> str | None:
+    """Return the attempt id in the ``custom`` of an event, None if there is none."""
+    found = _MARK.search(custom or "")
+    return found[1] if found else None
+
+
+def own_custom(custom: str | None) -> str | None:
+    """Return the ``custom`` of an event as the callout had it, without the campaign's attempt id."""
+    return None if custom is None else _MARK.sub("", custom) or None
+
+
+def place_of(client: Any) -> Place:
+    """Return the coroutine function that places callouts: ``client.callouts.place``, or ``client`` itself.
+
+    :raises ConfigurationError: ``client`` is neither.
+    """
+    callouts = getattr(client, "callouts", None)
+    place = client if callouts is None else callouts.place
+    if not callable(place):
+        raise ConfigurationError("client must be a VoiceClient, have callouts.place, or be a coroutine function")
+    return place  # type: ignore[no-any-return]
+
+
+def make_callout(callout_of: CalloutOf, contact: Contact) -> tuple[Any, str | None]:
+    """Return the callout for a contact; or None, and why there is none.
+
+    A callout whose destination is not a number of the contact is refused.
+    """
+    try:
+        callout = callout_of(contact)
+    except InvalidRequestError as error:
+        return None, f"no callout could be made: {error}"
+    except Exception as error:
+        # The message of another exception may quote the row.
+        logger.debug("no callout could be made", exc_info=True)
+        return None, f"no callout could be made: {type(error).__name__}"
+    problem = _wrong_destination(callout, contact)
+    return (None, problem) if problem else (callout, None)
+
+
+def _wrong_destination(callout: Any, contact: Contact) -> str | None:
+    """Return why a callout would not dial the contact, None if it does."""
+    if callout is None:
+        return "no callout could be made: the function returned None"
+    dialled = _dialled_by(callout)
+    if not dialled:
+        return "the callout does not say whom it dials, so that it cannot be checked"
+    if all(number in contact.numbers for number in dialled):
+        return None
+    return "the callout dials another number than the contact's, so that no rule was checked for it"
+
+
+def _dialled_by(callout: Any) -> list[str | None]:
+    """Return the numbers that a callout dials; None for an end that is not a telephone number."""
+    dialled = [] if (end := _field(callout, "destination")) is None else [_number_of(end)]
+    if isinstance(callout, CustomCallout) and callout.ice is not None:
+        dialled += _dialled_by_ice(callout.ice)
+    # Unknown fields are sent along as they are, and could name somebody else.
+    extra = _field(callout, "extra")
+    if isinstance(extra, Mapping) and {str(name).lower() for name in extra} & {"destination", "ice"}:
+        dialled.append(None)
+    return dialled
+
+
+def _dialled_by_ice(ice: Any) -> list[str | None]:
+    """Return the number to which an inline answer to ICE connects the call, which overrides the destination."""
+    if not isinstance(ice, str):
+        action = ice.action
+        name, number = getattr(action, "name", None) or type(action).__name__, getattr(action, "number", None)
+    elif ice.lstrip().startswith("{"):
+        try:
+            fields = {str(key).lower(): value for key, value in json.loads(ice)["action"].items()}
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            return [None]
+        name, number = fields.get("name"), fields.get("number")
+    else:
+        return []  # the URL is asked later, with the destination
+    kind = str(name).lower()
+    if kind == "connectpstn":
+        return [] if number is None else [_number_of(number)]
+    return [None] if kind.startswith("connect") and not kind.startswith(_DIALS_NOBODY) else []
+
+
+def _field(callout: Any, name: str) -> Any:
+    return callout.get(name) if isinstance(callout, Mapping) else getattr(callout, name, None)
+
+
+def _number_of(end: Any) -> str | None:
+    if isinstance(end, Destination):
+        end = end.endpoint if (end.type or "number").lower() == "number" else None
+    return f"+{end.removeprefix('+')}" if isinstance(end, str) else None
+
+
+@frozen(kw_only=True)
+class Judgement:
+    """The change of the contact, why, and what it means for the campaign."""
+
+    change: Change
+    note: str
+    effect: Effect = "none"
+
+
+def judge(error: Exception, *, returned: int) -> Judgement:
+    """Return what an exception means; ``returned`` is how often the contact was given back before."""
+    match error:
+        case AuthenticationError() | ConfigurationError():
+            return Judgement(change=Change.GIVE_BACK, note=_described(error), effect="stop")
+        case InvalidRequestError():
+            return Judgement(change=Change.SKIP, note=f"it cannot be sent: {error}")
+        case PaymentRequiredError():
+            return Judgement(change=Change.GIVE_BACK, note=_described(error), effect="no credit")
+        case SinchVoiceError() if not isinstance(error, CampaignError):
+            return _judge_by_outcome(error, returned)
+        case _:
+            return Judgement(change=Change.MARK_UNKNOWN, note=_described(error), effect="stop")
+
+
+def _judge_by_outcome(error: SinchVoiceError, returned: int) -> Judgement:
+    note = _described(error)
+    if error.outcome == "unsent":
+        return Judgement(change=Change.GIVE_BACK, note=note, effect="unsent")
+    if error.outcome == "accepted":
+        return Judgement(change=Change.ACCEPT, note=f"the call id was not readable: {note}")
+    if error.outcome == "unknown":
+        return Judgement(change=Change.MARK_UNKNOWN, note=note, effect="unknown")
+    if not _is_too_much(error):
+        return Judgement(change=Change.REJECT, note=note, effect="refused")
+    change = Change.GIVE_BACK if returned < _MOST_RETURNS else Change.REJECT
+    return Judgement(change=change, note=note, effect="slow down")
+
+
+def _is_too_much(error: SinchVoiceError) -> bool:
+    return isinstance(error, RateLimitedError) or (isinstance(error, APIError) and error.status == 503)
+
+
+def _described(error: Exception) -> str:
+    """Return what happened, in words that many contacts share and that show no number."""
+    if isinstance(error, APIError):
+        return f"{error.status}" if error.code is None else f"{error.status} ({error.code})"
+    return type(error).__name__
+
+
+@frozen(kw_only=True)
+class Ready:
+    """A contact that may be dialled, and its callout."""
+
+    outcome: Outcome
+    callout: Any
+
+
+@frozen(kw_only=True)
+class Dialed:
+    """What came of an attempt: the contact as it stands, None if another dialer has it, and what that means.
+
+    ``error`` is the exception of the request; ``sent_at`` is an instant of the monotonic clock, None if nothing was
+    sent. ``note`` describes the error.
+    """
+
+    outcome: Outcome | None
+    effect: Effect = "none"
+    error: Exception | None = None
+    note: str = ""
+    sent_at: float | None = None
+
+
+@frozen(kw_only=True)
+class Attempts:
+    """Dials contacts, one at a time or many. ``pause`` is looked at right before each claim and each request."""
+
+    journal: Journal
+    place: Place
+    callout_of: CalloutOf
+    eligibility: Eligibility
+    clock: Clock
+    pause: PauseControl = field(factory=PauseControl)
+
+    async def prepare(self, outcome: Outcome, *, is_overspent: bool = False) -> Ready | Outcome | None:
+        """Return a contact that may be dialled; or the contact that was skipped; or None if it was put off.
+
+        :raises CampaignError: the do-not-call list could not be asked.
+        """
+        callout, problem = make_callout(self.callout_of, outcome.contact)
+        if problem is not None:
+            return await self._put_off(outcome, problem, None)
+        verdict = await self.eligibility.verdict(outcome, self.clock.now(), is_overspent=is_overspent)
+        if verdict.may_dial:
+            return Ready(outcome=outcome, callout=callout)
+        return await self._put_off(outcome, verdict.note, verdict.due)
+
+    async def dial(self, ready: Ready, *, is_overspent: bool = False) -> Dialed:
+        """Dial a contact, if the rules still allow it.
+
+        :raises CampaignError: the do-not-call list could not be asked.
+        :raises JournalError: the journal could not be written. If that was the answer, the contact stays ``dialing``,
+            and becomes ``unknown`` when a run begins.
+        """
+        verdict = await self.eligibility.verdict(ready.outcome, self.clock.now(), is_overspent=is_overspent)
+        if not verdict.may_dial:
+            return Dialed(outcome=await self._put_off(ready.outcome, verdict.note, verdict.due))
+        if not self.pause.is_open:
+            return Dialed(outcome=None)
+        return await self._claim_and_send(ready, verdict)
+
+    async def _claim_and_send(self, ready: Ready, verdict: Verdict) -> Dialed:
+        token = new_attempt_id()
+        try:
+            callout = with_attempt_id(ready.callout, token)
+        except InvalidRequestError as error:
+            return Dialed(outcome=await self._put_off(ready.outcome, str(error), None))
+        begun, since = self.clock.now(), self.clock.monotonic()
+        claim = Claim(number=ready.outcome.number, token=token, at=begun, day=verdict.day)
+        claimed = await self.journal.claim(claim)
+        if claimed is None:
+            return Dialed(outcome=None)
+        try:
+            await anyio.lowlevel.checkpoint_if_cancelled()
+        except BaseException:
+            await self._write_at_last(token, Change.GIVE_BACK, _CANCELLED_BEFORE)
+            raise
+        if claimed.contact != ready.outcome.contact:
+            return Dialed(outcome=await self._write(token, Change.GIVE_BACK, AttemptUpdate(note=_CHANGED)))
+        if not self.pause.is_open or self._is_old(begun, since):
+            return Dialed(outcome=await self._write(token, Change.GIVE_BACK, AttemptUpdate(note=_LATE)))
+        return await self._send(claimed, token, callout)
+
+    def _is_old(self, begun: float, since: float) -> bool:
+        # Either clock may show it: one stands still while the machine sleeps, the other may be set.
+        return max(self.clock.monotonic() - since, abs(self.clock.now() - begun)) > _OLDEST_CLAIM
+
+    async def _send(self, claimed: Outcome, token: str, callout: Any) -> Dialed:
+        sent_at = self.clock.monotonic()
+        try:
+            receipt = await _awaitable(self.place(callout, callback_headers={HEADER: token}))
+        except Exception as error:  # noqa: BLE001 - it is judged, and the engine raises what stops the campaign
+            judgement = judge(error, returned=claimed.returned)
+            outcome = await self._write(token, judgement.change, AttemptUpdate(note=judgement.note))
+            return Dialed(outcome=outcome, effect=judgement.effect, error=error, note=judgement.note, sent_at=sent_at)
+        except BaseException:
+            await self._write_at_last(token, Change.MARK_UNKNOWN, _CANCELLED)
+            raise
+        call_id = getattr(receipt, "call_id", None)
+        update = AttemptUpdate(call_id=call_id if isinstance(call_id, str) else None)
+        return Dialed(outcome=await self._write(token, Change.ACCEPT, update), sent_at=sent_at)
+
+    async def _write_at_last(self, token: str, change: Change, note: str) -> None:
+        with anyio.CancelScope(shield=True):
+            await self._write(token, change, AttemptUpdate(note=note))
+
+    async def _write(self, token: str, change: Change, update: AttemptUpdate) -> Outcome | None:
+        written = await self.journal.change(token, change, update, self.clock.now())
+        if written is not None:
+            return written
+        # An event of this very call was faster than the answer.
+        return next(iter(await self.journal.look_up([token])), None)
+
+    async def _put_off(self, outcome: Outcome, note: str, due: float | None) -> Outcome | None:
+        change = Change.SKIP if due is None else None
+        now = self.clock.now()
+        if not await self.journal.put_off(outcome.number, change, note, due or 0.0, now) or change is None:
+            return None
+        return evolve(outcome, state=ContactState.SKIPPED, note=note, changed_at=now)
+
+
+def _awaitable(answer: Any) -> Awaitable[Any]:
+    """Return what placing a callout gave.
+
+    :raises CampaignError: the callout was placed, but not by a coroutine function.
+    """
+    if not inspect.isawaitable(answer):
+        raise CampaignError(f"client must place callouts asynchronously: it returned {type(answer).__name__}")
+    return answer
+
+
+async def attempt_of(journal: Journal, event: CallEvent, headers: Mapping[str, str] | None) -> Outcome | None:
+    """Return the contact whose current attempt an event belongs to, None if there is none.
+
+    The attempt id in ``custom`` or in the header decides; without one, the call id does.
+    """
+    named = {name.lower(): value for name, value in (headers or {}).items()}
+    token = attempt_id_of(event.custom) or named.get(HEADER.lower())
+    if token is not None:
+        return next(iter(await journal.look_up([token])), None)
+    return await journal.find_call(event.call_id)
+
+
+async def apply_event(journal: Journal, contact: Outcome, event: CallEvent, at: float) -> Outcome | None:
+    """Write what an event says into the journal, and return the contact as it stands then; None if nothing is new."""
+    if contact.token is None:
+        return None
+    if not isinstance(event, DisconnectedCall):
+        return await journal.change(contact.token, Change.ACCEPT, AttemptUpdate(call_id=event.call_id), at)
+    update = AttemptUpdate(
+        call_id=event.call_id,
+        result=event.result,
+        reason=event.reason,
+        duration=event.duration,
+        price=event.debit,
+    )
+    return await journal.change(contact.token, Change.END, update, at)

@@ -1,0 +1,193 @@
+"""Whether a contact may be dialled now, later, or not at all, and whether it is dialled again.
+
+It is asked before a contact is paced, and again before its claim. The first rule that applies decides:
+
+1. On the do-not-call list: no. A list that cannot be asked stops the campaign.
+2. The spend limit is reached: no.
+3. Outside of the calling window: when it opens next; no, if that is never or after the end of the campaign.
+4. As many attempts today as are allowed: the next day, under rule 3.
+
+Only a call that failed by chance (busy, not answered) is dialled again. An attempt in state ``unknown`` never is: the
+telephone may have rung.
+"""
+
+import hashlib
+import inspect
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from typing import Any, Final, TypeAlias
+from zoneinfo import ZoneInfo
+
+from attrs import field, frozen
+
+from sinch_voice_async import _bounds
+from sinch_voice_async.dialer.journal import Outcome
+from sinch_voice_async.dialer.numbers import read_number
+from sinch_voice_async.dialer.states import ContactState
+from sinch_voice_async.dialer.window import CallingWindow, known_zones, local_days, next_days
+from sinch_voice_async.errors import CampaignError, ConfigurationError, InvalidRequestError
+
+__all__ = ["DoNotCall", "DoNotCallList", "Eligibility", "IsListed", "RedialRules", "Verdict", "to_do_not_call"]
+
+IsListed: TypeAlias = Callable[[str], bool | Awaitable[bool]]
+"""Says whether a number must not be called."""
+
+DoNotCall: TypeAlias = Iterable[str] | IsListed
+"""Numbers that are not called, or a function that says so of a number, ``async`` or not."""
+
+LISTED: Final = "on the do-not-call list"
+OVERSPENT: Final = "the spend limit is reached"
+NO_ZONE: Final = "no time zone is known for the number"
+NEVER_OPEN: Final = "outside of the calling window until the campaign ends"
+CLOSED: Final = "outside of the calling window"
+ENOUGH_TODAY: Final = "called often enough today"
+
+_FINAL_REASONS: Final = frozenset({"BLOCKED", "OTHERPEERANSWERED", "CANCEL", "MANAGERHANGUP"})
+_DECLINED: Final = "CALLEEHANGUP"
+_BY_CHANCE: Any = ("BUSY", "NOANSWER")
+
+
+def _to_results(results: Collection[str]) -> frozenset[str]:
+    if isinstance(results, str) or not set(results) <= set(_BY_CHANCE):
+        raise ConfigurationError(f"results must be some of {', '.join(_BY_CHANCE)}: no other is dialled again")
+    return frozenset(results)
+
+
+@frozen(kw_only=True)
+class RedialRules:
+    """How often a number is dialled in one campaign, and when again.
+
+    ``attempts`` is the greatest number of callouts to a number, including the first. ``delay`` is the number of seconds
+    between the end of a call and the next callout. ``results`` are those that are dialled again: ``BUSY``,
+    ``NOANSWER``. ``attempts_per_day`` bounds the callouts to a number on one day at the callee.
+
+    A person who declines has answered and is not dialled again. The platform's documents do not distinguish a declined
+    call from a busy line: both may be ``BUSY`` with the reason ``CALLEEHANGUP``. So a call with that reason is not
+    dialled again, unless ``redial_declined`` is True.
+
+    A campaign knows results if it follows its calls: see ``Campaign``.
+
+    :raises ConfigurationError: a number is out of range, or a result is neither of the two.
+    """
+
+    attempts: int = field(default=3, validator=_bounds.checked(_bounds.whole, least=1))
+    delay: float = field(default=1800.0, validator=_bounds.checked(_bounds.seconds))
+    results: frozenset[str] = field(default=_BY_CHANCE, converter=_to_results)
+    attempts_per_day: int = field(default=3, validator=_bounds.checked(_bounds.whole, least=1))
+    redial_declined: bool = field(default=False, validator=_bounds.checked(_bounds.flag))
+
+    def allow(self, outcome: Outcome) -> bool:
+        """Say whether a contact whose call is over is dialled again."""
+        return (
+            outcome.state is ContactState.DONE
+            and outcome.result in self.results
+            and outcome.reason not in _FINAL_REASONS
+            and (self.redial_declined or outcome.reason != _DECLINED)
+            and outcome.attempt < self.attempts
+        )
+
+
+@frozen(kw_only=True)
+class Verdict:
+    """``may_dial`` says whether a contact may be dialled now.
+
+    If it is False, ``note`` says why and ``due`` from when it may be, None for never. ``day`` is the callee's date.
+    """
+
+    may_dial: bool
+    day: str
+    note: str = ""
+    due: float | None = None
+
+
+@frozen(eq=False)
+class DoNotCallList:
+    """The numbers that are not called, each read when the list is made."""
+
+    numbers: frozenset[str] = field(repr=lambda numbers: f"<{len(numbers)} numbers>")
+
+    def __call__(self, number: str) -> bool:
+        """Say whether a number is on the list."""
+        return number in self.numbers
+
+    def __str__(self) -> str:
+        """Describe the list without its numbers, so that two lists can be told apart."""
+        digest = hashlib.sha256("\n".join(sorted(self.numbers)).encode()).hexdigest()[:12]
+        return f"{len(self.numbers)} numbers ({digest})"
+
+
+def to_do_not_call(given: DoNotCall, country: str | None = None) -> IsListed:
+    """Return the function that is asked about each number; a list may use national forms of ``country``.
+
+    :raises ConfigurationError: an entry of a list cannot be read with certainty, so it would protect nobody.
+    """
+    if callable(given):
+        return given
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ConfigurationError("do_not_call must be numbers or a function that says whether a number is listed")
+    listed: set[str] = set()
+    for place, number in enumerate(given, 1):
+        try:
+            listed.add(read_number(number, country=country, allow_premium=True))
+        except InvalidRequestError as error:
+            raise ConfigurationError(f"do_not_call, entry {place}: {error}") from None
+    return DoNotCallList(frozenset(listed))
+
+
+@frozen(kw_only=True)
+class Eligibility:
+    """The rules under which contacts are called. ``until`` is the end of the campaign, in seconds since 1970."""
+
+    window: CallingWindow | None
+    is_listed: IsListed
+    attempts_per_day: int
+    until: float | None
+
+    async def verdict(self, outcome: Outcome, now: float, *, is_overspent: bool = False) -> Verdict:
+        """Say whether a contact may be dialled now.
+
+        :raises CampaignError: the do-not-call list could not be asked.
+        """
+        places = self._places(outcome)
+        days = local_days(places, now)
+        day = days[0].isoformat()
+        for number in outcome.contact.numbers:
+            if await self._ask(number):
+                return Verdict(may_dial=False, day=day, note=LISTED)
+        if is_overspent:
+            return Verdict(may_dial=False, day=day, note=OVERSPENT)
+        if self.window is not None and not places:
+            return Verdict(may_dial=False, day=day, note=self._no_zone(outcome))
+        full = self._is_full(outcome, places, now)
+        earliest = next_days(places, now) if full else now
+        opening = earliest if self.window is None else self.window.next_opening(outcome.contact, earliest)
+        if opening is None or (self.until is not None and opening >= self.until):
+            return Verdict(may_dial=False, day=day, note=NEVER_OPEN)
+        if opening > now:
+            return Verdict(may_dial=False, day=day, note=ENOUGH_TODAY if full else CLOSED, due=opening)
+        return Verdict(may_dial=True, day=day)
+
+    def _places(self, outcome: Outcome) -> tuple[ZoneInfo, ...]:
+        return known_zones(outcome.contact) if self.window is None else self.window.zones_of(outcome.contact)
+
+    def _no_zone(self, outcome: Outcome) -> str:
+        zone = outcome.contact.zone
+        return NO_ZONE if zone is None else f"the time zone {zone[:40]!a} is not known"
+
+    def _is_full(self, outcome: Outcome, places: tuple[ZoneInfo, ...], now: float) -> bool:
+        """Whether in one of the places as many attempts were made today as are allowed."""
+        if len(outcome.recent) < self.attempts_per_day:
+            return False
+        attempts = [local_days(places, at) for at in outcome.recent]
+        return any(
+            sum(days[place] == today for days in attempts) >= self.attempts_per_day
+            for place, today in enumerate(local_days(places, now))
+        )
+
+    async def _ask(self, number: str) -> bool:
+        try:
+            answer = self.is_listed(number)
+            if isinstance(answer, bool):
+                return answer
+            return bool(await answer if inspect.isawaitable(answer) else answer)
+        except Exception as error:
+            raise CampaignError("the do-not-call list could not be asked, and so nobody is called") from error

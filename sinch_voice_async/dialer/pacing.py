@@ -1,0 +1,196 @@
+"""When the next callout may go out: the clock, the pace as a pure value, and the pacer of one process.
+
+Rules:
+
+- Carriers count in rolling windows, so the pace is smooth: the next instant is ``max(next, now) + 1 / rate``. Unused
+  time is not made up for.
+- A 429 reduces the rate to 0.7 of itself, not below 0.5 a second, and nothing goes out for the time of ``Retry-After``.
+  A 429 for a callout that was sent before the last reduction does not reduce the rate again.
+- The rate then climbs by 5 % of the target a second, never above the target.
+"""
+
+import math
+import time
+from typing import Final, Protocol
+
+import anyio
+from attrs import evolve, frozen
+
+from sinch_voice_async.errors import ConfigurationError
+
+__all__ = ["Clock", "Pace", "Pacer", "Paces", "SystemClock"]
+
+_SLOWER: Final = 0.7
+_FLOOR: Final = 0.5
+_CLIMB: Final = 0.05
+_FAST: Final = 1000.0
+_LONGEST_HOLD: Final = 3600.0
+
+
+class Clock(Protocol):
+    """The time of day, which may jump, and a monotonic time, which does not. Tests inject their own."""
+
+    def now(self) -> float:
+        """Return seconds since 1970 in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; if ``seconds`` is not positive, only yield to other tasks."""
+        ...
+
+
+@frozen
+class SystemClock:
+    """The clocks of this machine."""
+
+    def now(self) -> float:
+        """Return seconds since 1970 in UTC."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait on the event loop."""
+        await anyio.sleep(max(seconds, 0.0))
+
+
+@frozen(kw_only=True)
+class Pace:
+    """A rate and the next free instant. Times are seconds of a monotonic clock.
+
+    ``target`` is the wanted number of callouts per second; infinite means as fast as possible. ``slowed_rate`` is the
+    rate right after the last reduction, at ``slowed_at``.
+    """
+
+    target: float
+    slowed_rate: float | None = None
+    slowed_at: float = -math.inf
+    next: float = -math.inf
+
+    @classmethod
+    def of(cls, calls_per_second: float) -> "Pace":
+        """Return a pace that has not begun.
+
+        :raises ConfigurationError: ``calls_per_second`` is not a positive number.
+        """
+        number: object = calls_per_second
+        if not isinstance(number, (int, float)) or isinstance(number, bool) or not number > 0:
+            raise ConfigurationError(f"calls_per_second must be a positive number, not {calls_per_second!r}")
+        return cls(target=_as_float(number))
+
+    def rate(self, now: float) -> float:
+        """Return the current callouts per second."""
+        if self.slowed_rate is None:
+            return self.target
+        climbed = _CLIMB * self._measure * max(now - self.slowed_at, 0.0)
+        return min(self.target, self.slowed_rate + climbed)
+
+    def reserve(self, now: float) -> tuple[float, "Pace"]:
+        """Return the instant at which a callout may go out, and the pace after it."""
+        instant = max(self.next, now)
+        return instant, evolve(self, next=instant + 1.0 / self.rate(instant))
+
+    def held(self, until: float) -> "Pace":
+        """Return the pace under which nothing goes out before an instant."""
+        return evolve(self, next=max(self.next, until))
+
+    def slowed(self, now: float, *, retry_after: float | None, sent_at: float) -> "Pace":
+        """Return the pace after a 429 for a callout that was sent at an instant."""
+        held = self.held(now + min(max(retry_after or 0.0, 0.0), _LONGEST_HOLD))
+        if sent_at <= self.slowed_at:
+            return held
+        rate = max(min(self.rate(now), self._measure) * _SLOWER, min(_FLOOR, self.target))
+        return evolve(held, slowed_rate=rate, slowed_at=now)
+
+    @property
+    def _measure(self) -> float:
+        # An infinite target has no fractions; a 429 only says that it was too fast.
+        return min(self.target, _FAST)
+
+
+def _as_float(number: float) -> float:
+    try:
+        return max(float(number), 1e-9)  # one callout in 30 years; 1 / rate stays finite
+    except OverflowError:
+        return math.inf
+
+
+class Paces(Protocol):
+    """What the engine asks of a pacer."""
+
+    @property
+    def rate(self) -> float:
+        """The current callouts per second, as far as this process knows."""
+        ...
+
+    async def wait(self) -> None:
+        """Return when a callout may go out."""
+        ...
+
+    async def slow_down(self, retry_after: float | None, sent_at: float) -> None:
+        """Reduce the rate after a 429 for a callout that was sent at an instant of the monotonic clock."""
+        ...
+
+    async def hold(self, seconds: float) -> None:
+        """Let nothing out for so many seconds."""
+        ...
+
+    async def set_target(self, calls_per_second: float) -> None:
+        """Change the wanted number of callouts per second."""
+        ...
+
+
+class Pacer:
+    """Lets callouts out evenly, ``calls_per_second`` of them, and slower for a while after each 429.
+
+    ``calls_per_second`` may be a fraction, and infinite. One instant is reserved at a time, so that a change of the
+    rate holds from the next one on.
+
+    :raises ConfigurationError: ``calls_per_second`` is not a positive number.
+    """
+
+    def __init__(self, calls_per_second: float = 1.0, *, clock: Clock | None = None) -> None:
+        self._pace = Pace.of(calls_per_second)
+        self._clock = clock or SystemClock()
+        self._turn: anyio.Lock | None = None
+
+    @property
+    def rate(self) -> float:
+        """The current callouts per second: the target, or less after a 429."""
+        return self._pace.rate(self._clock.monotonic())
+
+    async def wait(self) -> None:
+        """Return when a callout may go out; first come, first served."""
+        self._turn = self._turn or anyio.Lock(fast_acquire=True)
+        async with self._turn:
+            instant = self._reserve()
+            while (left := instant - self._clock.monotonic()) > 0:
+                before = self._pace.next
+                await self._clock.sleep(left)
+                # Held or slowed down meanwhile: take a new instant, behind the hold.
+                if self._pace.next != before:
+                    instant = self._reserve()
+
+    async def slow_down(self, retry_after: float | None, sent_at: float) -> None:
+        """Reduce the rate after a 429 for a callout that was sent at an instant, and wait for ``retry_after``."""
+        self._pace = self._pace.slowed(self._clock.monotonic(), retry_after=retry_after, sent_at=sent_at)
+
+    async def hold(self, seconds: float) -> None:
+        """Let nothing out for so many seconds."""
+        self._pace = self._pace.held(self._clock.monotonic() + seconds)
+
+    async def set_target(self, calls_per_second: float) -> None:
+        """Change the wanted number of callouts per second, from the next callout on."""
+        now, target = self._clock.monotonic(), Pace.of(calls_per_second).target
+        # A pace of one an hour leaves the next instant far away.
+        self._pace = evolve(self._pace, target=target, next=min(self._pace.next, now + 1.0 / target))
+
+    def _reserve(self) -> float:
+        instant, self._pace = self._pace.reserve(self._clock.monotonic())
+        return instant

@@ -1,1 +1,0 @@
-"""What journals in SQL have in common, whatever the database."""

@@ -1,0 +1,385 @@
+"""The file of a journal: made privately and whole, locked by its inode, and watched as long as it is open.
+
+Rules:
+
+- A file appears under its name only when it is a journal. A file that is empty was not made by this module.
+- Locks belong to the inode, so a hard link or a bind mount is the same journal. SQLite's own locks are dropped whenever
+  the process closes a descriptor of the file; so one descriptor per inode stays open as long as a connection does.
+- A mark in the file (``campaign.log``) says that the log beside it belongs to it. The mark is durable before the first
+  change goes into the log, and it is taken back only when the file has everything and nobody else has it open.
+"""
+
+import errno
+import os
+import sqlite3
+import struct
+import tempfile
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import define, field
+
+from sinch_voice_async import _files
+from sinch_voice_async.dialer.sql import named_statements
+from sinch_voice_async.errors import JournalError
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["STATEMENTS", "JournalFile", "translated"]
+
+_FOLDER = files("sinch_voice_async.dialer.sqlite")
+STATEMENTS: Final = named_statements(_FOLDER.joinpath("statements.sql").read_text(encoding="utf-8"))
+
+# "SVDJ": which program's file this is, for file(1) and for us.
+_APPLICATION: Final = 0x5356444A
+_VERSION: Final = 2
+_SMALL: Final = 64 * 1024 * 1024
+_PAUSE: Final = 0.02
+# Two bytes far behind the end of any journal, and away from those that SQLite locks.
+_DIALING: Final = 1 << 60
+_OPENED: Final = _DIALING + 1
+_LOCK_COMMAND: Any = getattr(fcntl, "F_OFD_SETLK", None)
+_REASONS: Final = {
+    "SQLITE_FULL": "the disk is full",
+    "SQLITE_CORRUPT": "it is damaged; restore it from a backup",
+    "SQLITE_NOTADB": "it is not a journal",
+    "SQLITE_CANTOPEN": "it cannot be opened; does the directory exist?",
+    "SQLITE_READONLY": "it cannot be written",
+    "SQLITE_IOERR": "the disk cannot be read or written",
+}
+_LOG_MISSING: Final = (
+    "that belongs to it is missing, and with it the last claims; move it here too, or use the name under which the "
+    "journal is open. (If another program took the log into the journal, as sqlite3 does, set campaign.log to 0 in it.)"
+)
+_ANOTHER_RUN: Final = "another run dials from it, and only one may"
+
+
+@contextmanager
+def translated(path: Path) -> Generator[None, None, None]:
+    """Raise errors of SQLite and of the system as ``JournalError``."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        name = getattr(error, "sqlite_errorname", None) or ""
+        primary = "_".join(name.split("_")[:2])
+        reason = "another process keeps it locked" if primary == "SQLITE_BUSY" else _REASONS.get(primary, error)
+        raise JournalError(f"the journal {path}: {reason}") from error
+    except OSError as error:
+        said = _REASONS["SQLITE_CANTOPEN"] if error.errno == errno.ENOENT else error.strerror
+        raise JournalError(f"the journal {path}: {said}") from error
+
+
+@define(eq=False)
+class _Inode:
+    """An open file of this process, shared by all journals on it."""
+
+    key: tuple[int, int]
+    descriptor: int
+    users: int = 0
+    is_dialing: bool = False
+    guard: threading.RLock = field(factory=threading.RLock)
+
+
+_INODES: Final[dict[tuple[int, int], _Inode]] = {}
+_GUARD: Final = threading.RLock()
+
+
+class JournalFile:
+    """The file of one open journal. Its methods block; call them in a worker thread.
+
+    :raises JournalError: see :meth:`open`.
+    """
+
+    def __init__(self, path: Path, *, wait: float) -> None:
+        self.path = path
+        self._wait = wait
+        self._inode: _Inode | None = None
+        self._log: Path = path
+        self._log_inode: int | None = None
+        self._run: sqlite3.Connection | None = None
+        self._is_dialing = False
+
+    def open(self, campaign: str | None) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+        """Return a connection that writes and one that reads; make the file if it is missing.
+
+        None opens the journal of whatever campaign it is, and makes none.
+
+        :raises JournalError: the file is empty, damaged, incomplete, locked, or of another program or campaign.
+        """
+        if campaign is not None and not os.path.lexists(self.path):
+            self._create(campaign)
+        # SQLite names the log after the real file, not after a symbolic link to it.
+        self._log = Path(f"{os.path.realpath(self.path)}-wal")
+        inode = self._inode = self._enter()
+        opened: list[sqlite3.Connection] = []
+        try:
+            with inode.guard:
+                opened.append(self._open_writer(campaign))
+                opened.append(self._connect("ro"))
+        except BaseException:
+            self.close(*opened)
+            raise
+        return opened[0], opened[1]
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        """Return a connection that reads or writes, used from one thread at a time, whichever it is."""
+        address = f"{self.path.as_uri()}?mode={mode}"
+        connection = sqlite3.connect(
+            address, uri=True, timeout=self._wait, isolation_level=None, check_same_thread=False
+        )
+        connection.row_factory = sqlite3.Row
+        return connection
+
+    def close(self, *connections: sqlite3.Connection) -> None:
+        """Close the connections, and leave one whole file if nobody else has it open.
+
+        SQLite takes the log into the file and removes it when the last connection closes, unless that one only reads.
+        So the mark is taken back first; if that fails, the reader closes last, and the log stays.
+        """
+        self.unlock()
+        inode, self._inode = self._inode, None
+        if inode is None:
+            return
+        with inode.guard:
+            is_whole = len(connections) > 1 and self._unmark(inode, connections[0])
+            for connection in reversed(connections) if is_whole else connections:
+                connection.close()
+            self._leave(inode)
+
+    def _unmark(self, inode: _Inode, writer: sqlite3.Connection) -> bool:
+        """Take back the mark if this is the last user of the file; say whether that was done."""
+        if inode.users > 1 or not self._lock(inode, _OPENED, exclusive=True, wait=0.0):
+            return False
+        try:
+            self.verify(inode)
+            writer.execute("PRAGMA wal_checkpoint(RESTART)")
+            writer.execute("UPDATE campaign SET log = 0")
+        except (sqlite3.Error, JournalError):
+            return False
+        return True
+
+    def verify(self, inode: _Inode | None = None) -> None:
+        """Check that the path still leads to the file that is open, with its log.
+
+        :raises JournalError: it was moved, removed or replaced.
+        """
+        inode = inode or self._inode
+        if inode is None:
+            raise JournalError(f"the journal {self.path}: it is not open")
+        if _key_of(self.path) != inode.key:
+            raise JournalError(f"the journal {self.path}: it was moved, removed or replaced while it was open")
+        if self._log_inode is not None and _inode_of(self._log) != self._log_inode:
+            raise JournalError(f"the journal {self.path}: its log {self._log.name} was moved, removed or replaced")
+
+    def lock(self) -> None:
+        """Take the right to dial, which lasts until :meth:`unlock` or the end of the process.
+
+        :raises JournalError: another run has it.
+        """
+        inode = self._inode
+        if inode is None:
+            raise JournalError(f"the journal {self.path}: it is not open")
+        with inode.guard:
+            if inode.is_dialing or not self._lock(inode, _DIALING, exclusive=True, wait=0.0):
+                raise JournalError(f"the journal {self.path}: {_ANOTHER_RUN}")
+            inode.is_dialing = self._is_dialing = True
+            if _LOCK_COMMAND is None:
+                self._run = self._lock_beside()
+
+    def unlock(self) -> None:
+        """Give up the right to dial."""
+        if self._run is not None:
+            self._run.close()
+            self._run = None
+        if self._inode is not None and self._is_dialing:
+            self._set(self._inode, _DIALING, unlock=True)
+            self._inode.is_dialing = self._is_dialing = False
+
+    def examine(self, connection: sqlite3.Connection) -> None:
+        """Look for damage: indices are compared with their tables too if the file is not large.
+
+        :raises JournalError: there is some.
+        """
+        check = "integrity_check" if self.path.stat().st_size < _SMALL else "quick_check"
+        found = connection.execute(f"PRAGMA {check}(1)").fetchone()[0]
+        if found != "ok":
+            raise JournalError(f"the journal {self.path}: {_REASONS['SQLITE_CORRUPT']}")
+
+    def _create(self, campaign: str) -> None:
+        """Make a whole journal under another name, and link it to its own: nobody ever sees half of it."""
+        descriptor, made = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.", suffix=".new")
+        os.close(descriptor)
+        try:
+            connection = sqlite3.connect(made, isolation_level=None)
+            try:
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("BEGIN IMMEDIATE")
+                _make(connection, campaign)
+                connection.execute("COMMIT")
+            finally:
+                connection.close()
+            # Another process may have been first: then its file is the journal.
+            with suppress(FileExistsError):
+                _files.place(Path(made), self.path, overwrite=False)
+        finally:
+            with suppress(FileNotFoundError):
+                Path(made).unlink()
+
+    def _enter(self) -> _Inode:
+        with _GUARD:
+            key = _key_of(self.path)
+            inode = _INODES.get(key) if key is not None else None
+            if inode is None:
+                descriptor = os.open(self.path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+                stat = os.fstat(descriptor)
+                inode = _Inode((stat.st_dev, stat.st_ino), descriptor)
+                if stat.st_size == 0:
+                    os.close(descriptor)
+                    raise JournalError(f"the journal {self.path}: the file is empty, so it is not a journal")
+                # A former version made journals that everybody may read.
+                if stat.st_mode & 0o077:
+                    with suppress(OSError):
+                        self.path.chmod(0o600)
+                _INODES[inode.key] = inode
+            inode.users += 1
+        with inode.guard:
+            if not self._lock(inode, _OPENED, exclusive=False, wait=self._wait):
+                self._leave(inode)
+                raise JournalError(f"the journal {self.path}: another process keeps it locked")
+        return inode
+
+    def _leave(self, inode: _Inode) -> None:
+        with _GUARD:
+            inode.users -= 1
+            if not inode.users:
+                del _INODES[inode.key]
+                os.close(inode.descriptor)
+
+    def _open_writer(self, campaign: str | None) -> sqlite3.Connection:
+        self._check_log()
+        connection = self._connect("rw")
+        try:
+            self._check(connection)
+            connection.execute("PRAGMA synchronous = FULL")
+            self._migrate(connection)
+            self._check_name(connection, campaign)
+            self._mark(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _check(self, connection: sqlite3.Connection) -> None:
+        if connection.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION:
+            raise JournalError(f"the journal {self.path}: it is a database of another program")
+        if (version := connection.execute("PRAGMA user_version").fetchone()[0]) not in (1, _VERSION):
+            raise JournalError(
+                f"the journal {self.path}: it is of version {version}, and this program reads {_VERSION}"
+            )
+
+    def _check_name(self, connection: sqlite3.Connection, campaign: str | None) -> None:
+        name = connection.execute("SELECT name FROM campaign").fetchone()[0]
+        if campaign is not None and name != campaign:
+            raise JournalError(
+                f"the journal {self.path}: it is of the campaign {name!r}, not {campaign!r}; give that name"
+            )
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if connection.execute("PRAGMA user_version").fetchone()[0] == 1:
+                script = _FOLDER.joinpath("migrate_1.sql").read_text(encoding="utf-8")
+                schema = _FOLDER.joinpath("schema.sql").read_text(encoding="utf-8")
+                _run(connection, script.replace("-- here: schema", schema))
+                connection.execute(f"PRAGMA user_version = {_VERSION}")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+    def _check_log(self) -> None:
+        """Look for the log that the file says it needs, without touching either."""
+        if self._log.exists() and self._log.stat().st_size:
+            return
+        connection = sqlite3.connect(f"{Path(os.path.realpath(self.path)).as_uri()}?immutable=1", uri=True)
+        try:
+            self._check(connection)
+            needs = connection.execute("PRAGMA user_version").fetchone()[0] == _VERSION
+            if not needs or not connection.execute("SELECT log FROM campaign").fetchone()[0]:
+                return
+        finally:
+            connection.close()
+        raise JournalError(f"the journal {self.path}: the file {self._log.name} {_LOG_MISSING}")
+
+    def _mark(self, connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA journal_mode = WAL")
+        if _LOCK_COMMAND is not None and not connection.execute("SELECT log FROM campaign").fetchone()[0]:
+            connection.execute("UPDATE campaign SET log = 1")
+            connection.execute("PRAGMA wal_checkpoint(FULL)")
+        connection.execute("SELECT count(*) FROM field").fetchone()  # so that the log is there
+        self._log_inode = _inode_of(self._log)
+
+    def _lock(self, inode: _Inode, byte: int, *, exclusive: bool, wait: float) -> bool:
+        """Lock a byte of the file, and say whether it was free within so many seconds."""
+        until = time.monotonic() + wait
+        while not self._set(inode, byte, exclusive=exclusive):
+            if time.monotonic() >= until:
+                return False
+            time.sleep(_PAUSE)
+        return True
+
+    def _set(self, inode: _Inode, byte: int, *, exclusive: bool = False, unlock: bool = False) -> bool:
+        if _LOCK_COMMAND is None:
+            return True
+        kind = fcntl.F_UNLCK if unlock else fcntl.F_WRLCK if exclusive else fcntl.F_RDLCK
+        try:
+            fcntl.fcntl(inode.descriptor, _LOCK_COMMAND, struct.pack("@hhqqi0q", kind, os.SEEK_SET, byte, 1, 0))
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.EACCES):
+                return False
+            raise
+        return True
+
+    def _lock_beside(self) -> sqlite3.Connection:
+        """Return a connection that holds the right to dial by a file beside the journal, for systems without locks."""
+        connection = sqlite3.connect(f"{self.path}-run", timeout=0, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.Error:
+            connection.close()
+            raise JournalError(f"the journal {self.path}: {_ANOTHER_RUN}") from None
+        return connection
+
+
+def _make(connection: sqlite3.Connection, campaign: str) -> None:
+    _run(connection, _FOLDER.joinpath("schema.sql").read_text(encoding="utf-8"))
+    connection.execute("INSERT INTO campaign (name, listing, log) VALUES (?, 0, 0)", (campaign,))
+    connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+    connection.execute(f"PRAGMA user_version = {_VERSION}")
+
+
+def _run(connection: sqlite3.Connection, script: str) -> None:
+    # Not ``executescript``, which commits first.
+    for statement in script.split(";\n"):
+        connection.execute(statement)
+
+
+def _key_of(path: Path) -> tuple[int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino
+
+
+def _inode_of(path: Path) -> int | None:
+    key = _key_of(path)
+    return None if key is None else key[1]
