@@ -229,11 +229,13 @@ class StreamApp:
         await self.serve(WebsocketsSocket(connection), query_of(connection.request.path))
 
     async def trio_handler(self, request: Any) -> None:
-        """Serve one request of ``trio-websocket``::
+        """Serve one request of ``trio-websocket``.
 
-        from trio_websocket import serve_websocket
+        ::
 
-        await serve_websocket(streams.trio_handler, "0.0.0.0", 8080, ssl_context=None)
+            from trio_websocket import serve_websocket
+
+            await serve_websocket(streams.trio_handler, "0.0.0.0", 8080, ssl_context=None)
         """
         query = query_of(request.path)
         socket = TrioSocket(await request.accept())
