@@ -22,7 +22,7 @@ CLI = "+46700000000"
 
 # The most files that a task may enter, and the most crossings between them, on asyncio.
 MOST = {
-    "callout": (14, 57),
+    "callout": (10, 50),
     "incoming call": (14, 46),
     "event": (7, 14),
     "download": (18, 140),
