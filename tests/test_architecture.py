@@ -22,12 +22,12 @@ CLI = "+46700000000"
 
 # The most files that a task may enter, and the most crossings between them, on asyncio.
 MOST = {
-    "callout": (10, 50),
-    "incoming call": (14, 46),
-    "event": (7, 14),
-    "download": (18, 140),
-    "contact": (30, 220),
-    "sandbox": (27, 300),
+    "callout": (13, 50),
+    "incoming call": (18, 80),
+    "event": (9, 25),
+    "download": (19, 145),
+    "contact": (40, 300),
+    "sandbox": (31, 330),
 }
 
 

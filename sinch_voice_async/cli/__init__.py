@@ -3,13 +3,15 @@
 Rules:
 
 - Answers go to stdout, everything else to stderr. With ``--json`` stdout holds JSON and nothing else.
-- What fails ends in one or two sentences and an exit code of :mod:`.exit_codes`; never in a traceback.
-- A secret comes from the environment, the keyring or a prompt, and is never an argument: arguments can be read by every
-  user of a machine, and stay in the history of the shell.
-- A command loads what it needs when it runs. Help and completion load no HTTP client: that is why commands take names
-  from ``sinch_voice_async`` itself, which loads each when it is first used.
+- A failure ends in one or two sentences and an exit code, never in a traceback. It speaks of options, not of Python.
+- A secret comes from the environment, the keyring or a prompt, and is never an argument: every user of a machine can
+  read arguments, and they stay in the history of the shell.
+- A command is loaded when it runs. Help and completion load no HTTP client.
 
-The extra ``sinch-voice-async[cli]`` brings what it runs on.
+One file per command in ``commands``; beside them six rooms: ``settings`` (options and credentials), ``client`` (an open
+client on an event loop), ``output``, ``failures``, and for campaigns ``campaigns`` and ``live``.
+
+The extra ``sinch-voice-async[cli]`` brings click and rich.
 """
 
 import importlib.util
@@ -22,10 +24,10 @@ _NEEDED = ("click", "rich")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command, that of the process where ``arguments`` is None, and return its exit code."""
+    """Run one command, that of the process if ``arguments`` is None, and return its exit code."""
     if any(importlib.util.find_spec(name) is None for name in _NEEDED):
         sys.stderr.write("The command line needs two more packages: pip install 'sinch-voice-async[cli]'\n")
         return 2
-    from sinch_voice_async.cli.app import run  # noqa: PLC0415 - whoever lacks the extra gets a sentence
+    from sinch_voice_async.cli.app import run  # noqa: PLC0415  # without the extra it cannot be loaded
 
     return run(arguments)

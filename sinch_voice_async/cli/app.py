@@ -5,80 +5,105 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any
+from difflib import get_close_matches
+from typing import Any, Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from sinch_voice_async._version import __version__
-from sinch_voice_async.cli.exit_codes import ExitCode
-from sinch_voice_async.cli.failures import explain
-from sinch_voice_async.cli.running import StoppedError
-from sinch_voice_async.cli.settings import Settings, settable
+from sinch_voice_async.cli.failures import ExitCode, StoppedError, explain
+from sinch_voice_async.cli.output import colours, log_to_stderr, tell
+from sinch_voice_async.cli.settings import Group, Settings, settable
 
 __all__ = ["app", "run"]
 
-_HOMES = {
-    "call": "call",
-    "status": "calls",
-    "hangup": "calls",
-    "conference": "conference",
-    "recordings": "recordings",
-    "numbers": "numbers",
-    "callbacks": "callbacks",
-    "svaml": "svaml",
-    "sign": "signing",
-    "verify": "signing",
-    "dial": "dial",
-    "doctor": "doctor",
-    "sandbox": "sandbox",
-    "completion": "completion",
+_COMMANDS: Final = {
+    "call": "Call a number and speak a text.",
+    "status": "Print what is known about a call.",
+    "hangup": "End an ongoing call.",
+    "conference": "Call into conferences, and manage them.",
+    "recordings": "List, download, delete and archive recordings.",
+    "numbers": "List, assign, unassign and look up numbers.",
+    "callbacks": "Get and set where events are sent.",
+    "dial": "Call every contact of a file, and no number twice.",
+    "svaml": "Check SVAML documents.",
+    "sign": "Print the signature of a request.",
+    "verify": "Say why a signature is refused.",
+    "doctor": "Find out why requests fail.",
+    "sandbox": "Run a voice platform that places no real calls.",
+    "completion": "Print what completes commands in a shell.",
 }
 
 
-class _Commands(click.Group):
+class _Commands(Group):
     """The commands by name; asking for one loads its module, and no other."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*_HOMES]
+        return [*_COMMANDS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _HOMES:
+        if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"sinch_voice_async.cli.commands.{_HOMES[cmd_name]}")
+        module = importlib.import_module(f"sinch_voice_async.cli.commands.{cmd_name}")
         command: click.Command = getattr(module, cmd_name)
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([*_COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        found = [CompletionItem(name, help=says) for name, says in _COMMANDS.items() if name.startswith(incomplete)]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
+
 
 @settable
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+    epilog="Exit codes: 0 done, 2 usage, 3 refused, 4 not found, 5 credentials, 6 nothing sent, 7 outcome unknown.",
+)
 @click.version_option(__version__, prog_name="sinch-voice")
 def app() -> None:
-    """Talk to the Sinch Voice (Calling) API.
+    """Use the Sinch Voice (Calling) API.
 
     The application's key and secret come from SINCH_APPLICATION_KEY and SINCH_APPLICATION_SECRET, the keyring, or a
-    prompt. Start with `sinch-voice doctor`, or with `sinch-voice sandbox`, which rings nobody.
+    prompt. The options below may also stand behind a command.
+
+    Examples:
+      sinch-voice sandbox                      # a platform to try, no real calls
+      sinch-voice doctor                       # is everything set up?
+      sinch-voice call "+46 70 000 00 01" "Hello!"
+      sinch-voice dial contacts.csv --text "Hi {name}" --dry-run
     """
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; whatever fails is said in a sentence or two on stderr."""
+    """Run one command and return its exit code; a failure is told in a sentence or two on stderr."""
+    log_to_stderr()
     try:
         result = app.main(
             None if arguments is None else [*arguments],
             "sinch-voice",
             standalone_mode=False,
             obj=Settings(),
-            # None leaves it to click, which colours what goes to a terminal.
-            color=False if os.environ.get("NO_COLOR") else None,
+            color=colours(),
         )
-    except click.ClickException as error:
-        error.show()
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
         return ExitCode.USAGE
+    except click.ClickException as error:
+        return _end(ExitCode.USAGE, _usage(error))
     except StoppedError as stopped:
         return _end(ExitCode.INTERRUPTED, str(stopped))
     except (click.Abort, KeyboardInterrupt):
         return _end(ExitCode.INTERRUPTED, "Stopped.")
-    except Exception as error:  # noqa: BLE001 - nobody at a terminal is to meet a traceback
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough, as `head` does; Python must not complain when it exits.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  # until the process ends
+        return ExitCode.FAILED
+    except Exception as error:  # noqa: BLE001  # no traceback may reach a terminal
         if os.environ.get("SINCH_VOICE_DEBUG"):
             traceback.print_exc()
         failure = explain(error)
@@ -86,8 +111,32 @@ def run(arguments: Sequence[str] | None = None) -> int:
     return _code(result)
 
 
+def _usage(error: click.ClickException) -> str:
+    """Return what was wrong with the arguments as a sentence, with what was probably meant and where to read more."""
+    context = getattr(error, "ctx", None)
+    text = " ".join(error.format_message().split()).rstrip(".")
+    if isinstance(error, click.NoSuchOption):
+        text = f"There is no option {error.option_name}{_meant(error.option_name, _options_of(context))}"
+    elif context is not None and text.startswith("No such command"):
+        name = text.split("'")[1]
+        known = context.command.list_commands(context) if isinstance(context.command, click.Group) else []
+        text = f"There is no command {name!r}{_meant(name, known)}"
+    help_line = f" See `{context.command_path} --help`." if context is not None else ""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('?') else '.'}{help_line}"
+
+
+def _meant(name: str, known: Sequence[str]) -> str:
+    close = get_close_matches(name, known, 1, 0.6)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _options_of(context: click.Context | None) -> list[str]:
+    parameters = [] if context is None else context.command.get_params(context)
+    return [name for each in parameters for name in (*each.opts, *each.secondary_opts) if name.startswith("--")]
+
+
 def _end(code: ExitCode, text: str) -> int:
-    click.echo(f"sinch-voice: {text}", file=sys.stderr)
+    tell(f"sinch-voice: {text}")
     return code
 
 

@@ -1,21 +1,40 @@
-"""An exception -> what happened, what to do about it, and the exit code: two plain sentences at most."""
+"""How a command fails: what happened, what to do about it, and the exit code, in the terms of the command line."""
 
+import enum
 import re
 from typing import Final
 
 import attrs
 
 import sinch_voice_async
-from sinch_voice_async.cli.exit_codes import ExitCode
 
-__all__ = ["Failure", "explain", "masked"]
+__all__ = ["ExitCode", "Failure", "StoppedError", "explain", "in_options", "masked"]
 
-_NUMBER: Final = re.compile(r"\+\d{5,15}\b|(?<![\w.:/-])\d{7,15}(?![\w.:-])")
-_PARAMETER: Final = re.compile(
-    r"\b(application_key|base_url|configuration_url|allow_insecure|max_text_length|spend_limit|in_flight|poll_interval)"
-    r"(?:=True)?\b"
-)
-_DOCTOR = "`sinch-voice doctor` finds out why."
+
+class ExitCode(enum.IntEnum):
+    """One number for each thing that a script would do differently: documented and stable."""
+
+    OK = 0
+    FAILED = 1
+    """A check found a fault, or something failed that no other code fits: a file, a garbled answer."""
+    USAGE = 2
+    """The arguments or the settings are wrong; nothing was sent."""
+    REJECTED = 3
+    """The platform refused; or a campaign ended in which contacts were rejected or skipped."""
+    NOT_FOUND = 4
+    """There is no such call, conference or recording."""
+    AUTHENTICATION = 5
+    """The key, the secret or the timestamp was refused."""
+    UNSENT = 6
+    """The platform could not be reached, and nothing was sent: safe to repeat."""
+    UNKNOWN = 7
+    """Sent, and no good answer came: the telephone may have rung. Do not repeat it blindly."""
+    INTERRUPTED = 130
+    """Ctrl-C, or another signal to stop."""
+
+
+class StoppedError(Exception):
+    """Ctrl-C; the message says what became of what was under way."""
 
 
 @attrs.frozen
@@ -30,10 +49,39 @@ class Failure:
         return f"{self.sentence}. {self.advice}".strip()
 
 
+_NUMBER: Final = re.compile(r"\+\d{5,15}\b|(?<![\w.:/-])\d{7,15}(?![\w.:-])")
+_DOCTOR: Final = "`sinch-voice doctor` finds out why."
+
+# Parameters of the library whose options have another name.
+_OPTIONS: Final = {
+    "number": "--number-column",
+    "zone": "--zone-column",
+    "overwrite": "--force",
+    "calls_per_second": "--cps",
+    "do_not_call": "--do-not-call",
+    "keys": "KEYS",
+    "destination": "DESTINATION",
+}
+_ASSIGNED: Final = re.compile(
+    r"""(?:[Ss]et |[Pp]ass )?\b(?P<name>[a-z][a-z_]*)=(?:(?P<true>True)|(?P<quote>['"])(?P<text>.*?)(?P=quote))?"""
+)
+_PARAMETERS: Final = (
+    "application_key application_secret base_url configuration_url allow_insecure max_text_length spend_limit "
+    "in_flight poll_interval calls_per_second do_not_call max_call_duration network_timeout attempts_per_day "
+    "enable_ace enable_dice enable_pie callback_headers conference_id call_id max_duration moh_class"
+)
+_NAMED: Final = re.compile(rf"\b({'|'.join(_PARAMETERS.split())})\b")
+_LEADING: Final = re.compile(
+    "^(country|encoding|delimiter|cli|locale|dtmf|domain|custom|greeting|prompts|region|timeout|proxy|until|window|"
+    "follow|capability)(?= (?:must|is|cannot|has)\\b)"
+)
+_ARGUMENTS: Final = {"conference_id": "CONFERENCE_ID", "call_id": "CALL_ID"}
+
+
 def explain(error: Exception) -> Failure:
-    """Say what an exception means to whoever gave the command."""
+    """Say what an exception means to the person who gave the command."""
     if isinstance(error, sinch_voice_async.SinchVoiceError):
-        sentence = masked(str(error)).rstrip(".")
+        sentence = masked(_of_the_field(error)).rstrip(".")
         return Failure(_code(error), sentence, _advice(error))
     if isinstance(error, OSError):
         name = f"{error.filename}: " if error.filename else ""
@@ -41,14 +89,37 @@ def explain(error: Exception) -> Failure:
     return Failure(
         ExitCode.FAILED,
         f"This is a fault of the program: {type(error).__name__}",
-        "Set SINCH_VOICE_DEBUG=1 to see where it is, and report it, please.",
+        "Set SINCH_VOICE_DEBUG=1 to see where it is, and please report it.",
     )
 
 
 def masked(text: str) -> str:
     """Hide telephone numbers but for their last two digits, and name options as the command line does."""
-    text = _NUMBER.sub(lambda found: "*" * (len(found[0]) - 2) + found[0][-2:], text)
-    return _PARAMETER.sub(lambda found: "--" + found[1].replace("_", "-"), text)
+    return in_options(_NUMBER.sub(lambda found: "*" * (len(found[0]) - 2) + found[0][-2:], text))
+
+
+def in_options(text: str) -> str:
+    """Replace parameters of Python by options: ``pass encoding="cp1252"`` by ``pass --encoding cp1252``."""
+
+    def option(found: "re.Match[str]") -> str:
+        verb = "pass " if found[0].lower().startswith(("set ", "pass ")) else ""
+        value = f" {found['text']}" if found["text"] else ""
+        return f"{verb}{_option(found['name'])}{value}"
+
+    text = _LEADING.sub(lambda found: _option(found[1]), _ASSIGNED.sub(option, text))
+    return _NAMED.sub(lambda found: _option(found[1]), text)
+
+
+def _option(name: str) -> str:
+    return _ARGUMENTS.get(name) or _OPTIONS.get(name) or "--" + name.replace("_", "-")
+
+
+def _of_the_field(error: "sinch_voice_async.SinchVoiceError") -> str:
+    """Return the message of an error, with the name of the field that it begins with as the command line has it."""
+    text, field = str(error), getattr(error, "field", None)
+    if field and field not in ("number", "zone", "text") and re.match(rf"{re.escape(field)}\b", text):
+        return _option(field) + text[len(field) :]
+    return text
 
 
 def _code(error: "sinch_voice_async.SinchVoiceError") -> ExitCode:
@@ -70,12 +141,12 @@ def _advice(error: "sinch_voice_async.SinchVoiceError") -> str:
     if isinstance(error, sinch_voice_async.RateLimitedError):
         return f"Wait {error.retry_after or 1:g} s, then ask less often."
     if isinstance(error, sinch_voice_async.DownloadError) and error.part_path is not None:
-        return "The same command goes on where this one ended."
+        return "Run the same command again and it resumes where this one ended."
     for cls, advice in (
         (sinch_voice_async.ConfigurationError, ""),
         (sinch_voice_async.InvalidRequestError, ""),
         (sinch_voice_async.JournalError, ""),
-        (sinch_voice_async.CampaignError, "Nobody is dialled twice when it is run again."),
+        (sinch_voice_async.CampaignError, "Run it again and it resumes where it stopped; no number is dialled twice."),
         (sinch_voice_async.NotFoundError, "Check the id and the region: a call or conference lives in one only."),
         (sinch_voice_async.AuthenticationError, f"Nothing was done; {_DOCTOR}"),
         (sinch_voice_async.PaymentRequiredError, "The account needs credit."),

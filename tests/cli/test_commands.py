@@ -224,7 +224,7 @@ class TestRecordings:
         sandbox.faults.add("GET", cut_at=100, times=1)
         arguments = ("recordings", "download", "call.wav", "-o", str(tmp_path / "a"), "--max-attempts", "1")
         ran = command(*arguments)
-        assert (ran.code, "The same command goes on where this one ended." in ran.err) == (1, True)
+        assert (ran.code, "Run the same command again and it resumes" in ran.err) == (1, True)
         assert command(*arguments, "--json").document["bytes"] == 400
 
     def test_everything_is_archived(self, either: Command, sandbox: Sandbox, tmp_path: Path) -> None:

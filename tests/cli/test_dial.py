@@ -1,4 +1,4 @@
-"""``sinch-voice dial``: a file of contacts in, nobody rung twice, whatever interrupts it, and a report."""
+"""``sinch-voice dial``: a file of contacts in, no number dialled twice, and a report."""
 
 import csv
 import json
@@ -16,10 +16,8 @@ import pytest
 from attrs import frozen
 
 from sinch_voice_async.cli import main
-from sinch_voice_async.cli.dialing.display import Display, Pace, Standing
-from sinch_voice_async.cli.dialing.interrupts import Interrupts
-from sinch_voice_async.cli.exit_codes import ExitCode
-from sinch_voice_async.dialer import ContactState, Counts
+from sinch_voice_async.cli.campaigns import Interrupts
+from sinch_voice_async.cli.failures import ExitCode
 from sinch_voice_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -73,6 +71,11 @@ def rung(sandbox: Sandbox) -> Counter[str]:
     return Counter(each["destination"]["endpoint"] for each in callouts(sandbox))
 
 
+def told(ran: Ran) -> list[str]:
+    """What is on stderr, without a warning that depends on the time of day."""
+    return [line for line in ran.err.splitlines() if not line.startswith("Warning: ")]
+
+
 class TestRun:
     """``dial FILE``."""
 
@@ -83,7 +86,9 @@ class TestRun:
         assert rung(sandbox) == dict.fromkeys(NUMBERS, 1)
         assert {each["text"] for each in callouts(sandbox)} == {"Hi Ann"}
         assert ran.out.startswith("contacts: 4 contacts, 4 callouts\n  4 done: 4 ANSWERED\n")
-        assert ran.err.startswith("4 placed, 0 ringing or talking, 4 answered, 0 busy, 0 failed, 0 unknown, ")
+        said, standing = told(ran)
+        assert said == "contacts.csv: UTF-8, columns separated by commas: number, name"
+        assert standing.startswith("campaign: 4 of 4 done, 0 to do, 0 active, 4 answered, ")
 
     def test_json_is_a_line_for_each_contact(self, command: Command, sandbox: Sandbox) -> None:
         """And the totals at the end."""
@@ -117,7 +122,8 @@ class TestRun:
     def test_who_is_on_the_list_is_not_rung(self, command: Command, sandbox: Sandbox) -> None:
         """``--do-not-call`` names them, one number on a line."""
         Path("stop.txt").write_text(NUMBERS[1] + "\n", "utf-8")
-        command("dial", contacts(), *QUICK, "--do-not-call", "stop.txt")
+        ran = command("dial", contacts(), *QUICK, "--do-not-call", "stop.txt")
+        assert (ran.code, "1 skipped (on the do-not-call list)" in ran.err) == (ExitCode.REJECTED, True)
         assert {*rung(sandbox)} == {*NUMBERS} - {NUMBERS[1]}
 
     def test_who_is_busy_is_rung_again(self, command: Command, sandbox: Sandbox) -> None:
@@ -128,47 +134,11 @@ class TestRun:
         assert rung(sandbox) == {NUMBERS[0]: 2}
 
     def test_it_is_drawn_on_a_terminal(self, command: Command, terminal: Terminal) -> None:
-        """A bar, and the line in place."""
+        """A bar, and lines under it, in place."""
         with terminal():
             command("dial", contacts(), *QUICK)
-        assert "4 placed, 0 ringing" in terminal.shown
-
-
-class TestDisplay:
-    """Where there is no terminal."""
-
-    def test_a_line_now_and_then(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """Every ten seconds, and at the end."""
-        now = [100.0]
-        display, standing = Display(lambda: now[0]), Standing(Still(), 2.0)
-        for now[0] in (100.0, 109.0, 110.0, 119.0):
-            display(standing)
-        display.end(standing)
-        line = "3 placed, 1 ringing or talking, 1 answered, 0 busy, 0 failed, 0 unknown, 0 skipped, 5 to do"
-        assert capsys.readouterr().err == f"{line}; 2.0 a second, 0:00:02 left (without credit)\n" * 2
-
-    def test_the_pace_is_that_of_the_last_seconds(self) -> None:
-        """What was ten seconds ago is forgotten."""
-        now = [0.0]
-        pace = Pace(lambda: now[0])
-        assert pace.of(0) is None
-        now[0] = 5.0
-        assert pace.of(50) == 10
-        now[0] = 15.0
-        assert pace.of(70) == 2
-
-
-class Still:
-    """A run that stands still."""
-
-    counts = Counts(
-        states=Counter({ContactState.TODO: 5, ContactState.ACCEPTED: 1, ContactState.DONE: 1}),
-        results=Counter({"ANSWERED": 1}),
-        placed=3,
-    )
-    alive = 1
-    rate = 2.0
-    paused = "without credit"
+        assert "4/4  0 to do" in terminal.shown
+        assert "campaign, 4 answered" in terminal.shown
 
 
 class TestRows:
@@ -178,8 +148,9 @@ class TestRows:
         """A number that is none, a field without a value, and a text that is too long."""
         file = contacts("12,Ann", f"{NUMBERS[0]}, ", f"{NUMBERS[1]},{'a' * 20}", f"{NUMBERS[2]},Cy")
         ran = command("dial", file, *QUICK, "--max-text-length", "20")
-        assert ran.code == ExitCode.OK
-        line, empty, long, _ = ran.err.splitlines()
+        assert ran.code == ExitCode.REJECTED
+        _, line, empty, long, _, missed = told(ran)
+        assert missed.startswith("Not all were called: 1 skipped (no callout could be made: the field 'name' is empty)")
         assert line.startswith("line 2: number names no country")
         assert empty == "line 3: the field 'name' is empty"
         assert long == "line 4: the text has 23 characters, and at most 20 may be spoken"
@@ -190,8 +161,8 @@ class TestRows:
         """``--strict``; the first twenty lines are shown."""
         ran = command("dial", contacts(*["12,Ann"] * wrong, f"{NUMBERS[0]},Bo"), *QUICK, "--strict")
         assert ran.code == ExitCode.USAGE
-        assert ran.err.endswith(f"sinch-voice: {wrong} of {wrong + 1} rows cannot be called; nobody was rung.\n")
-        assert ("and 5 lines more" in ran.err) == (wrong > 20)
+        assert ran.err.endswith(f"sinch-voice: {wrong} of {wrong + 1} rows cannot be called; no calls were placed.\n")
+        assert ("and 5 more lines" in ran.err) == (wrong > 20)
         assert not rung(sandbox)
         assert not Path("contacts.sqlite").exists()
 
@@ -199,18 +170,21 @@ class TestRows:
         """Is no reason to ring anybody."""
         ran = command("dial", contacts(), "--text", "Hi {surname}", "--cli", CLI)
         assert ran.code == ExitCode.USAGE
-        assert "line 2: the contact has no field 'surname'\n" in ran.err
+        assert (
+            "--text has {surname}, and no column has that name: did you mean {name}? The columns are number, name."
+            in ran.err
+        )
         assert not rung(sandbox)
 
     @pytest.mark.parametrize(
         ("text", "said"),
         [
-            ("Hi {name", "--text is no template"),
-            ("Hi {}", "the names of columns"),
-            ("Hi {name!r}", "the names of columns"),
-            ("Hi {name:>9}", "the names of columns"),
-            ("Hi {name.__class__}", "the names of columns"),
-            ("Hi {name[0]}", "the names of columns"),
+            ("Hi {name", "--text is not a template"),
+            ("Hi {}", "only the names of columns"),
+            ("Hi {name!r}", "only the names of columns"),
+            ("Hi {name:>9}", "only the names of columns"),
+            ("Hi {name.__class__}", "only the names of columns"),
+            ("Hi {name[0]}", "only the names of columns"),
         ],
     )
     def test_a_template_that_is_none(self, command: Command, text: str, said: str) -> None:
@@ -231,12 +205,15 @@ class TestDryRun:
         """How many, how long, and who not, and why; no journal is begun."""
         file = contacts("12,Ann", f"{NUMBERS[0]}, ", f"{NUMBERS[1]},Bo", f"{NUMBERS[1]},Bo", f"{NUMBERS[2]},Cy")
         ran = command("dial", file, *SPOKEN, "--cps", "0.5", "--dry-run")
-        assert ran.out.splitlines() == [
-            "2 would be called, in 0.1 minutes at this pace; nobody was rung",
+        first, *rest, last = ran.out.splitlines()
+        assert first == "Dry run: 2 contacts to call, about 4 s at 0.5 calls/s."
+        assert rest[:-1] == [
             "  1 skipped: no callout could be made: the field 'name' is empty",
-            "  1 rows have the number of another row",
-            "  1 rows are broken",
+            "  1 row with the number of another row",
+            "  1 broken row",
         ]
+        assert rest[-1].startswith("Local time of the called now: ")
+        assert last == "No calls placed."
         assert not rung(sandbox)
         assert not Path("contacts.sqlite").exists()
 
@@ -244,7 +221,7 @@ class TestDryRun:
         """It looks into the journal where there is one."""
         command("dial", contacts(), *QUICK)
         ran = command("dial", contacts(), *SPOKEN, "--dry-run")
-        assert ran.out.splitlines()[1:] == ["  4 done before"]
+        assert "  4 done before" in ran.out.splitlines()
 
     def test_who_has_to_wait_for_their_window(self, command: Command) -> None:
         """Half the day is never enough: one of these two windows is shut."""
@@ -262,7 +239,7 @@ class TestResume:
         """The journal is there already."""
         command("dial", contacts(), *QUICK)
         ran = command("dial", contacts(), *QUICK)
-        assert (ran.code, "--resume goes on with it" in ran.err) == (ExitCode.USAGE, True)
+        assert (ran.code, "--resume continues it" in ran.err) == (ExitCode.USAGE, True)
         assert rung(sandbox) == dict.fromkeys(NUMBERS, 1)
 
     def test_it_goes_on_with_new_rows(self, command: Command, sandbox: Sandbox) -> None:
@@ -282,9 +259,9 @@ class TestResume:
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [
-            ((), "name the file of contacts"),
-            (("--resume",), "--resume without a file needs --journal"),
-            (("nobody.csv", "--resume"), "there is no journal nobody.sqlite to go on with"),
+            ((), "Name the FILE of contacts"),
+            (("--resume",), "--resume needs FILE or --journal"),
+            (("nobody.csv", "--resume"), "there is no journal nobody.sqlite to resume"),
             (("nobody.csv",), "nobody.csv cannot be read"),
         ],
     )
@@ -299,11 +276,21 @@ class TestResume:
     [
         (("--window", "nine"), "--window must be such as 09:00-20:00"),
         (("--window", "09:00-99:00"), "99:00"),
-        (("--zone", "Europe/Stockholm"), "--zone goes with --window"),
+        (("--zone", "Europe/Stockholm"), "--zone needs --window"),
+        (("--days", "mon-fri"), "--days needs --window"),
+        (("--days", "mon-fry", "--window", "09:00-20:00"), "--days must be such as mon-fri"),
+        (("--until", "tomorrow"), "must be such as 2026-11-27T20:00"),
+        (("--country", "Sweden"), "--country must be two letters of ISO 3166-1, such as SE"),
+        (("--encoding", "klingon"), "--encoding must be a text encoding"),
+        (("--delimiter", "::"), "--delimiter must be one character"),
+        (("--report", "nowhere/r.csv"), "--report nowhere/r.csv: there is no such folder"),
+        (("--rejects", "."), "--rejects .: this is a folder"),
+        (("--dry-run", "--report", "r.csv"), "use --rejects"),
+        (("--max-call-duration", "0"), "--max-call-duration"),
         (("--spend-limit", "much"), "--spend-limit must be an amount"),
         (("--spend-limit", "nan"), "--spend-limit must be more than 0"),
-        (("--in-flight", "0"), "--in-flight must be a whole number"),
-        (("--cps", "0"), "calls_per_second"),
+        (("--in-flight", "0"), "'--in-flight': 0 is not in the range"),
+        (("--cps", "0"), "'--cps': 0.0 is not in the range"),
         (("--number-column", "phone"), "phone"),
         (("--journal", "postgresql://me:secret@host/db"), "PGPASSWORD"),
     ],
@@ -343,7 +330,7 @@ class TestStopping:
         def check(ran: Ran) -> None:
             assert ran.code == ExitCode.INTERRUPTED
             assert "Ctrl-C once more stops at once." in ran.err
-            assert "`sinch-voice dial run --journal contacts.sqlite --resume` with the same options goes on" in ran.err
+            assert "To resume: `sinch-voice dial --resume --journal contacts.sqlite" in ran.err
             assert "unknown" not in ran.lines[-1]["states"]
             assert either("dial", contacts(), *QUICK, "--resume").code == ExitCode.OK
             assert rung(sandbox) == dict.fromkeys(NUMBERS, 1)
@@ -397,8 +384,8 @@ class TestStopping:
         assert command("dial", contacts(f"{NUMBERS[0]},Ann"), *QUICK).code == ExitCode.UNKNOWN
         number, placed_at, note = command("dial", "unknowns", "contacts.sqlite").out.rstrip("\n").split("\t")
         assert (number, bool(placed_at), bool(note)) == (NUMBERS[0], True, True)
-        assert command("dial", "forget", "contacts.sqlite", "--unknown", "--yes").out == (
-            "1 contacts may be dialled again\n"
+        assert command("dial", "release", "contacts.sqlite", "--unknown", "--yes").out == (
+            "1 contact may be dialled again\n"
         )
         assert command("dial", contacts(f"{NUMBERS[0]},Ann"), *QUICK, "--resume").code == ExitCode.OK
         assert rung(sandbox) == {NUMBERS[0]: 2}
@@ -407,25 +394,39 @@ class TestStopping:
 class TestJournal:
     """What looks into a journal makes none."""
 
-    def test_forgetting_is_asked_for(self, command: Command, stdin: Stdin) -> None:
-        """No is the answer of whoever says nothing."""
-        command("dial", contacts(), *QUICK)
+    def test_releasing_is_asked_for(self, command: Command, sandbox: Sandbox, stdin: Stdin) -> None:
+        """By the number of contacts that it would release; saying nothing is a no."""
+        sandbox.faults.add("POST", status=400, times=1)
+        command("dial", contacts(f"{NUMBERS[0]},Ann"), *QUICK)
         stdin("")
-        ran = command("dial", "forget", "contacts.sqlite", NUMBERS[0])
+        ran = command("dial", "release", "contacts.sqlite", NUMBERS[0], NUMBERS[1])
         assert ran.code == ExitCode.INTERRUPTED
+        assert "1 contact may be called once more (1 of 2 cannot be released). Go on?" in ran.err
         stdin("y\n")
-        assert command("dial", "forget", "contacts.sqlite", NUMBERS[0]).out == "0 contacts may be dialled again\n"
+        ran = command("dial", "release", "contacts.sqlite", NUMBERS[0])
+        assert ran.out == "1 contact may be dialled again\n"
+
+    def test_nobody_can_be_released(self, command: Command) -> None:
+        """Then nothing is asked, and the exit code says so; the former name of the command is told."""
+        command("dial", contacts(), *QUICK)
+        ran = command("dial", "release", "contacts.sqlite", NUMBERS[0])
+        assert (ran.code, "none of these can be released" in ran.err) == (ExitCode.USAGE, True)
+        ran = command("dial", "forget", "contacts.sqlite", NUMBERS[0])
+        assert ran.code == ExitCode.USAGE
+        assert ran.err.startswith("`dial forget` is now `dial release`.")
+        assert command("dial", "release", "contacts.sqlite", "--unknown").code == ExitCode.USAGE
 
     @pytest.mark.parametrize("more", [(), ("--unknown", NUMBERS[0])])
-    def test_somebody_is_forgotten_by_number_or_all(self, command: Command, more: tuple[str, ...]) -> None:
+    def test_contacts_are_released_by_number_or_all(self, command: Command, more: tuple[str, ...]) -> None:
         """One of the two is said."""
-        assert command("dial", "forget", "contacts.sqlite", *more).code == ExitCode.USAGE
+        assert command("dial", "release", "contacts.sqlite", *more).code == ExitCode.USAGE
 
-    @pytest.mark.parametrize("what", ["report", "unknowns", "forget"])
+    @pytest.mark.parametrize("what", ["report", "unknowns", "release", "status", "pause", "cancel"])
     def test_there_is_none(self, command: Command, what: str) -> None:
         """A slip of the keyboard begins no campaign."""
-        ran = command("dial", what, "nobody.sqlite", *(["--unknown"] if what == "forget" else []))
+        ran = command("dial", what, "nobody.sqlite", *(["--unknown"] if what == "release" else []))
         assert (ran.code, ran.err) == (ExitCode.USAGE, "sinch-voice: there is no journal nobody.sqlite.\n")
+        assert not Path("nobody.sqlite").exists()
 
     def test_it_is_something_else(self, command: Command) -> None:
         """A file that no campaign wrote."""
@@ -441,9 +442,15 @@ class TestJournal:
 
     def test_the_report_is_written_afterwards_too(self, command: Command) -> None:
         """``dial report -o``."""
-        command("dial", contacts(), *QUICK)
-        assert command("dial", "report", "contacts.sqlite", "-o", "out.csv").out.startswith("contacts: 4 contacts")
+        command("dial", contacts("12,Ann", *(f"{number},Ann" for number in NUMBERS)), *QUICK)
+        ran = command("dial", "report", "contacts.sqlite", "-o", "out.csv", "--rejects", "bad.csv", "--bom")
+        assert ran.out.startswith("contacts: 4 contacts")
+        assert Path("out.csv").read_text("utf-8").startswith("\ufeffnumber")
         assert Path("out.csv").read_text("utf-8").count("ANSWERED") == 4
+        assert "broken" in Path("bad.csv").read_text("utf-8")
+        ran = command("dial", "report", "contacts.sqlite", "-o", "out.csv")
+        assert (ran.code, "pass --force to replace it" in ran.err) == (ExitCode.USAGE, True)
+        assert command("dial", "report", "contacts.sqlite", "-o", "out.csv", "--force").code == ExitCode.OK
 
 
 @pytest.mark.parametrize(
@@ -479,7 +486,7 @@ class TestWorkers:
         command("dial", "enqueue", contacts())
 
         def check(ran: Ran) -> None:
-            assert (ran.code, "another worker, or this one started again" in ran.err) == (ExitCode.INTERRUPTED, True)
+            assert (ran.code, "Another worker resumes, or this one" in ran.err) == (ExitCode.INTERRUPTED, True)
             assert "4 contacts" in command("dial", "report").out
 
         press_ctrl_c(lambda: len(sandbox.calls) == len(NUMBERS))

@@ -12,8 +12,8 @@ import pytest
 import trustme
 
 from sinch_voice_async import ConfigurationError, VoiceClient
-from sinch_voice_async.cli.doctor import examination, network, platform
-from sinch_voice_async.cli.doctor.checks import Check
+from sinch_voice_async.cli.commands import doctor
+from sinch_voice_async.cli.commands.doctor import Check
 from sinch_voice_async.cli.settings import Settings
 from sinch_voice_async.sandbox import Sandbox
 
@@ -116,13 +116,13 @@ class TestClock:
 
     def test_an_answer_without_a_date(self) -> None:
         """There is nothing to compare with."""
-        answers = [platform.Answer("host", {}, None, 0.0), platform.Answer("host", {"date": "noon"}, None, 0.0)]
-        assert platform.examine_clock(answers).status == "skipped"
+        answers = [doctor.Answer("host", {}, None, 0.0), doctor.Answer("host", {"date": "noon"}, None, 0.0)]
+        assert doctor.examine_clock(answers).status == "skipped"
 
     def test_a_date_without_a_zone_is_utc(self) -> None:
         """As RFC 5322 has it."""
-        answer = platform.Answer("host", {"date": "Thu, 01 Jan 1970 00:00:00 -0000"}, None, 0.0)
-        assert platform.examine_clock([answer]).status == "ok"
+        answer = doctor.Answer("host", {"date": "Thu, 01 Jan 1970 00:00:00 -0000"}, None, 0.0)
+        assert doctor.examine_clock([answer]).status == "ok"
 
 
 class TestNetwork:
@@ -150,11 +150,11 @@ class TestNetwork:
             raise TimeoutError
 
         monkeypatch.setattr(socket, "create_connection", late)
-        found = await network.examine_network("https", "127.0.0.1", 9, timeout=0.05)
-        assert "did not answer within 0.05 s" in found[1].found
+        found = await doctor.examine_network("https", "127.0.0.1", 9, timeout=20)
+        assert "did not answer within 20 s" in found[1].found
         over = threading.Event()
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(10))
-        found = await network.examine_network("https", "example.com", 9, timeout=0.05)
+        found = await doctor.examine_network("https", "example.com", 9, timeout=0.05)
         assert "no name server answered" in found[0].found
         over.set()
 
@@ -166,7 +166,7 @@ class TestNetwork:
 
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(0, 0, 0, "", ("192.0.2.1", 443))])
         monkeypatch.setattr(socket, "create_connection", refused)
-        found = await network.examine_network("https", "example.com", 443, timeout=5)
+        found = await doctor.examine_network("https", "example.com", 443, timeout=5)
         assert (found[1].found, "firewall" in found[1].advice) == ("port 443: Connection refused", True)
 
     def test_the_way_leads_through_a_proxy(self, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,13 +254,13 @@ class TestRegion:
             ):
                 receipt = await europe.callouts.conference(CALLEE, "board", cli=CLI)
                 clients = {"euc1": europe, "use1": america, "sae1": silent}
-                found = await platform.search("call", receipt.call_id, clients, "use1")
+                found = await doctor.search("call", receipt.call_id, clients, "use1")
                 assert (found.status, found.advice) == ("failed", "Use --region euc1 for it.")
-                found = await platform.search("conference", "board", clients, "euc1")
+                found = await doctor.search("conference", "board", clients, "euc1")
                 assert found.status == "ok"
-                found = await platform.search("conference", "nowhere", clients, "euc1")
+                found = await doctor.search("conference", "nowhere", clients, "euc1")
                 assert "no answer from sae1" in found.found
-                found = await platform.search("conference", "nowhere", {"euc1": europe}, "euc1")
+                found = await doctor.search("conference", "nowhere", {"euc1": europe}, "euc1")
                 assert found.found == "no region knows it"
 
     async def test_all_regions_are_asked(self, monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
@@ -272,8 +272,8 @@ class TestRegion:
             asked.extend([*clients, current])
             return Check("search", "ok", "")
 
-        monkeypatch.setattr(examination, "search", search)
-        looked = examination.Examination(Settings(), ConfigurationError("none"), told.append, "id", None)
+        monkeypatch.setattr(doctor, "search", search)
+        looked = doctor.Examination(Settings(), ConfigurationError("none"), told.append, "id", None)
         async with VoiceClient(**sandbox.client_options()) as client:
             await looked._search(client)
         assert asked == ["global", "euc1", "use1", "sae1", "apse1", "apse2", "global"]

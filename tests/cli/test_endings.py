@@ -14,9 +14,8 @@ from typing import Any
 import pytest
 
 from sinch_voice_async.cli import app, main
-from sinch_voice_async.cli.exit_codes import ExitCode
-from sinch_voice_async.cli.failures import masked
-from sinch_voice_async.cli.running import StoppedError, on_loop
+from sinch_voice_async.cli.client import on_loop
+from sinch_voice_async.cli.failures import ExitCode, StoppedError, masked
 from sinch_voice_async.cli.settings import Settings
 from sinch_voice_async.sandbox import Sandbox
 
@@ -75,10 +74,30 @@ def test_whole_numbers_stay_out_of_errors(text: str, shown: str | None) -> None:
 
 @pytest.mark.parametrize("arguments", [("call",), ("nonsense",), ("status", "x", "--nonsense"), ()])
 def test_wrong_usage_is_exit_code_2(command: Command, arguments: tuple[str, ...]) -> None:
-    """With the way to the help; without a command, the help itself."""
+    """In one line with the way to the help; without a command, the help itself."""
     ran = command(*arguments)
     assert ran.code == ExitCode.USAGE
-    assert "Usage: sinch-voice" in ran.err
+    assert ("--help`" in ran.err and ran.err.count("\n") == 1) if arguments else "Usage: sinch-voice" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (("stauts", "x"), "There is no command 'stauts'; did you mean status?"),
+        (("frobnicate",), "There is no command 'frobnicate'. See"),
+        (("status", "x", "--wacth"), "There is no option --wacth; did you mean --watch?"),
+        (("status", "x", "--zzz"), "There is no option --zzz. See"),
+        (("numbers", "lsit"), "There is no command 'lsit'; did you mean list?"),
+        (("dial", "stauts", "x"), "There is no command or file 'stauts'; did you mean status?"),
+        (("call",), "Missing argument 'DESTINATION'."),
+        (("call", "+46700000001"), "Nothing to say: pass TEXT or --prompts"),
+    ],
+)
+def test_what_was_meant_is_said(command: Command, arguments: tuple[str, ...], meant: str) -> None:
+    """For commands and options, in one line."""
+    ran = command(*arguments)
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert meant in ran.err
 
 
 def test_a_file_that_cannot_be_written_is_a_sentence(command: Command, sandbox: Sandbox) -> None:
@@ -161,7 +180,7 @@ class TestCtrlC:
         with interrupting() as port:
             ran = either(*CALL, "--base-url", f"https://127.0.0.1:{port}")
         assert ran.code == ExitCode.INTERRUPTED
-        assert ran.err.endswith("the callout was not sent, and nobody is rung.\n")
+        assert ran.err.endswith("the callout was not sent; no telephone rings.\n")
 
     def test_a_refused_callout_does_not_ring(
         self, either: Command, sandbox: Sandbox, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
@@ -172,7 +191,7 @@ class TestCtrlC:
         monkeypatch.setattr(logging.getLogger("sinch_voice_async"), "handlers", [Pressing()])
         ran = either("call", CALLEE, "Hello", "--cli", CLI)
         assert ran.code == ExitCode.INTERRUPTED
-        assert ran.err.endswith("refused the callout, and nobody is rung.\n")
+        assert ran.err.endswith("refused the callout; no telephone rings.\n")
 
     def test_a_call_that_is_waited_for_goes_on(self, either: Command) -> None:
         """How to end it is said."""

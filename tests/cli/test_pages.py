@@ -9,7 +9,7 @@ import click
 import pytest
 
 from sinch_voice_async.cli.app import app
-from sinch_voice_async.cli.exit_codes import ExitCode
+from sinch_voice_async.cli.failures import ExitCode
 from sinch_voice_async.cli.settings import Settings
 
 # Outside of the tree there are no pages to compare with.

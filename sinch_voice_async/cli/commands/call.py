@@ -1,18 +1,27 @@
-"""``sinch-voice call``: ring somebody and speak a text."""
+"""``sinch-voice call``: call a number and speak a text."""
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
+import attrs
 import click
 
 import sinch_voice_async
-from sinch_voice_async.cli.output import show, tell
-from sinch_voice_async.cli.placing import OutcomeObserver
-from sinch_voice_async.cli.running import with_client
-from sinch_voice_async.cli.settings import Settings, settable
-from sinch_voice_async.cli.watching import Watched, describe
+from sinch_voice_async.cli.client import LastOutcome, with_client
+from sinch_voice_async.cli.output import aligned, show, tell
+from sinch_voice_async.cli.settings import Command, Settings, settable
 
-__all__ = ["call", "callout_options", "destination_of", "headers_of", "place"]
+if TYPE_CHECKING:
+    from sinch_voice_async.errors import Outcome
+
+__all__ = ["call", "callout_options", "describe", "destination_of", "headers_of", "place", "price"]
+
+_STOPPED: Final = {
+    "unsent": "Stopped: the callout was not sent; no telephone rings.",
+    "rejected": "Stopped: the platform had refused the callout; no telephone rings.",
+    "accepted": "Stopped: the callout was placed, and the telephone rings.",
+    "unknown": "Stopped while the callout was on its way: the telephone may ring. Look before you repeat it.",
+}
 
 
 def callout_options(command: Any) -> Any:
@@ -45,10 +54,10 @@ def callout_options(command: Any) -> Any:
 
 
 @settable
-@click.command()
+@click.command(cls=Command)
 @click.argument("destination")
 @click.argument("text", required=False)
-@click.option("--prompts", metavar="PROMPTS", help="In place of a text: #tts[...], #ssml[...], #href[...]; by ';'.")
+@click.option("--prompts", metavar="PROMPTS", help="Instead of TEXT: #tts[...], #ssml[...], #href[...]; by ';'.")
 @click.option(
     "--max-text-length",
     type=click.IntRange(1),
@@ -61,22 +70,28 @@ def callout_options(command: Any) -> Any:
 def call(
     settings: Settings, /, *, destination: str, to: str, text: str | None, max_text_length: int, **more: Any
 ) -> int:
-    """Ring somebody and speak a text.
+    """Call a number and speak a text.
 
-    DESTINATION is a telephone number, or what --to says. A TEXT of - is read from stdin. Prints the id of the call, by
-    which `status` and `hangup` know it.
+    DESTINATION is a telephone number with its country code, or what --to says. If TEXT is -, it is read from stdin.
+    Prints the id of the call, which `status` and `hangup` take.
+
+    Examples:
+      sinch-voice call +46700000001 "Hello!" --cli +46700000000
+      sinch-voice call anna "Hello!" --to username --wait
     """
     wait, give_up_after = more.pop("wait"), more.pop("give_up_after")
     headers = headers_of(more.pop("callback_headers"))
     spoken = sys.stdin.read().strip() if text == "-" else text
+    if not spoken and not more["prompts"] and not more["enable_ace"]:
+        raise click.UsageError("Nothing to say: pass TEXT or --prompts, or --enable-ace to answer with SVAML.")
     callout = sinch_voice_async.TtsCallout(destination=destination_of(to, destination), text=spoken, **more)
     return place(settings, callout, headers, wait=wait, give_up_after=give_up_after, max_text_length=max_text_length)
 
 
 def destination_of(kind: str, endpoint: str) -> "sinch_voice_async.Destination":
-    """Return what a callout goes to; say the command line's way out where it is no number.
+    """Return what a callout goes to.
 
-    :raises InvalidRequestError: it cannot be called.
+    :raises InvalidRequestError: it cannot be called; the message says how to name what is not a number.
     """
     make = getattr(sinch_voice_async.Destination, kind)
     try:
@@ -89,7 +104,7 @@ def destination_of(kind: str, endpoint: str) -> "sinch_voice_async.Destination":
 
 
 def headers_of(pairs: tuple[str, ...]) -> dict[str, str] | None:
-    """Return ``NAME=VALUE`` pairs as headers; what they may be is checked where they are sent."""
+    """Return ``NAME=VALUE`` pairs as headers; what they may be is checked before they are sent."""
     return {name: value for name, _, value in (each.partition("=") for each in pairs)} or None
 
 
@@ -103,8 +118,7 @@ def place(
     max_text_length: int = 600,
 ) -> int:
     """Place a callout and print its id, or wait and print how the call ended."""
-    placed = OutcomeObserver()
-    watched = Watched()
+    observer, watched = LastOutcome(), _Watched()
 
     async def run(client: "sinch_voice_async.VoiceClient") -> None:
         receipt = await client.callouts.place(callout, callback_headers=headers)
@@ -119,8 +133,44 @@ def place(
     with_client(
         settings,
         run,
-        stopped=lambda: watched.stopped(placed.outcome),
-        observer=placed,
+        stopped=lambda: watched.stopped(observer.outcome),
+        observer=observer,
         max_text_length=max_text_length,
     )
     return 0
+
+
+@attrs.define
+class _Watched:
+    """The call that a command is about, once its id is known."""
+
+    call_id: str | None = None
+
+    def stopped(self, outcome: "Outcome") -> str:
+        """Say what Ctrl-C left behind."""
+        if self.call_id is None:
+            return _STOPPED[outcome]
+        return f"Stopped waiting; the call goes on. `sinch-voice hangup {self.call_id}` ends it."
+
+
+def describe(found: "sinch_voice_async.Call") -> str:
+    """Return a call as lines: a field and its value on each."""
+    return aligned(
+        {
+            "call": found.call_id,
+            "status": found.status,
+            "result": found.result,
+            "reason": found.reason,
+            "from": found.from_ and found.from_.endpoint,
+            "to": found.to and found.to.endpoint,
+            "duration": None if found.duration is None else f"{found.duration} s",
+            "time": found.timestamp and found.timestamp.isoformat(" ", "seconds"),
+            "rate": price(found.user_rate),
+            "cost": price(found.debit),
+        }
+    )
+
+
+def price(value: "sinch_voice_async.Price | None") -> str | None:
+    """Return an amount and its currency, as ``0.015 EUR``."""
+    return None if value is None else f"{value.amount} {value.currency_id or ''}".strip()

@@ -1,17 +1,22 @@
-"""``sinch-voice callbacks``: where the platform sends the events of an application."""
+"""``sinch-voice callbacks``: the URLs to which the platform sends events."""
 
 import click
 
+from sinch_voice_async.cli.client import with_client
 from sinch_voice_async.cli.output import aligned, show
-from sinch_voice_async.cli.running import with_client
-from sinch_voice_async.cli.settings import Settings, settable
+from sinch_voice_async.cli.settings import Group, Settings, settable
 
 __all__ = ["callbacks"]
 
 
-@click.group()
+@click.group(cls=Group)
 def callbacks() -> None:
-    """Get and set where events are sent."""
+    """Get and set where events are sent.
+
+    Examples:
+      sinch-voice callbacks get
+      sinch-voice callbacks set https://example.com/voice
+    """
 
 
 @settable
@@ -31,6 +36,6 @@ def _get(settings: Settings, /, *, application: str | None) -> None:
 @click.option("--application", metavar="KEY", help="Another application than the one that signs.")
 @click.pass_obj
 def _set(settings: Settings, /, *, primary: str, fallback: str | None, application: str | None) -> None:
-    """Have events sent to PRIMARY, and to FALLBACK where that fails."""
+    """Have events sent to PRIMARY, and to FALLBACK if that fails."""
     with_client(settings, lambda client: client.callbacks.update(primary, fallback, application_key=application))
     show(settings, {"primary": primary, "fallback": fallback}, aligned({"primary": primary, "fallback": fallback}))

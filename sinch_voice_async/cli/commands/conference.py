@@ -1,4 +1,4 @@
-"""``sinch-voice conference``: everything takes the conference first, and the participant's call second."""
+"""``sinch-voice conference``: the conference comes first, and the participant's call second."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -6,19 +6,24 @@ from typing import Any
 import click
 
 import sinch_voice_async
+from sinch_voice_async.cli.client import with_client
 from sinch_voice_async.cli.commands.call import callout_options, destination_of, headers_of, place
 from sinch_voice_async.cli.output import show, show_table
-from sinch_voice_async.cli.running import with_client
-from sinch_voice_async.cli.settings import Settings, settable
+from sinch_voice_async.cli.settings import Group, Settings, settable
 
 __all__ = ["conference"]
 
 
-@click.group()
+@click.group(cls=Group)
 def conference() -> None:
     """Call into conferences, and manage them.
 
     A conference lives in one region: give all of its commands the same --region.
+
+    Examples:
+      sinch-voice conference call team +46700000001 --cli +46700000000
+      sinch-voice conference show team
+      sinch-voice conference mute team CALL_ID
     """
 
 
@@ -32,7 +37,7 @@ def conference() -> None:
 @callout_options
 @click.pass_obj
 def _call(settings: Settings, /, *, conference_id: str, destination: str, to: str, **more: Any) -> int:
-    """Ring DESTINATION and connect it to CONFERENCE_ID, which is made where it does not exist."""
+    """Ring DESTINATION and connect it to CONFERENCE_ID, which is created if it does not exist."""
     wait, give_up_after = more.pop("wait"), more.pop("give_up_after")
     headers = headers_of(more.pop("callback_headers"))
     callout = sinch_voice_async.ConferenceCallout(
@@ -46,7 +51,7 @@ def _call(settings: Settings, /, *, conference_id: str, destination: str, to: st
 @click.argument("conference_id")
 @click.pass_obj
 def _show(settings: Settings, /, *, conference_id: str) -> None:
-    """List who is in CONFERENCE_ID."""
+    """List the participants of CONFERENCE_ID."""
     found = with_client(settings, lambda client: client.conferences.get(conference_id))
     rows = [(each.call_id, each.cli, f"{each.duration or 0} s", *_state(each)) for each in found.participants]
     show_table(settings, found.participants, ("call", "cli", "duration", "muted", "on hold"), rows)
@@ -72,7 +77,7 @@ def _hold(settings: Settings, /, *, conference_id: str, call_id: str, moh: str |
 @click.argument("conference_id")
 @click.pass_obj
 def _kick_all(settings: Settings, /, *, conference_id: str) -> None:
-    """Remove everybody, which ends CONFERENCE_ID."""
+    """Remove all participants, which ends CONFERENCE_ID."""
     with_client(settings, lambda client: client.conferences.kick_all(conference_id))
     show(settings, {"conference_id": conference_id, "done": "kicked all"}, f"kicked all of {conference_id}")
 
@@ -85,7 +90,7 @@ def _manage(
 
 
 def _managing(name: str, done: str, says: str) -> None:
-    """Make the command that does to one participant what the endpoint of its name does."""
+    """Make the command that calls the endpoint of its name for one participant."""
 
     @settable
     @conference.command(name, help=says)
@@ -96,7 +101,7 @@ def _managing(name: str, done: str, says: str) -> None:
         _manage(settings, done, call_id, lambda client: getattr(client.conferences, name)(conference_id, call_id))
 
 
-_managing("mute", "muted", "Let the others no longer hear CALL_ID.")
+_managing("mute", "muted", "Stop the others from hearing CALL_ID.")
 _managing("unmute", "unmuted", "Let the others hear CALL_ID again.")
 _managing("resume", "resumed", "Take CALL_ID off hold.")
 _managing("kick", "kicked", "Remove CALL_ID from the conference.")

@@ -1,72 +1,138 @@
-"""``sinch-voice dial``: campaigns. A file of contacts in, nobody rung twice, and a report."""
+"""``sinch-voice dial``: campaigns. A file of contacts in, no number dialled twice, and a report."""
 
+from collections.abc import Callable
+from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
+import anyio
+import attrs
 import click
 
-from sinch_voice_async.cli.output import show, show_table
-from sinch_voice_async.cli.running import on_loop
-from sinch_voice_async.cli.settings import Settings, settable
-
-if TYPE_CHECKING:
-    from sinch_voice_async.dialer import Campaign, Outcome
+from sinch_voice_async import ConfigurationError, VoiceClient
+from sinch_voice_async.cli import campaigns
+from sinch_voice_async.cli.campaigns import CampaignOptions, Findings, Template, Watched
+from sinch_voice_async.cli.client import on_loop, with_client
+from sinch_voice_async.cli.failures import ExitCode, masked
+from sinch_voice_async.cli.live import Rate, display_for
+from sinch_voice_async.cli.output import ask, count, show, show_table, tell, visible
+from sinch_voice_async.cli.settings import Group, Settings, holds_password, settable
+from sinch_voice_async.dialer import Campaign, ContactFile, Outcome, Preview, SqliteJournal, read_contacts
 
 __all__ = ["dial"]
 
+_NAMES: Final = tuple(each.name for each in attrs.fields(CampaignOptions))
 
-class _RunByDefault(click.Group):
+
+class _RunByDefault(Group):
     """``dial contacts.csv`` is ``dial run contacts.csv``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and args[0] not in {*self.commands, *ctx.help_option_names}:
+            self._refuse_misspelt(ctx, args[0])
             args = ["run", *args]
         return super().parse_args(ctx, args)
+
+    def _refuse_misspelt(self, ctx: click.Context, name: str) -> None:
+        close = get_close_matches(name, [*self.commands], 1, 0.7)
+        if close and not name.startswith("-") and "." not in name and not Path(name).exists():
+            raise click.UsageError(f"There is no command or file {name!r}; did you mean {close[0]}?", ctx)
 
 
 @click.group(cls=_RunByDefault)
 def dial() -> None:
-    """Call everybody in a file, and nobody twice.
+    """Call every contact of a file, and no number twice.
 
-    `dial contacts.csv` is short for `dial run contacts.csv`.
+    `dial contacts.csv` is short for `dial run contacts.csv`. The journal keeps what became of each contact, and the
+    options: any command but `run` needs only the journal.
+
+    Examples:
+      sinch-voice dial contacts.csv --text "Hi {name}" --dry-run
+      sinch-voice dial contacts.csv --text "Hi {name}" --cps 5
+      sinch-voice dial status contacts.sqlite
+      sinch-voice dial --resume --journal contacts.sqlite
     """
 
 
 def _without_password(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     """Refuse a password among the arguments, which every user of the machine may read."""
     said = context.get_parameter_source(str(parameter.name)) is click.core.ParameterSource.COMMANDLINE
-    user = (value or "").partition("://")[2].partition("@")
-    if said and user[1] and ":" in user[0]:
-        raise click.BadParameter("it holds a password: set PGPASSWORD, or the whole URL as SINCH_VOICE_JOURNAL")
+    if said and value and holds_password(value):
+        raise click.UsageError(
+            "The journal's address holds a password, which every user of this machine can read: set PGPASSWORD, or the "
+            "whole address as SINCH_VOICE_JOURNAL."
+        )
     return value
+
+
+class _Moment(click.ParamType[str]):
+    """A date and time: ISO 8601, in the zone of this machine unless it names one; or a time of today."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value).strip()
+        if len(text) == 5 and ":" in text:
+            text = f"{datetime.now().astimezone():%Y-%m-%d}T{text}"
+        try:
+            return datetime.fromisoformat(text).astimezone().isoformat()
+        except (ValueError, OverflowError):
+            self.fail("must be such as 2026-11-27T20:00 or 20:00", param, ctx)
+
+
+def _delimiter(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    return "\t" if value in ("tab", "\\t") else value
 
 
 def _journal(command: Any) -> Any:
     for option in (
-        click.option("--name", metavar="NAME", help="The campaign; left out: named like the journal."),
+        click.option("--name", metavar="NAME", help="The campaign, if a database has several."),
         click.argument("journal", envvar="SINCH_VOICE_JOURNAL", callback=_without_password),
     ):
         command = option(command)
     return command
 
 
+def _all(command: Any, options: tuple[Callable[[Any], Any], ...]) -> Any:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+_POSITIVE: Final = click.FloatRange(0, min_open=True)
+
+
 def _dialing(command: Any) -> Any:
     """Give a command what a campaign says to whom, how fast and when."""
-    for option in reversed(
+    return _all(
+        command,
         (
-            click.option("--text", required=True, metavar="TEMPLATE", help="Spoken; {column} is a field of the row."),
+            click.option("--text", metavar="TEMPLATE", help="What is spoken; {column} is a field of the row."),
             click.option("--cli", metavar="NUMBER", help="The number shown to the callee."),
             click.option("--locale", metavar="LOCALE", help="The language or the voice, such as en-GB."),
-            click.option("--max-text-length", type=click.IntRange(1), default=600, show_default=True),
-            click.option("--cps", type=float, default=1.0, show_default=True, help="Callouts per second at most."),
-            click.option("--in-flight", type=int, default=100, show_default=True, help="Calls alive at most."),
-            click.option("--window", metavar="HH:MM-HH:MM", help="When, by the clock of the callee."),
-            click.option("--zone", metavar="ZONE", help="Their time zone, such as Europe/Stockholm; else by number."),
-            click.option("--do-not-call", type=click.Path(path_type=Path), metavar="FILE", help="A number a line."),
+            click.option("--max-text-length", type=click.IntRange(1), default=600, show_default=True, metavar="N"),
+            click.option("--cps", type=_POSITIVE, default=1.0, show_default=True, help="Calls per second at most."),
+            click.option("--in-flight", type=click.IntRange(1), default=100, show_default=True, help="Active calls."),
+            click.option("--window", metavar="HH:MM-HH:MM", help="When, by the callee's clock; `any` for any time."),
+            click.option("--days", metavar="DAYS", help="Days of the window, such as mon-fri."),
+            click.option("--zone", metavar="ZONE", help="The callees' zone, such as Europe/Paris; else by number."),
+            click.option("--until", type=_Moment(), metavar="TIME", help="Call nobody after this: 2026-11-27T20:00."),
+            click.option(
+                "--do-not-call",
+                type=click.Path(path_type=str),
+                metavar="FILE",
+                help="Numbers that are never called, one a line.",
+            ),
             click.option("--spend-limit", metavar="AMOUNT", help="Stop when so much is spent."),
-            click.option("--attempts", type=int, default=1, show_default=True, help="Per number: busy, no answer."),
-            click.option("--redial-declined", is_flag=True, help="Also whoever seems to have declined."),
-            click.option("--redial-after", type=float, default=1800.0, show_default=True, metavar="SECONDS"),
+            click.option(
+                "--attempts", type=click.IntRange(1), default=1, show_default=True, help="Per number: busy, no answer."
+            ),
+            click.option("--attempts-per-day", type=click.IntRange(1), default=3, show_default=True, metavar="N"),
+            click.option(
+                "--redial-after", type=click.FloatRange(0), default=1800.0, show_default=True, metavar="SECONDS"
+            ),
+            click.option("--redial-declined", is_flag=True, help="Redial also those who seem to have declined."),
             click.option(
                 "--follow",
                 type=click.Choice(["poll", "callbacks", "none"]),
@@ -74,50 +140,249 @@ def _dialing(command: Any) -> Any:
                 show_default=True,
                 help="How results are learnt.",
             ),
-            click.option("--poll-interval", type=float, default=5.0, show_default=True, metavar="SECONDS"),
-        )
-    ):
-        command = option(command)
-    return command
+            click.option("--poll-interval", type=_POSITIVE, default=5.0, show_default=True, metavar="SECONDS"),
+            click.option(
+                "--max-call-duration",
+                type=_POSITIVE,
+                default=14_400.0,
+                show_default=True,
+                metavar="SECONDS",
+                help="A call without news for so long is given up.",
+            ),
+        ),
+    )
 
 
 def _reading(command: Any) -> Any:
-    for option in (
-        click.option("--zone-column", metavar="NAME", help="The column with the time zone."),
-        click.option("--number-column", default="number", show_default=True, metavar="NAME"),
-    ):
-        command = option(command)
-    return command
+    """Give a command how a file of contacts is read."""
+    return _all(
+        command,
+        (
+            click.option(
+                "--number-column",
+                multiple=True,
+                default=("number",),
+                show_default=True,
+                metavar="NAME",
+                help="Repeat it for further numbers of a contact.",
+            ),
+            click.option("--zone-column", metavar="NAME", help="The column with the time zone."),
+            click.option("--country", metavar="CC", help="Read national numbers as this country's, such as SE."),
+            click.option("--allow-premium", is_flag=True, help="Call premium-rate numbers too."),
+            click.option("--encoding", metavar="NAME", help="Such as cp1252; else detected."),
+            click.option("--delimiter", callback=_delimiter, metavar="CHAR", help="Such as ; or tab; else detected."),
+        ),
+    )
 
 
 @settable
 @dial.command("run")
-@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.argument("file", type=click.Path(path_type=str), required=False)
 @click.option(
     "--journal",
     envvar="SINCH_VOICE_JOURNAL",
     callback=_without_password,
     metavar="FILE|URL",
-    help="What became of whom; left out: the file's name, and .sqlite.",
+    help="Keeps what became of each contact; default: FILE with .sqlite.",
 )
-@click.option("--name", metavar="NAME", help="The campaign; left out: named like the journal.")
+@click.option("--name", metavar="NAME", help="The campaign; default: the name of the journal.")
 @_reading
 @_dialing
-@click.option("--dry-run", is_flag=True, help="Say what would happen, and ring nobody.")
-@click.option("--resume", is_flag=True, help="Go on with the campaign that the journal has; FILE may be left out.")
-@click.option("--strict", is_flag=True, help="Ring nobody where a row is broken or cannot be spoken.")
+@click.option("--dry-run", is_flag=True, help="Say what would happen; place no calls.")
+@click.option("--resume", is_flag=True, help="Resume the journal's campaign; its options and FILE are kept there.")
+@click.option("--strict", is_flag=True, help="Call nobody if a row cannot be called.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask before dialling.")
 @click.option("--report", type=click.Path(path_type=Path), metavar="FILE", help="Write a .csv or .json at the end.")
-@click.pass_obj
-def _run(settings: Settings, /, **options: Any) -> int:
-    """Call everybody in FILE: .csv, .jsonl or .parquet.
+@click.option("--rejects", type=click.Path(path_type=Path), metavar="FILE", help="Write rows that cannot be called.")
+@click.option("--force", is_flag=True, help="Replace --report and --rejects files that exist.")
+@click.pass_context
+def _run(context: click.Context, /, **options: Any) -> int:
+    r"""Call every contact of FILE: .csv, .json, .jsonl, .parquet, .xlsx; .gz too.
 
-    Rows that are broken, or make no text, are reported with their lines before anybody is rung, and left out. Ctrl-C
-    waits for callouts on their way; pressed twice it does not. Exits with 7 where some telephones may have rung and
-    nobody can say.
+    Rows that cannot be called are reported with their lines before the first call, and left out. On a terminal it asks
+    before it dials. Ctrl-C waits for callouts on their way; pressed twice it does not. Exits with 7 if some telephones
+    may have rung and nobody can say, and with 3 if some contacts were rejected or skipped.
+
+    Examples:
+      sinch-voice dial contacts.csv --text "Hi {name}" --dry-run
+      sinch-voice dial contacts.csv --text "Hi {name}" --country SE \
+        --window 09:00-20:00 --do-not-call stop.txt --report calls.csv
+      sinch-voice dial --resume --journal contacts.sqlite
     """
-    from sinch_voice_async.cli.dialing.command import run  # noqa: PLC0415 - it loads the dialer
+    settings: Settings = context.obj
+    said = {name: value for name, value in options.items() if name in _NAMES and _was_said(context, name)}
+    command = _Command(
+        settings=settings,
+        said=said,
+        **{
+            name: options[name] for name in ("dry_run", "resume", "strict", "yes", "report", "rejects", "force", "name")
+        },
+    )
+    return command.run(options["file"], options["journal"])
 
-    return run(settings, **options)
+
+def _was_said(context: click.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source in (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT)
+
+
+@attrs.define(kw_only=True)
+class _Command:
+    """One ``dial run``: from its arguments to its exit code."""
+
+    settings: Settings
+    said: dict[str, Any]
+    dry_run: bool
+    resume: bool
+    strict: bool
+    yes: bool
+    report: Path | None
+    rejects: Path | None
+    force: bool
+    name: str | None
+
+    def run(self, file: str | None, journal: str | None) -> int:
+        """Look at the file, ask, dial and report."""
+        journal = self._journal_of(file, journal)
+        kept = self._kept(journal)
+        options = self._options(kept.options if kept and self.resume else {})
+        template = Template.parse(options.text)
+        contacts = self._contacts(options)
+        template.check(None if contacts is None else contacts.columns)
+        name = self.name or (kept.name if kept else None) or campaigns.name_of(journal)
+        campaign = options.campaign(journal, name)
+        findings = Findings(options.callout_of(template))
+        preview = self._preview(campaign, contacts, findings, options)
+        if self.rejects is not None and contacts is not None:
+            written = campaigns.write_rejects(self.rejects, contacts, findings.make)
+            tell(f"{count(written, 'row')} that cannot be called: {self.rejects}")
+        lines = campaigns.foretold(preview, findings, options, campaigns.now())
+        if self.dry_run:
+            text = "\n".join([f"Dry run: {lines[0]}.", *lines[1:], "No calls placed."])
+            show(self.settings, preview, text)
+            return ExitCode.OK
+        if self.resume:
+            differences = on_loop(self.settings, campaign.differences)
+            campaigns.confirm_differences(differences, self.settings, yes=self.yes)
+        if not self._confirmed(lines, findings, options):
+            tell("No calls placed.")
+            return ExitCode.INTERRUPTED
+        return self._dial(campaign, contacts, findings, journal, options)
+
+    def _dial(
+        self,
+        campaign: Campaign,
+        contacts: ContactFile | None,
+        findings: Findings,
+        journal: str,
+        options: CampaignOptions,
+    ) -> int:
+        command = campaigns.resume_command(journal, self.name, self.settings)
+        watched = Watched(
+            settings=self.settings, campaign=campaign, resuming=f"To resume: `{command}`", output=self.report
+        )
+        return watched.run(
+            lambda client: campaign.run(client, contacts, findings.make, accept_changes=True), options.max_text_length
+        )
+
+    def _journal_of(self, file: str | None, journal: str | None) -> str:
+        if self.dry_run and self.report is not None:
+            raise click.UsageError("--report needs calls, and --dry-run places none: use --rejects for rows to mend.")
+        if file is None and not self.resume:
+            raise click.UsageError("Name the FILE of contacts, or pass --resume with --journal.")
+        if file is not None:
+            self.said["file"] = str(Path(file).absolute())
+            path = Path(file)
+            stem = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+            journal = journal or str(stem.with_suffix(".sqlite"))
+        if journal is None:
+            raise click.UsageError("--resume needs FILE or --journal.")
+        campaigns.check_output(self.report, "--report", force=self.force)
+        campaigns.check_output(self.rejects, "--rejects", force=self.force)
+        return journal
+
+    def _kept(self, journal: str) -> Any:
+        """Return what the journal keeps.
+
+        :raises ConfigurationError: there is a journal and it is not to be resumed, or there is none.
+        """
+        if not campaigns.is_address(journal) and Path(journal).exists() and not self.resume and not self.dry_run:
+            raise ConfigurationError(
+                f"the journal {journal} exists already; --resume continues it, and no number is dialled twice"
+            )
+        kept = on_loop(self.settings, lambda: campaigns.kept_options(journal, self.name))
+        if kept is None and self.resume:
+            raise ConfigurationError(f"there is no journal {journal} to resume")
+        return kept
+
+    def _options(self, kept: Any) -> CampaignOptions:
+        for name in ("do_not_call",):
+            if self.said.get(name):
+                self.said[name] = str(Path(self.said[name]).absolute())
+        found = campaigns.merged(self.said, kept, _NAMES)
+        if not found.get("text"):
+            raise click.UsageError("Nothing to say: pass --text, such as --text 'Hi {name}'.")
+        return CampaignOptions(**found)
+
+    def _contacts(self, options: CampaignOptions) -> ContactFile | None:
+        if options.file is None:
+            return None
+        if "file" not in self.said and not Path(options.file).exists():
+            tell(f"{options.file} is gone: only the contacts of the journal are called.")
+            return None
+        contacts = read_contacts(
+            _short(options.file),
+            number=options.number_column,
+            zone=options.zone_column,
+            country=options.country,
+            allow_premium=options.allow_premium,
+            encoding=options.encoding,
+            delimiter=options.delimiter,
+        )
+        columns = f": {', '.join(map(visible, contacts.columns))}" if contacts.columns else ""
+        tell(f"{contacts.path.name}: {', '.join(contacts.found)}{columns}")
+        return contacts
+
+    def _preview(
+        self, campaign: Campaign, contacts: ContactFile | None, findings: Findings, options: CampaignOptions
+    ) -> Preview:
+        """Look at every contact, and report the rows that cannot be called.
+
+        :raises ConfigurationError: none can be called, or one cannot and that is asked for.
+        """
+        preview = on_loop(
+            self.settings,
+            lambda: campaign.preview(contacts, findings, max_text_length=options.max_text_length),
+            lambda: "Stopped; no calls placed.",
+        )
+        for line in findings.lines(preview):
+            tell(line)
+        bad = findings.bad + preview.broken_rows
+        if bad and (self.strict or not findings.sound):
+            raise ConfigurationError(
+                f"{bad:,} of {count(bad + findings.sound, 'row')} cannot be called; no calls were placed"
+            )
+        return preview
+
+    def _confirmed(self, lines: list[str], findings: Findings, options: CampaignOptions) -> bool:
+        async def estimate(client: VoiceClient) -> str:
+            return await campaigns.estimate_cost(client, findings)
+
+        return campaigns.confirm_start(
+            lines,
+            lambda: with_client(self.settings, estimate),
+            campaigns.outside_hours(findings, options, campaigns.now()),
+            self.settings,
+            yes=self.yes,
+        )
+
+
+def _short(path: str) -> str:
+    """Return a path relative to this folder if it is in it: that is how messages name it."""
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return path
 
 
 @settable
@@ -126,15 +391,20 @@ def _run(settings: Settings, /, **options: Any) -> int:
 @_journal
 @_reading
 @click.pass_obj
-def _enqueue(
-    settings: Settings, /, *, file: Path, journal: str, name: str | None, number_column: str, zone_column: str | None
-) -> None:
-    """Write the contacts of FILE into a journal, for workers to dial."""
-    from sinch_voice_async.cli.dialing.command import fill  # noqa: PLC0415 - it loads the dialer
+def _enqueue(settings: Settings, /, *, file: Path, journal: str, name: str | None, **reading: Any) -> None:
+    """Write the contacts of FILE into a journal, for workers to dial.
 
-    campaign = _campaign(journal, name)
-    added = on_loop(settings, lambda: fill(campaign, file, number=number_column, zone=zone_column), lambda: "Stopped.")
-    show(settings, {"added": added}, f"{added} contacts added")
+    Example:
+      sinch-voice dial enqueue contacts.csv postgresql://me@host/calls
+    """
+    campaign = _campaign(settings, journal, name, must_exist=False)
+    if isinstance(campaign.journal, SqliteJournal):
+        raise ConfigurationError("workers share a journal in PostgreSQL: name it as postgresql://user@host/database")
+    numbers, zone = reading.pop("number_column"), reading.pop("zone_column")
+    contacts = read_contacts(file, number=numbers, zone=zone, **reading)
+    tell(f"{contacts.path.name}: {', '.join(contacts.found)}")
+    added = on_loop(settings, lambda: campaign.enqueue(contacts))
+    show(settings, {"added": added}, f"{count(added, 'contact')} added")
 
 
 @settable
@@ -142,28 +412,190 @@ def _enqueue(
 @_journal
 @_dialing
 @click.option("--stay", is_flag=True, help="Wait for more contacts, until Ctrl-C.")
-@click.pass_obj
-def _worker(settings: Settings, /, *, journal: str, name: str | None, stay: bool, **options: Any) -> int:
-    """Dial what was enqueued, together with the other workers.
+@click.pass_context
+def _worker(context: click.Context, /, *, journal: str, name: str | None, stay: bool, **options: Any) -> int:
+    """Dial what was enqueued, together with other workers.
 
     JOURNAL is postgresql://user@host/database. Give every worker the same options.
-    """
-    from sinch_voice_async.cli.dialing.command import work  # noqa: PLC0415 - it loads the dialer
 
-    return work(settings, journal=journal, name=name, stay=stay, **options)
+    Example:
+      sinch-voice dial worker postgresql://me@host/calls --text "Hi {name}"
+    """
+    settings: Settings = context.obj
+    said = {key: value for key, value in options.items() if _was_said(context, key)}
+    if not said.get("text"):
+        raise click.UsageError("Nothing to say: pass --text, such as --text 'Hi {name}'.")
+    wanted = CampaignOptions(**said)
+    make = wanted.callout_of(Template.parse(wanted.text))
+    campaign = wanted.campaign(journal, name or campaigns.name_of(journal))
+    if isinstance(campaign.journal, SqliteJournal):
+        raise ConfigurationError("workers share a journal in PostgreSQL: name it as postgresql://user@host/database")
+    resuming = "Another worker resumes, or this one when it is started again."
+    watched = Watched(settings=settings, campaign=campaign, resuming=resuming)
+    return watched.run(
+        lambda client: campaign.run(client, None, make, stay=stay, accept_changes=True), wanted.max_text_length
+    )
 
 
 @settable
 @dial.command("report")
 @_journal
 @click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write a .csv or .json.")
+@click.option("--rejects", type=click.Path(path_type=Path), metavar="FILE", help="Write rows without a contact.")
+@click.option("--bom", is_flag=True, help="Begin the CSV with a byte order mark, for Excel.")
+@click.option("--force", is_flag=True, help="Replace files that exist.")
 @click.pass_obj
-def _report(settings: Settings, /, *, journal: str, name: str | None, output: Path | None) -> None:
-    """Say what became of a campaign, also while it runs."""
-    from sinch_voice_async.cli.dialing.reporting import report  # noqa: PLC0415 - it loads the dialer
+def _report(
+    settings: Settings,
+    /,
+    *,
+    journal: str,
+    name: str | None,
+    output: Path | None,
+    rejects: Path | None,
+    bom: bool,
+    force: bool,
+) -> None:
+    """Say what became of a campaign, also while it runs.
 
-    found = on_loop(settings, lambda: report(_campaign(journal, name), output), lambda: "Stopped.")
-    show(settings, found.totals, found.text)
+    Example:
+      sinch-voice dial report contacts.sqlite --output calls.csv
+    """
+    campaigns.check_output(output, "--output", force=force)
+    campaigns.check_output(rejects, "--rejects", force=force)
+    campaign = _campaign(settings, journal, name)
+
+    async def report() -> Any:
+        found = await campaign.report()
+        if output is not None:
+            await campaigns.write_report(found, output, bom=bom)
+        if rejects is not None:
+            await found.write_rejects(rejects)
+        return found
+
+    found = on_loop(settings, report)
+    show(settings, campaigns.report_totals(found), masked(str(found)))
+
+
+@settable
+@dial.command("status")
+@_journal
+@click.pass_obj
+def _status(settings: Settings, /, *, journal: str, name: str | None) -> None:
+    """Say how a campaign stands, also while it runs elsewhere.
+
+    Example:
+      sinch-voice dial status contacts.sqlite
+    """
+    campaign = _campaign(settings, journal, name)
+    standing = on_loop(settings, lambda: _look(campaign, Rate()))
+    show(settings, standing, "\n".join(standing.lines()))
+
+
+@settable
+@dial.command("watch")
+@_journal
+@click.option("--every", type=_POSITIVE, default=1.0, show_default=True, metavar="SECONDS")
+@click.pass_obj
+def _watch(settings: Settings, /, *, journal: str, name: str | None, every: float) -> None:
+    """Show how a campaign stands until no contact is left to call, or Ctrl-C.
+
+    With --json, a document on each line.
+
+    Example:
+      sinch-voice dial watch contacts.sqlite
+    """
+    campaign = _campaign(settings, journal, name)
+
+    async def watch() -> None:
+        display, rate = display_for(), Rate()
+        async with campaign:
+            standing = await _look(campaign, rate)
+            while standing.to_do or standing.active:
+                if settings.json:
+                    show(settings, standing, "")
+                else:
+                    display(standing)
+                await anyio.sleep(every)
+                standing = await _look(campaign, rate)
+            if settings.json:
+                show(settings, standing, "")
+            else:
+                display.end(standing)
+
+    on_loop(settings, watch, lambda: "Stopped watching; the campaign goes on.")
+
+
+async def _look(campaign: Campaign, rate: Rate) -> Any:
+    control = await campaign.control()
+    return campaigns.standing_of_report(await campaign.report(), control.pause, rate)
+
+
+@settable
+@dial.command("pause")
+@_journal
+@click.option("--reason", default="paused by hand", show_default=True, metavar="TEXT", help="Shown to others.")
+@click.pass_obj
+def _pause(settings: Settings, /, *, journal: str, name: str | None, reason: str) -> None:
+    """Place no more calls until `resume`; active calls go on.
+
+    Example:
+      sinch-voice dial pause contacts.sqlite
+    """
+    campaign = _campaign(settings, journal, name)
+    on_loop(settings, lambda: campaign.pause(reason))
+    show(settings, {"paused": reason}, "Paused. A running campaign obeys within a second.")
+
+
+@settable
+@dial.command("resume")
+@_journal
+@click.pass_obj
+def _resume(settings: Settings, /, *, journal: str, name: str | None) -> None:
+    """End a pause. A campaign that is not running is resumed by `dial --resume`.
+
+    Example:
+      sinch-voice dial resume contacts.sqlite
+    """
+    campaign = _campaign(settings, journal, name)
+    on_loop(settings, campaign.resume)
+    show(settings, {"paused": None}, "Resumed. A running campaign obeys within a second.")
+
+
+@settable
+@dial.command("pace")
+@_journal
+@click.argument("cps", metavar="CPS")
+@click.pass_obj
+def _pace(settings: Settings, /, *, journal: str, name: str | None, cps: str) -> None:
+    """Change the pace of a running campaign to CPS calls per second; `own` gives it back its own.
+
+    Example:
+      sinch-voice dial pace contacts.sqlite 2.5
+    """
+    try:
+        pace = None if cps == "own" else float(cps)
+    except ValueError:
+        raise click.UsageError(f"CPS must be a number of calls per second, or own, not {cps!r}.") from None
+    campaign = _campaign(settings, journal, name)
+    on_loop(settings, lambda: campaign.set_pace(pace))
+    text = "its own pace" if pace is None else f"{pace:g} calls per second"
+    show(settings, {"calls_per_second": pace}, f"Set to {text}. A running campaign obeys within a second.")
+
+
+@settable
+@dial.command("cancel")
+@_journal
+@click.pass_obj
+def _cancel(settings: Settings, /, *, journal: str, name: str | None) -> None:
+    """End the run of a campaign, wherever it runs; active calls go on.
+
+    Example:
+      sinch-voice dial cancel contacts.sqlite
+    """
+    campaign = _campaign(settings, journal, name)
+    on_loop(settings, campaign.cancel)
+    show(settings, {"cancelled": True}, "Cancelled. A running campaign ends within a second; --resume begins again.")
 
 
 @settable
@@ -171,51 +603,88 @@ def _report(settings: Settings, /, *, journal: str, name: str | None, output: Pa
 @_journal
 @click.pass_obj
 def _unknowns(settings: Settings, /, *, journal: str, name: str | None) -> None:
-    """List whose telephones may have rung, and nobody can say."""
-    from sinch_voice_async.cli.dialing.reporting import record  # noqa: PLC0415 - it loads the dialer
+    """List contacts whose telephones may have rung, and nobody can say.
 
-    found = on_loop(settings, _campaign(journal, name).unknowns, lambda: "Stopped.")
-    records = [record(each) for each in found]
+    Example:
+      sinch-voice dial unknowns contacts.sqlite
+    """
+    found = on_loop(settings, _campaign(settings, journal, name).unknowns)
+    records = [campaigns.outcome_record(each) for each in found]
     rows = [(each["number"], each["placed_at"], each["note"]) for each in records]
     show_table(settings, records, ("number", "placed", "note"), rows)
 
 
+def _releasing(command: Any) -> Any:
+    return _all(
+        command,
+        (
+            _journal,
+            click.argument("numbers", nargs=-1),
+            click.option("--unknown", is_flag=True, help="All contacts that are unknown."),
+            click.option("--yes", "-y", is_flag=True, help="Do not ask."),
+        ),
+    )
+
+
 @settable
-@dial.command("forget")
-@_journal
-@click.argument("numbers", nargs=-1)
-@click.option("--unknown", is_flag=True, help="All whose telephones may have rung.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@dial.command("release")
+@_releasing
 @click.pass_obj
-def _forget(
-    settings: Settings, /, *, journal: str, name: str | None, numbers: tuple[str, ...], unknown: bool, yes: bool
-) -> None:
+def _release(settings: Settings, /, **options: Any) -> int:
     """Let NUMBERS be dialled again.
 
-    That is for contacts that are unknown, rejected or skipped. Whoever is unknown may be rung twice by it.
+    That is for contacts that are unknown, rejected or skipped. A contact that is unknown may be called twice by it.
+
+    Examples:
+      sinch-voice dial release contacts.sqlite +46700000001
+      sinch-voice dial release contacts.sqlite --unknown
     """
+    return _let_go(settings, **options)
+
+
+@settable
+@dial.command("forget", hidden=True)
+@_releasing
+@click.pass_obj
+def _forget(settings: Settings, /, **options: Any) -> int:
+    """Do what `release` does, which is its name now."""
+    tell("`dial forget` is now `dial release`.")
+    return _let_go(settings, **options)
+
+
+def _let_go(
+    settings: Settings, *, journal: str, name: str | None, numbers: tuple[str, ...], unknown: bool, yes: bool
+) -> int:
     if bool(numbers) == unknown:
-        raise click.UsageError("Name the numbers, or say --unknown.")
-    campaign = _campaign(journal, name)
-    wanted = tuple(map(_canonical, numbers)) or _all_unknown(settings, campaign)
-    if not yes:
-        click.confirm(f"{len(wanted)} contacts may be rung once more. Go on?", abort=True, err=True)
-    count = on_loop(settings, lambda: campaign.release(wanted), lambda: "Stopped.")
-    show(settings, {"forgotten": count}, f"{count} contacts may be dialled again")
+        raise click.UsageError("Name the NUMBERS, or pass --unknown.")
+    campaign = _campaign(settings, journal, name)
+    wanted = numbers or _all_unknown(settings, campaign)
+    able = on_loop(settings, lambda: campaign.releasable(wanted)) if wanted else 0
+    if not able:
+        raise ConfigurationError(
+            "none of these can be released: only contacts that are unknown, rejected or skipped are; "
+            "`sinch-voice dial report` says how each stands"
+        )
+    rest = f" ({len(wanted) - able:,} of {len(wanted):,} cannot be released)" if able < len(wanted) else ""
+    if not yes and not ask(f"{count(able, 'contact')} may be called once more{rest}. Go on?"):
+        raise click.Abort
+    released = on_loop(settings, lambda: campaign.release(wanted))
+    show(settings, {"released": released}, f"{count(released, 'contact')} may be dialled again{rest}")
+    return ExitCode.OK
 
 
-def _canonical(number: str) -> str:
-    from sinch_voice_async.dialer import Contact  # noqa: PLC0415 - it loads the dialer
-
-    return Contact(number).number
-
-
-def _all_unknown(settings: Settings, campaign: "Campaign") -> tuple[str, ...]:
-    found: list[Outcome] = on_loop(settings, campaign.unknowns, lambda: "Stopped.")
+def _all_unknown(settings: Settings, campaign: Campaign) -> tuple[str, ...]:
+    found: list[Outcome] = on_loop(settings, campaign.unknowns)
     return tuple(each.number for each in found)
 
 
-def _campaign(journal: str, name: str | None) -> "Campaign":
-    from sinch_voice_async.cli.dialing.campaigns import existing  # noqa: PLC0415 - it loads the dialer
+def _campaign(settings: Settings, journal: str, name: str | None, *, must_exist: bool = True) -> Campaign:
+    """Return a campaign to look at; looking does not make one.
 
-    return existing(journal, name)
+    :raises ConfigurationError: there is no such journal.
+    """
+    kept = on_loop(settings, lambda: campaigns.kept_options(journal, name))
+    if kept is None and must_exist:
+        raise ConfigurationError(f"there is no journal {journal}")
+    country = kept.options.get("country") if kept else None
+    return Campaign(name or (kept.name if kept else campaigns.name_of(journal)), journal=journal, country=country)

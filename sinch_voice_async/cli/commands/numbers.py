@@ -1,20 +1,26 @@
-"""``sinch-voice numbers``: which there are, and which application each belongs to."""
+"""``sinch-voice numbers``: the numbers of an account, and their applications."""
 
 from typing import Any
 
 import click
 
-from sinch_voice_async.cli.output import aligned, show, show_table
-from sinch_voice_async.cli.running import with_client
-from sinch_voice_async.cli.settings import Settings, settable
-from sinch_voice_async.cli.watching import price
+from sinch_voice_async.cli.client import with_client
+from sinch_voice_async.cli.commands.call import price
+from sinch_voice_async.cli.output import aligned, show, show_table, visible
+from sinch_voice_async.cli.settings import Group, Settings, settable
 
 __all__ = ["numbers"]
 
 
-@click.group()
+@click.group(cls=Group)
 def numbers() -> None:
-    """List, assign, unassign and look up numbers."""
+    """List, assign, unassign and look up numbers.
+
+    Examples:
+      sinch-voice numbers list
+      sinch-voice numbers assign +46700000000
+      sinch-voice numbers query +46700000001
+    """
 
 
 @settable
@@ -49,7 +55,7 @@ def _assign(
         settings,
         lambda client: client.numbers.assign(numbers, application_key=application, capability=capability),
     )
-    show(settings, {"assigned": numbers}, f"assigned {', '.join(numbers)}")
+    show(settings, {"assigned": numbers}, f"assigned {visible(', '.join(numbers))}")
 
 
 @settable
@@ -63,7 +69,7 @@ def _unassign(settings: Settings, /, *, number: str, application: str | None, ca
         settings,
         lambda client: client.numbers.unassign(number, application_key=application, capability=capability),
     )
-    show(settings, {"unassigned": number}, f"unassigned {number}")
+    show(settings, {"unassigned": number}, f"unassigned {visible(number)}")
 
 
 @settable

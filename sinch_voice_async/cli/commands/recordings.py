@@ -8,19 +8,24 @@ from typing import Any
 import click
 
 import sinch_voice_async
-from sinch_voice_async.cli.output import show, show_table
-from sinch_voice_async.cli.progress import Progress
-from sinch_voice_async.cli.running import with_client
-from sinch_voice_async.cli.settings import Settings, settable
+from sinch_voice_async.cli.client import with_client
+from sinch_voice_async.cli.output import Progress, count, show, show_table, visible
+from sinch_voice_async.cli.settings import Group, Settings, settable
 
 __all__ = ["recordings"]
 
 _TIMES = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S")
 
 
-@click.group()
+@click.group(cls=Group)
 def recordings() -> None:
-    """List, download, delete and archive recordings."""
+    """List, download, delete and archive recordings.
+
+    Examples:
+      sinch-voice recordings list --start 2026-11-25
+      sinch-voice recordings download KEY --output call.mp3
+      sinch-voice recordings archive backup/
+    """
 
 
 def _from_to(command: Any) -> Any:
@@ -39,7 +44,7 @@ def _utc(time: datetime | None) -> datetime | None:
 @settable
 @recordings.command("list")
 @_from_to
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="No more than so many.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most this many.")
 @click.pass_obj
 def _list(settings: Settings, /, *, start: datetime | None, end: datetime | None, limit: int | None) -> None:
     """List the recordings that the platform keeps; with --json one on each line, as they come."""
@@ -71,23 +76,27 @@ def _list(settings: Settings, /, *, start: datetime | None, end: datetime | None
 def _download(settings: Settings, /, *, key: str, output: Path | None, force: bool) -> None:
     """Download the recording KEY into the file named like its last part, or --output.
 
-    What broke off is resumed by the same command.
+    Run the same command again to resume a download that broke off.
     """
     path = output or _file_of(key)
+    if path.exists() and not force:
+        raise sinch_voice_async.ConfigurationError(f"{path} already exists; pass --force to replace it, or --output")
 
     async def run(client: "sinch_voice_async.VoiceClient") -> None:
         with Progress(path.name, unit="bytes") as progress:
             async with client.recordings.download(key) as download:
                 await download.save(path, progress, overwrite=force)
 
-    with_client(settings, run, stopped=lambda: "Stopped. The same command goes on where this one ended.")
-    show(settings, {"key": key, "file": str(path), "bytes": path.stat().st_size}, str(path))
+    with_client(
+        settings, run, stopped=lambda: "Stopped. Run the same command again and it resumes where this one ended."
+    )
+    show(settings, {"key": key, "file": str(path), "bytes": path.stat().st_size}, visible(path))
 
 
 def _file_of(key: str) -> Path:
     name = key.replace("\\", "/").rpartition("/")[2]
-    if not name or name.startswith(".") or not name.isprintable() or ":" in name:
-        raise sinch_voice_async.ConfigurationError(f"{key!r} makes no file name: pass --output")
+    if not name or name.startswith((".", "-")) or not name.isprintable() or ":" in name:
+        raise sinch_voice_async.ConfigurationError(f"{key!r} is not a file name: pass --output")
     return Path(name)
 
 
@@ -101,7 +110,7 @@ def _delete(settings: Settings, /, *, keys: tuple[str, ...]) -> None:
     async def run(client: "sinch_voice_async.VoiceClient") -> None:
         for key in keys:
             await client.recordings.delete(key)
-            show(settings, {"deleted": key}, f"deleted {key}")
+            show(settings, {"deleted": key}, f"deleted {visible(key)}")
 
     with_client(settings, run)
 
@@ -111,12 +120,12 @@ def _delete(settings: Settings, /, *, keys: tuple[str, ...]) -> None:
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 @_from_to
 @click.option("--concurrency", type=click.IntRange(1), default=8, show_default=True, help="Downloads at once.")
-@click.option("--delete-after", is_flag=True, help="Delete each from the platform once it is safely on the disk.")
+@click.option("--delete-after", is_flag=True, help="Delete each from the platform when it is safely on disk.")
 @click.pass_obj
 def _archive(
     settings: Settings, /, *, directory: Path, start: datetime | None, end: datetime | None, **more: Any
 ) -> None:
-    """Download every recording that DIRECTORY does not hold yet; run it again after whatever stopped it."""
+    """Download every recording that DIRECTORY does not hold yet; run it again if it was stopped."""
 
     async def run(client: "sinch_voice_async.VoiceClient") -> "sinch_voice_async.ArchiveSummary":
         with Progress(directory.name, unit="recordings") as progress:
@@ -124,9 +133,11 @@ def _archive(
                 directory, start=_utc(start), end=_utc(end), progress=progress, **more
             )
 
-    done = with_client(settings, run, stopped=lambda: "Stopped. The same command goes on where this one ended.")
+    done = with_client(
+        settings, run, stopped=lambda: "Stopped. Run the same command again and it resumes where this one ended."
+    )
     text = (
-        f"{done.listed} listed: {done.downloaded} downloaded ({done.bytes_downloaded} bytes), "
-        f"{done.already_there} already there, {done.vanished} vanished, {done.deleted} deleted from the platform"
+        f"{done.listed} listed: {done.downloaded} downloaded ({count(done.bytes_downloaded, 'byte')}), "
+        f"{done.already_there} already there, {done.vanished} gone, {done.deleted} deleted from the platform"
     )
     show(settings, done, text)

@@ -1,10 +1,11 @@
-"""``sinch-voice sandbox``: the sandbox's own command, by another name."""
+"""``sinch-voice sandbox``: the command of the sandbox."""
 
 import importlib.util
 
 import click
 
 import sinch_voice_async
+from sinch_voice_async.cli.settings import Command
 
 __all__ = ["sandbox"]
 
@@ -12,13 +13,14 @@ _NEEDED = ("starlette", "uvicorn")
 
 
 @click.command(
+    cls=Command,
     add_help_option=False,
     context_settings={"ignore_unknown_options": True},
     options_metavar="[OPTIONS]",
 )
 @click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="")
 def sandbox(*, options: tuple[str, ...]) -> int:
-    """Serve a platform that rings nobody."""
+    """Run a voice platform that places no real calls."""
     if any(importlib.util.find_spec(name) is None for name in _NEEDED):
         raise sinch_voice_async.ConfigurationError(
             "the sandbox needs more packages: pip install 'sinch-voice-async[sandbox]'"

@@ -1,1 +1,1 @@
-"""The endpoints of the platform: each reads a request, uses the exchange or the account, and writes the answer."""
+"""Endpoints: each reads a request, asks the exchange or the account, and writes the documented answer."""

@@ -1,4 +1,4 @@
-"""Conferences: who takes part, and the commands to participants. Source: Calling API, Conferences."""
+"""Conferences and their participants: documents, Calling API, "Get Conference Info" and what follows."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -29,7 +29,7 @@ class ConferenceRoutes:
         ]
 
     async def get(self, request: Request) -> Response:
-        """Answer with the participants."""
+        """Answer with who is there."""
         participants = self._conferences.participants(path_member(request, "conferenceId"))
         return JSONResponse({"participants": [_described(*each) for each in participants]})
 

@@ -1,15 +1,18 @@
-"""Why a signature does not fit: the received one is tried on what senders and proxies usually make of a request.
+"""``sinch-voice verify``: why a signature is refused.
 
-Where a variant fits, the line in which it differs from what was given is the answer.
+The received signature is tried on what senders and proxies usually make of a request. If a variant fits, the line in
+which it differs from what was given is the answer.
 """
 
 import base64
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import product
+from typing import Any, BinaryIO
 from urllib.parse import unquote
 
 import attrs
+import click
 
 from sinch_voice_async._wire.signing import (
     authorization,
@@ -17,9 +20,13 @@ from sinch_voice_async._wire.signing import (
     signature_matches,
     string_to_sign,
 )
+from sinch_voice_async.cli.commands.sign import body_bytes, request_arguments
+from sinch_voice_async.cli.failures import ExitCode
+from sinch_voice_async.cli.output import show
+from sinch_voice_async.cli.settings import Command, Settings, find_account, settable
 from sinch_voice_async.credentials import Credentials
 
-__all__ = ["Verdict", "judge"]
+__all__ = ["Verdict", "judge", "verify"]
 
 _TYPES = ("", "application/json", "application/json; charset=utf-8", "application/json; charset=UTF-8")
 _LATE = 300.0
@@ -34,6 +41,47 @@ class Verdict:
     string_to_sign: str
     expected: str
     remarks: tuple[str, ...] = ()
+
+
+@settable
+@click.command(cls=Command)
+@request_arguments
+@click.option("--header", "-H", "headers", multiple=True, metavar="NAME:VALUE", help="As received; repeat it.")
+@click.option(
+    "--theirs",
+    type=click.File("r", encoding="utf-8"),
+    help="A file with the string that the other side signed, to compare with; - is stdin.",
+)
+@click.pass_obj
+def verify(
+    settings: Settings,
+    /,
+    *,
+    method: str,
+    path: str,
+    body: str | None,
+    body_file: BinaryIO | None,
+    headers: tuple[str, ...],
+    theirs: Any,
+) -> int:
+    r"""Say why a signature is refused.
+
+    Prints the string to sign, the right header, and which line differs from what was signed. Give the headers
+    authorization, x-timestamp and content-type as they came. Exits with 1 if the signature is wrong.
+
+    Example:
+      sinch-voice verify POST /ice --body-file callback.json \
+        -H 'authorization: application KEY:SIGNATURE' \
+        -H 'x-timestamp: 2026-11-25T12:00:00Z'
+    """
+    received = {name.strip().lower(): value.strip() for name, _, value in (each.partition(":") for each in headers)}
+    credentials = find_account(settings).credentials
+    verdict = judge(credentials, method, path, received, body_bytes(body, body_file), theirs and theirs.read())
+    state = "The signature is right." if verdict.valid else f"The signature is wrong: {verdict.reason}."
+    lines = [verdict.string_to_sign, "", f"expected  authorization: {verdict.expected}"]
+    lines += [f"received  authorization: {received.get('authorization', '')}", "", state, *verdict.remarks]
+    show(settings, verdict, "\n".join(lines))
+    return ExitCode.OK if verdict.valid else ExitCode.FAILED
 
 
 def judge(

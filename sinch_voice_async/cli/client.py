@@ -1,28 +1,41 @@
-"""From a command to an open client on an event loop, and back with whatever happened there."""
+"""From a command to an open client on an event loop, and back with what happened there."""
 
 import importlib.util
 import warnings
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sinch_voice_async
-from sinch_voice_async.cli.account import find_account
+from sinch_voice_async.cli.failures import StoppedError
 from sinch_voice_async.cli.output import tell
-from sinch_voice_async.cli.settings import Settings
+from sinch_voice_async.cli.settings import Settings, find_account
 
-__all__ = ["StoppedError", "client_of", "on_loop", "with_client"]
+if TYPE_CHECKING:
+    from sinch_voice_async.errors import Outcome
+
+__all__ = ["LastOutcome", "client_of", "on_loop", "region_of", "with_client"]
 
 T = TypeVar("T")
 
 
-class StoppedError(Exception):
-    """Ctrl-C; the message says what became of what was under way."""
+class LastOutcome:
+    """An observer that knows how far the last request has come: ``outcome``, as in the errors."""
+
+    outcome: "Outcome" = "unsent"
+
+    def attempt_started(self, attempt: "sinch_voice_async.Attempt") -> None:
+        """Expect the worst until it has ended."""
+        self.outcome = "unknown"
+
+    def attempt_ended(self, attempt: "sinch_voice_async.Attempt", result: "sinch_voice_async.AttemptResult") -> None:
+        """Note how it ended."""
+        self.outcome = result.outcome
 
 
 def region_of(settings: Settings) -> "sinch_voice_async.Region":
-    """Return the region of the settings or the environment; one that is new to this version is told to the person.
+    """Return the region of the settings or the environment; tell the person about one that this version does not know.
 
-    :raises ConfigurationError: when it cannot be part of a host name.
+    :raises ConfigurationError: it cannot be part of a host name.
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -36,6 +49,7 @@ def client_of(
     settings: Settings, credentials: "sinch_voice_async.Credentials", **options: Any
 ) -> "sinch_voice_async.VoiceClient":
     """Return the client that the settings describe; ``options`` are further ones of ``VoiceClient``."""
+    retry = options.pop("retry", None) or sinch_voice_async.RetryPolicy(max_attempts=settings.max_attempts)
     return sinch_voice_async.VoiceClient(
         credentials.application_key,
         credentials.application_secret,
@@ -44,7 +58,7 @@ def client_of(
         base_url=settings.base_url,
         configuration_url=settings.configuration_url,
         timeout=settings.timeout,
-        retry=sinch_voice_async.RetryPolicy(max_attempts=settings.max_attempts),
+        retry=retry,
         proxy=settings.proxy,
         allow_insecure=settings.allow_insecure,
         **options,
@@ -62,7 +76,7 @@ def with_client(
 
     :raises StoppedError: Ctrl-C was pressed.
     """
-    # A prompt waits for the person, which nobody may do on an event loop.
+    # A prompt waits for the person, which must not happen on an event loop.
     account = find_account(settings)
     client = client_of(settings, account.credentials, **options)
 
@@ -73,12 +87,12 @@ def with_client(
     return on_loop(settings, run, stopped)
 
 
-def on_loop(settings: Settings, run: Callable[[], Awaitable[T]], stopped: Callable[[], str]) -> T:
+def on_loop(settings: Settings, run: Callable[[], Awaitable[T]], stopped: Callable[[], str] = lambda: "Stopped.") -> T:
     """Run a coroutine function on the event loop that was asked for.
 
     :raises StoppedError: Ctrl-C was pressed.
     """
-    import anyio  # noqa: PLC0415 - help and completion need no event loop
+    import anyio  # noqa: PLC0415  # help and completion need no event loop
 
     if importlib.util.find_spec(settings.backend) is None:
         raise sinch_voice_async.ConfigurationError(f"--backend {settings.backend}: pip install {settings.backend}")

@@ -1,18 +1,18 @@
-"""``sinch-voice status`` and ``hangup``: calls by their id."""
+"""``sinch-voice status``: a call by its id."""
 
 import click
 
 import sinch_voice_async
+from sinch_voice_async.cli.client import with_client
+from sinch_voice_async.cli.commands.call import describe
 from sinch_voice_async.cli.output import show
-from sinch_voice_async.cli.running import with_client
-from sinch_voice_async.cli.settings import Settings, settable
-from sinch_voice_async.cli.watching import describe
+from sinch_voice_async.cli.settings import Command, Settings, settable
 
-__all__ = ["hangup", "status"]
+__all__ = ["status"]
 
 
 @settable
-@click.command()
+@click.command(cls=Command)
 @click.argument("call_id")
 @click.option("--watch", is_flag=True, help="Print every change, until the call has ended.")
 @click.option(
@@ -27,8 +27,11 @@ __all__ = ["hangup", "status"]
 def status(settings: Settings, /, *, call_id: str, watch: bool, every: float) -> None:
     """Print what is known about a call.
 
-    With --watch it is followed to its end, a line for every change. CALL_ID may be the callResourceURL of an event,
-    which names the region too.
+    With --watch, each change is a line until the call has ended. CALL_ID may be the callResourceURL of an event, which
+    names the region too.
+
+    Example:
+      sinch-voice status --watch 4398599d1ba84ef3bde0a82dfb61abed
     """
     if not watch:
         call = with_client(settings, lambda client: client.calls.get(call_id))
@@ -38,7 +41,7 @@ def status(settings: Settings, /, *, call_id: str, watch: bool, every: float) ->
 
 
 async def _follow(settings: Settings, client: "sinch_voice_async.VoiceClient", call_id: str, every: float) -> None:
-    import anyio  # noqa: PLC0415 - help and completion need no event loop
+    import anyio  # noqa: PLC0415  # help and completion need no event loop
 
     shown = None
     while True:
@@ -54,13 +57,3 @@ async def _follow(settings: Settings, client: "sinch_voice_async.VoiceClient", c
 
 def _left(call_id: str) -> str:
     return f"Stopped watching; the call goes on. `sinch-voice hangup {call_id}` ends it."
-
-
-@settable
-@click.command()
-@click.argument("call_id")
-@click.pass_obj
-def hangup(settings: Settings, /, *, call_id: str) -> None:
-    """End an ongoing call."""
-    with_client(settings, lambda client: client.calls.hang_up(call_id))
-    show(settings, {"call_id": call_id, "hung_up": True}, f"Hung up {call_id}")

@@ -1,0 +1,770 @@
+"""Campaigns on the command line: options that the journal keeps, what a run would do, a question, and the run."""
+
+import csv
+import io
+import json
+import math
+import os
+import select
+import shlex
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from string import Formatter
+from types import FrameType, TracebackType
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+import anyio
+from attrs import define, field, fields, frozen
+
+from sinch_voice_async import (
+    ConfigurationError,
+    InvalidRequestError,
+    RetryPolicy,
+    SinchVoiceError,
+    TtsCallout,
+    VoiceClient,
+    _files,
+)
+from sinch_voice_async.cli.client import with_client
+from sinch_voice_async.cli.failures import ExitCode, in_options, masked
+from sinch_voice_async.cli.live import Rate, Standing, display_for, duration
+from sinch_voice_async.cli.output import ask, count, show, tell, visible
+from sinch_voice_async.cli.settings import Settings
+from sinch_voice_async.dialer import (
+    BrokenRow,
+    CallingWindow,
+    Campaign,
+    CampaignRun,
+    Contact,
+    ContactFile,
+    ContactState,
+    Difference,
+    KeptCampaign,
+    Outcome,
+    Preview,
+    RedialRules,
+    Report,
+    kept,
+    read_numbers,
+)
+from sinch_voice_async.dialer.window import known_zones
+from sinch_voice_async.models.phone_numbers import country_code_of
+
+__all__ = [
+    "CampaignOptions",
+    "Findings",
+    "Interrupts",
+    "Template",
+    "Watched",
+    "check_output",
+    "confirm_differences",
+    "confirm_start",
+    "foretold",
+    "is_address",
+    "kept_options",
+    "name_of",
+    "outcome_record",
+    "report_totals",
+    "standing_of_report",
+    "write_rejects",
+]
+
+_LOOK: Final = 0.1
+_SHOWN: Final = 20
+_LOOKED_AT: Final = 20_000
+_EARLIEST, _LATEST = 8, 21
+_SANDBOX_PATIENCE: Final = 5.0
+_ESTIMATE_PATIENCE: Final = 3.0
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+# What a callee hears or sees, and what protects people: another value is worth a question.
+_MATERIAL: Final = frozenset(
+    {
+        "options.text",
+        "options.cli",
+        "options.locale",
+        "options.country",
+        "options.number_column",
+        "options.allow_premium",
+    }
+)
+
+
+@frozen
+class Template:
+    """A text with fields, ``Hi {name}``: plain names of columns alone, and ``{{`` for a brace."""
+
+    parts: tuple[tuple[str, str | None], ...]
+    fingerprint: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Template":
+        """Read a template.
+
+        :raises ConfigurationError: a brace is open, or holds more than a name.
+        """
+        try:
+            parts = [*Formatter().parse(text)]
+        except ValueError as problem:
+            raise ConfigurationError(f"--text is not a template: {problem}; write {{{{ for a brace") from None
+        for _, name, form, conversion in parts:
+            if name is not None and (not name or form or conversion or set(name) & set(".[]")):
+                raise ConfigurationError("--text may hold only the names of columns in braces, such as {name}")
+        return cls(tuple((text, name) for text, name, _, _ in parts), text)
+
+    def check(self, columns: Sequence[str] | None) -> None:
+        """Make sure that the columns of a file have every field.
+
+        :raises ConfigurationError: one is missing; the message says what was probably meant.
+        """
+        for _, name in self.parts:
+            if columns is not None and name is not None and name not in columns:
+                by_small = {column.lower(): column for column in columns}
+                close = by_small.get(name.lower()) or next(iter(get_close_matches(name, columns, 1)), None)
+                meant = f"did you mean {{{close}}}? " if close else ""
+                raise ConfigurationError(
+                    f"--text has {{{name}}}, and no column has that name: {meant}The columns are {', '.join(columns)}"
+                )
+
+    def render(self, contact: Contact) -> str:
+        """Return the text for one contact.
+
+        :raises InvalidRequestError: it has no such field, or an empty one.
+        """
+        return "".join(text + ("" if name is None else _value(contact, name)) for text, name in self.parts)
+
+
+def _value(contact: Contact, name: str) -> str:
+    value = contact[name]
+    if value is None or not str(value).strip():
+        raise InvalidRequestError(f"the field {name!r} is empty", field=name)
+    return str(value)
+
+
+@frozen(kw_only=True)
+class CampaignOptions:
+    """What the command line says about whom to call, with what, how fast and when; the journal keeps all of it."""
+
+    text: str
+    cli: str | None = None
+    locale: str | None = None
+    max_text_length: int = 600
+    cps: float = 1.0
+    in_flight: int = 100
+    window: str | None = None
+    days: str | None = None
+    zone: str | None = None
+    until: str | None = None
+    do_not_call: str | None = None
+    spend_limit: str | None = None
+    attempts: int = 1
+    attempts_per_day: int = 3
+    redial_after: float = 1800.0
+    redial_declined: bool = False
+    follow: str = "poll"
+    poll_interval: float = 5.0
+    max_call_duration: float = 14_400.0
+    country: str | None = None
+    allow_premium: bool = False
+    encoding: str | None = None
+    delimiter: str | None = None
+    number_column: tuple[str, ...] = field(default=("number",), converter=tuple)
+    zone_column: str | None = None
+    file: str | None = None
+
+    def kept(self) -> dict[str, Any]:
+        """Return the options as JSON, for the journal."""
+        values = {each.name: getattr(self, each.name) for each in fields(type(self))}
+        return {name: list(each) if isinstance(each, tuple) else each for name, each in values.items()}
+
+    def campaign(self, journal: str, name: str) -> Campaign:
+        """Return the campaign.
+
+        :raises ConfigurationError: an option is out of range.
+        """
+        return Campaign(
+            name,
+            journal=journal,
+            calls_per_second=self.cps,
+            in_flight=self.in_flight,
+            window=self._window(),
+            until=None if self.until is None else datetime.fromisoformat(self.until),
+            redial=self._redial_rules(),
+            do_not_call=() if self.do_not_call is None else read_numbers(self.do_not_call, country=self.country),
+            spend_limit=self.spend_limit,
+            follow=None if self.follow == "none" else self.follow,  # type: ignore[arg-type]  # a choice of three
+            poll_interval=self.poll_interval,
+            max_call_duration=self.max_call_duration,
+            country=self.country,
+            options=self.kept(),
+        )
+
+    def callout_of(self, template: Template) -> "MakeCallout":
+        """Return what makes the callout of a contact."""
+        return MakeCallout(self, template)
+
+    def _redial_rules(self) -> RedialRules | None:
+        if self.attempts == 1:
+            return None
+        return RedialRules(
+            attempts=self.attempts,
+            delay=self.redial_after,
+            redial_declined=self.redial_declined,
+            attempts_per_day=self.attempts_per_day,
+        )
+
+    def _window(self) -> CallingWindow | None:
+        if self.window in (None, "any"):
+            for option, value in (("--zone", self.zone), ("--days", self.days)):
+                if value is not None:
+                    raise ConfigurationError(f"{option} needs --window, such as --window 09:00-20:00")
+            return None
+        opens, dash, closes = str(self.window).partition("-")
+        if not dash:
+            raise ConfigurationError("--window must be such as 09:00-20:00, or any")
+        days = _WEEK if self.days is None else _days(self.days)
+        return CallingWindow(opens.strip(), closes.strip(), zone=self.zone, days=days)
+
+
+_WEEK: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def _days(written: str) -> Sequence[str]:
+    """Return the days of ``mon-fri,sun``."""
+    found: list[str] = []
+    for part in written.lower().replace(" ", "").split(","):
+        first, dash, last = part.partition("-")
+        ends = [first[:3], (last if dash else first)[:3]]
+        if not set(ends) <= set(_WEEK):
+            raise ConfigurationError(f"--days must be such as mon-fri or mon,wed, not {written!r}")
+        start, end = map(_WEEK.index, ends)
+        found += [_WEEK[day % 7] for day in range(start, (end if end >= start else end + 7) + 1)]
+    return found
+
+
+@frozen
+class MakeCallout:
+    """Makes the callout of a contact; it raises ``InvalidRequestError`` if there can be none."""
+
+    options: CampaignOptions
+    template: Template
+
+    @property
+    def fingerprint(self) -> str:
+        """What the journal compares: the text before its fields are filled in."""
+        return self.template.fingerprint
+
+    def __call__(self, contact: Contact) -> TtsCallout:
+        """Return the callout."""
+        options, text = self.options, self.template.render(contact)
+        if len(text) > options.max_text_length:
+            raise InvalidRequestError(
+                f"the text has {len(text)} characters, and at most {options.max_text_length} may be spoken",
+                field="text",
+            )
+        return TtsCallout(
+            destination=contact.number, text=text, cli=options.cli, locale=options.locale, enable_dice=True
+        )
+
+
+def is_address(journal: str) -> bool:
+    """Return whether a journal is in a database, and not a file."""
+    return "://" in journal or "=" in journal
+
+
+def name_of(journal: str) -> str:
+    """Return the name of the campaign that a journal keeps, if none was given."""
+    return Path(urlsplit(journal).path if "://" in journal else journal).stem or "campaign"
+
+
+async def kept_options(journal: str, name: str | None) -> KeptCampaign | None:
+    """Return what a journal keeps: the name of its campaign, and the options of the command line by name.
+
+    :raises JournalError: the journal cannot be used.
+    """
+    found = await kept(journal, name)
+    if found is None:
+        return None
+    options = {
+        key.removeprefix("options."): value for key, value in found.options.items() if key.startswith("options.")
+    }
+    return KeptCampaign(found.name, options)
+
+
+@define
+class Findings:
+    """What a look at every contact found: who cannot be called and why, and where the others are.
+
+    It stands for the function that makes callouts while a campaign is previewed.
+    """
+
+    make: MakeCallout
+    problems: list[tuple[int, str]] = field(factory=list)
+    bad: int = 0
+    sound: int = 0
+    zones: Counter[tuple[str, ...]] = field(factory=Counter)
+    by_country: Counter[str] = field(factory=Counter)
+    examples: dict[str, str] = field(factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        """That of the function itself."""
+        return self.make.fingerprint
+
+    def __call__(self, contact: Contact) -> TtsCallout:
+        """Return the callout, and note what there is to know about the contact."""
+        try:
+            callout = self.make(contact)
+        except InvalidRequestError as problem:
+            self.note(contact.line or 0, str(problem))
+            raise
+        self.sound += 1
+        if self.sound <= _LOOKED_AT:
+            self.zones[tuple(sorted(zone.key for zone in known_zones(contact)))] += 1
+        code = country_code_of(contact.number[1:])
+        self.by_country[code] += 1
+        self.examples.setdefault(code, contact.number)
+        return callout
+
+    def note(self, line: int, problem: str) -> None:
+        """Count a row that cannot be called, and keep the first ones."""
+        self.bad += 1
+        if len(self.problems) < _SHOWN * 50:
+            self.problems.append((line, problem))
+
+    def lines(self, preview: Preview) -> Iterator[str]:
+        """Say which rows cannot be called, the first ones one by one."""
+        found = sorted([*self.problems, *((row.line, row.problem) for row in preview.broken)])
+        yield from (f"line {line}: {masked(problem)}" for line, problem in found[:_SHOWN])
+        if (more := self.bad + preview.broken_rows - len(found[:_SHOWN])) > 0:
+            yield f"and {count(more, 'more line')}"
+
+    def local_times(self, now: float) -> list[tuple[str, int, bool]]:
+        """Return each local time of the called, how many have it, and whether it is outside of 8:00-21:00."""
+        times: Counter[str] = Counter()
+        for names, number in self.zones.items():
+            clocks = {datetime.fromtimestamp(now, _zone(name)).strftime("%H:%M") for name in names}
+            times[" or ".join(sorted(clocks)) if len(clocks) < 4 else f"{min(clocks)} to {max(clocks)}"] += number
+        return [(shown, number, _is_outside(shown)) for shown, number in times.most_common()]
+
+
+def _zone(name: str) -> Any:
+    from zoneinfo import ZoneInfo  # noqa: PLC0415  # the standard library's own cache is enough
+
+    return ZoneInfo(name)
+
+
+def _is_outside(shown: str) -> bool:
+    hours = [int(part[:2]) for part in shown.replace(" to ", " or ").split(" or ") if part[:2].isdigit()]
+    return any(not _EARLIEST <= hour < _LATEST for hour in hours)
+
+
+def foretold(preview: Preview, findings: Findings, options: CampaignOptions, now: float) -> list[str]:
+    """Return what a run would do, in lines."""
+    pace = f"{options.cps:g} {'call' if options.cps == 1 else 'calls'}/s"
+    lines = [f"{count(preview.to_call, 'contact')} to call, about {duration(preview.seconds)} at {pace}"]
+    if preview.waiting:
+        opens = "" if preview.opens_at is None else f"; the first window opens {_moment(preview.opens_at)}"
+        lines.append(f"  {preview.waiting:,} of them wait for their calling window{opens}")
+    lines += [f"  {number:,} skipped: {reason}" for reason, number in preview.skipped.most_common()]
+    lines += [f"  {number:,} {state} before" for state, number in preview.called.items()]
+    if preview.called and (preview.new or preview.changed or preview.removed):
+        lines.append(f"  the file has {preview.new:,} new, {preview.changed:,} changed, {preview.removed:,} removed")
+    lines += [f"  {count(preview.duplicates, 'row')} with the number of another row"] if preview.duplicates else []
+    lines += [f"  {count(preview.broken_rows, 'broken row')}"] if preview.broken_rows else []
+    times = findings.local_times(now)
+    if times and times[0][0]:
+        shown = ", ".join(f"{each or 'unknown'} ({number:,})" for each, number, _ in times[:4])
+        lines.append(f"Local time of the called now: {shown}{' ...' if len(times) > 4 else ''}")
+    return [masked(line) for line in lines]
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%a %d %b at %H:%M")
+
+
+def outside_hours(findings: Findings, options: CampaignOptions, now: float) -> str | None:
+    """Return a warning if no window was given and people would be called at night or early in the morning."""
+    outside = sum(number for _, number, is_outside in findings.local_times(now) if is_outside)
+    if not outside or options.window is not None:
+        return None
+    return (
+        f"Warning: for {count(outside, 'contact')} it is outside of 8:00-21:00 local time now, and no window was "
+        "given; --window 08:00-21:00 waits for them."
+    )
+
+
+def confirm_differences(differences: Sequence[Difference], settings: Settings, *, yes: bool) -> None:
+    """Say which options a campaign began with otherwise, and ask whether to go on if they matter.
+
+    :raises ConfigurationError: there is no terminal to ask on, or the answer is no.
+    """
+    found = [(each, _said(each)) for each in differences if each.option.removeprefix("options.") != "file"]
+    matter = [said for each, said in found if each.is_loosened or each.option in _MATERIAL]
+    if not matter or yes:
+        return
+    if not _has_terminal() or settings.json:
+        raise ConfigurationError(
+            f"the campaign began with other options: {'; '.join(matter)}. Give them as before, or pass --yes"
+        )
+    tell("The campaign began with other options:")
+    for said in matter:
+        tell(f"  {said}")
+    if not ask("Go on with the new ones?"):
+        raise ConfigurationError("nothing was changed; give the options as before")
+
+
+def _said(difference: Difference) -> str:
+    name = difference.option.removeprefix("options.")
+    option = in_options(name) if name in ("do_not_call", "spend_limit") else "--" + name.replace("_", "-")
+    return f"{option} {visible(str(difference).partition(': ')[2])}"
+
+
+def confirm_start(
+    lines: Sequence[str], estimate: Callable[[], str], warning: str | None, settings: Settings, *, yes: bool
+) -> bool:
+    """Ask on a terminal whether to begin; without one, go on and warn.
+
+    If the platform is on this machine, it is a sandbox: no answer within 5 s is a yes.
+    """
+    if yes or settings.json or not _has_terminal():
+        if warning:
+            tell(warning)
+        return True
+    for line in [*lines, estimate(), warning or ""]:
+        if line:
+            tell(line)
+    if _is_sandbox(settings):
+        tell(f"The platform is a sandbox on this machine: no real calls. Starting in {_SANDBOX_PATIENCE:g} s.")
+        answer = _read_line("Start calling? [Y/n] ", _SANDBOX_PATIENCE)
+        return answer is None or answer.strip().lower() in ("", "y", "yes")
+    return ask("Start calling?")
+
+
+def _has_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _is_sandbox(settings: Settings) -> bool:
+    url = settings.base_url or os.environ.get("SINCH_VOICE_BASE_URL") or ""
+    return urlsplit(url).hostname in _LOOPBACK
+
+
+def _read_line(question: str, seconds: float) -> str | None:
+    """Return what is typed, None if it takes longer than so many seconds, or where waiting is not possible."""
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    try:
+        ready, _, _ = select.select([sys.stdin], [], [], seconds)
+    except (OSError, ValueError):
+        ready = []
+    if not ready:
+        tell("")
+        return None
+    return sys.stdin.readline()
+
+
+async def estimate_cost(client: VoiceClient, findings: Findings) -> str:
+    """Return about how much the calls cost if each lasts a minute, by the platform's price for each country."""
+    total: dict[str, float] = {}
+    with anyio.move_on_after(_ESTIMATE_PATIENCE):
+        for code, number in findings.by_country.most_common(5):
+            try:
+                rate = (await client.numbers.query(findings.examples[code])).rate
+            except SinchVoiceError:
+                return ""
+            if rate is None or not rate.amount.is_finite():
+                return ""
+            currency = rate.currency_id or "?"
+            total[currency] = total.get(currency, 0.0) + float(rate.amount) * number
+    if not total or len(findings.by_country) > 5 or not all(map(math.isfinite, total.values())):
+        return ""
+    amounts = " and ".join(f"{amount:,.2f} {visible(currency)}" for currency, amount in total.items())
+    return f"Cost: about {amounts} if every call lasts a minute"
+
+
+def check_output(path: Path | None, option: str, *, force: bool) -> None:
+    """Make sure that a file can be written when the work is done.
+
+    :raises ConfigurationError: it exists, or its folder does not.
+    """
+    if path is None:
+        return
+    if path.is_dir() or not path.parent.is_dir():
+        raise ConfigurationError(
+            f"{option} {path}: {'this is a folder' if path.is_dir() else 'there is no such folder'}"
+        )
+    if path.exists() and not force:
+        raise ConfigurationError(f"{option} {path} exists already; pass --force to replace it")
+
+
+def write_rejects(path: Path, contacts: ContactFile, make: Callable[[Contact], object]) -> int:
+    """Write each row that cannot be called into a CSV file: its line, why, and all of its columns; return how many.
+
+    The file may be corrected and dialled like any other.
+    """
+    columns = [name for name in contacts.columns or () if name not in ("line", "problem")]
+    seen: dict[str, int] = {}
+    number = 0
+    with _files.NewFile(path, overwrite=True) as file:
+        file.write(_row(["line", "problem", *columns]))
+        for line, row in contacts.lines():
+            if problem := _problem_of(line, row, make, seen):
+                file.write(_row([line, problem, *(row.fields.get(name, "") for name in columns)]))
+                number += 1
+    return number
+
+
+def _problem_of(
+    line: int, row: Contact | BrokenRow, make: Callable[[Contact], object], seen: dict[str, int]
+) -> str | None:
+    if isinstance(row, BrokenRow):
+        return row.problem
+    first = seen.setdefault(row.number, line)
+    if first != line:
+        return f"the same number as line {first}"
+    try:
+        make(row)
+    except InvalidRequestError as problem:
+        return str(problem)
+    return None
+
+
+def _row(cells: Sequence[object]) -> bytes:
+    line = io.StringIO()
+    csv.writer(line).writerow([_safe(cell) for cell in cells])
+    return line.getvalue().encode("utf-8", "backslashreplace")
+
+
+def _safe(cell: object) -> object:
+    """Return a cell that a spreadsheet does not take for a formula; a number keeps its plus behind an apostrophe."""
+    text = json.dumps(cell) if isinstance(cell, (dict, list)) else "" if cell is None else str(cell)
+    return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) else text
+
+
+class Interrupts:
+    """Counts Ctrl-C, SIGTERM and SIGHUP within ``with``; from the third on Ctrl-C is the event loop's own."""
+
+    def __init__(self) -> None:
+        self.count: int = 0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        # Other threads get no signals, and may not ask for them.
+        if threading.current_thread() is threading.main_thread():
+            for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+                if (number := getattr(signal, name, None)) is not None:
+                    self._before[number] = signal.signal(number, self._hear)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        self.count += 1
+        before = self._before.get(signal.SIGINT)
+        if self.count > 2 and callable(before):
+            before(number, frame)
+
+
+@define(kw_only=True)
+class Watched:
+    """One run: shown while it lasts, stopped by Ctrl-C, and reported on when it ends."""
+
+    settings: Settings
+    campaign: Campaign
+    resuming: str
+    output: Path | None = None
+    stopped: tuple[ExitCode, str] | None = None
+
+    def run(self, start: Callable[[VoiceClient], CampaignRun], max_text_length: int) -> int:
+        """Dial until no contact is left or something stops it; return the exit code."""
+
+        async def dial(client: VoiceClient) -> int:
+            with Interrupts() as interrupts:
+                await self._dial(start(client), interrupts)
+            found = await self.campaign.report()
+            if self.output is not None:
+                await write_report(found, self.output)
+            show(self.settings, report_totals(found), masked(str(found)))
+            return self._end(found)
+
+        return with_client(
+            self.settings,
+            dial,
+            stopped=lambda: f"Stopped. {self.resuming}",
+            max_text_length=max_text_length,
+            # The campaign slows down by itself; a repetition behind its back would break its pace.
+            retry=RetryPolicy(max_attempts=self.settings.max_attempts, max_retry_after=0.0),
+        )
+
+    def _end(self, found: Report) -> int:
+        if self.stopped is not None:
+            code, reason = self.stopped
+            tell(f"sinch-voice: Stopped: {masked(reason)}.")
+            tell(self.resuming)
+            return code
+        if unknown := found.states.get(ContactState.UNKNOWN, 0):
+            tell(f"{count(unknown, 'contact')} unknown: `sinch-voice dial unknowns` lists them; none is dialled again.")
+            return ExitCode.UNKNOWN
+        missed = [f"{number:,} rejected ({reason})" for reason, number in found.rejected.items()]
+        missed += [f"{number:,} skipped ({reason})" for reason, number in found.skipped.items()]
+        if missed:
+            tell(f"Not all were called: {masked(', '.join(missed))}.")
+            return ExitCode.REJECTED
+        return ExitCode.OK
+
+    async def _dial(self, running: CampaignRun, interrupts: Interrupts) -> None:
+        with anyio.CancelScope() as everything:
+            async with running as outcomes, anyio.create_task_group() as beside:
+                beside.start_soon(self._watch, running, interrupts, everything)
+                async for outcome in outcomes:
+                    if self.settings.json:
+                        show(self.settings, outcome_record(outcome), "")
+                beside.cancel_scope.cancel()
+
+    async def _watch(self, running: CampaignRun, interrupts: Interrupts, everything: anyio.CancelScope) -> None:
+        display, rate = display_for(), Rate()
+        try:
+            while True:
+                display(standing_of_run(running, rate))
+                if self.stopped is None:
+                    await self._stop_if_needed(running, interrupts)
+                if interrupts.count > 1:
+                    self.stopped = ExitCode.INTERRUPTED, "callouts that were on their way are unknown now"
+                    everything.cancel()
+                await anyio.sleep(_LOOK)
+        finally:
+            display.end(standing_of_run(running, rate))
+
+    async def _stop_if_needed(self, running: CampaignRun, interrupts: Interrupts) -> None:
+        if interrupts.count:
+            self.stopped = ExitCode.INTERRUPTED, "no other contact is called"
+            tell("Stopping: callouts on their way are waited for. Ctrl-C once more stops at once.")
+            running.cancel()
+            return
+        if running.paused is None:
+            return
+        control = await self.campaign.control()
+        # A pause that a person asked for lasts until a person ends it; any other ends the command.
+        if control.pause is None:
+            self.stopped = ExitCode.REJECTED, running.paused
+            running.cancel()
+
+
+def standing_of_run(running: CampaignRun, rate: Rate) -> Standing:
+    """Return how a campaign stands while it runs; all figures are of the campaign."""
+    status = running.status()
+    counts = status.campaign
+    return _standing(
+        counts.states,
+        counts.results,
+        active=max(status.alive, counts.states[ContactState.DIALING]),
+        broken=counts.broken,
+        rate=rate.of(status.this_run.placed),
+        cost=f"{counts.spent:f}" if counts.spent else "",
+        health=f"paused: {status.paused}" if status.paused else "",
+    )
+
+
+def standing_of_report(found: Report, paused: str | None, rate: Rate) -> Standing:
+    """Return how a campaign stands by its journal, seen from another process."""
+    states = Counter(found.states)
+    return _standing(
+        states,
+        Counter(found.results),
+        active=states[ContactState.DIALING] + states[ContactState.ACCEPTED],
+        broken=found.broken_rows,
+        rate=rate.of(found.attempts),
+        cost=", ".join(f"{amount:f} {visible(currency)}" for currency, amount in found.spent.items()),
+        health=f"paused: {paused}" if paused else "",
+    )
+
+
+def _standing(states: Counter[ContactState], results: Counter[str], *, active: int, **more: Any) -> Standing:
+    failed = sum(results.values()) - results["ANSWERED"] - results["BUSY"]
+    return Standing(
+        scope="campaign",
+        total=sum(states.values()),
+        to_do=states[ContactState.TODO],
+        active=active,
+        answered=results["ANSWERED"],
+        busy=results["BUSY"],
+        failed=failed,
+        accepted=max(states[ContactState.ACCEPTED] + states[ContactState.DIALING] - active, 0),
+        rejected=states[ContactState.REJECTED],
+        unknown=states[ContactState.UNKNOWN],
+        skipped=states[ContactState.SKIPPED],
+        **more,
+    )
+
+
+def outcome_record(outcome: Outcome) -> dict[str, Any]:
+    """Return one contact as JSON has it."""
+    placed = outcome.placed_at
+    return {
+        "number": outcome.number,
+        "state": str(outcome.state),
+        "result": outcome.result,
+        "reason": outcome.reason,
+        "attempts": outcome.attempt,
+        "duration": outcome.duration,
+        "call_id": outcome.call_id,
+        "placed_at": None if placed is None else datetime.fromtimestamp(placed, UTC).isoformat(timespec="seconds"),
+        "note": outcome.note,
+    }
+
+
+async def write_report(found: Report, output: Path, *, bom: bool = False) -> None:
+    """Write every contact into a file: JSON if its name says so, else CSV.
+
+    :raises CampaignError: the journal cannot be read, or the file cannot be written.
+    """
+    await (found.write_json(output) if output.suffix.lower() == ".json" else found.write_csv(output, bom=bom))
+
+
+def report_totals(found: Report) -> dict[str, Any]:
+    """Return the totals of a report as JSON has them."""
+    return {
+        "campaign": found.campaign,
+        "contacts": found.contacts,
+        "states": {str(state): number for state, number in found.states.items()},
+        "results": found.results,
+        "skipped": found.skipped,
+        "rejected": found.rejected,
+        "attempts": found.attempts,
+        "spent": found.spent,
+        "rate": found.rate,
+        "rows": found.fates,
+        "broken": found.broken,
+    }
+
+
+def resume_command(journal: str, name: str | None, settings: Settings) -> str:
+    """Return the command that resumes a campaign: its options are in the journal, those of the connection are not."""
+    words = ["sinch-voice", "dial", "--resume", "--journal", journal]
+    words += [] if name is None else ["--name", name]
+    defaults = Settings()
+    for option in ("application_key", "region", "base_url", "configuration_url", "proxy", "backend", "auth"):
+        if (value := getattr(settings, option)) != getattr(defaults, option):
+            words += ["--" + option.replace("_", "-"), value]
+    words += ["--allow-insecure"] if settings.allow_insecure else []
+    return shlex.join(words)
+
+
+def now() -> float:
+    """Return the time, in seconds since 1970."""
+    return time.time()
+
+
+def merged(said: Mapping[str, Any], kept_before: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Return options: what was said, else what the journal keeps; defaults are left out."""
+    return {name: said.get(name, kept_before.get(name)) for name in names if name in said or name in kept_before}
