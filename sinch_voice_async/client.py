@@ -21,8 +21,7 @@ from sinch_voice_async._transport.httpx_adapter import interceptable_sender, sen
 from sinch_voice_async._transport.messages import Response
 from sinch_voice_async._transport.pool import DEFAULT_LIMITS, ConnectionPool
 from sinch_voice_async._transport.retry import RetryPolicy
-from sinch_voice_async._transport.session import Session
-from sinch_voice_async._transport.transport import Transport
+from sinch_voice_async._transport.transport import Session, Transport
 from sinch_voice_async.credentials import Credentials, hidden
 from sinch_voice_async.instrumentation import Observer
 from sinch_voice_async.regions import CONFIGURATION_HOST, UNNAMED, Region

@@ -33,7 +33,7 @@ def _patterns() -> dict[str, re.Pattern[Any]]:
         f"{module.__name__.removeprefix('sinch_voice_async.')}.{name}": value
         for module in _modules()
         for name, value in vars(module).items()
-        if isinstance(value, re.Pattern) and ".sandbox." not in module.__name__
+        if isinstance(value, re.Pattern)
     }
 
 

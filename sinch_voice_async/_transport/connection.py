@@ -11,7 +11,8 @@ import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import NamedTuple
+from math import inf
+from typing import Final, NamedTuple, Protocol
 
 import httpx
 
@@ -22,9 +23,83 @@ from sinch_voice_async._transport.origin import Origin
 from sinch_voice_async._transport.proxies import Proxy
 from sinch_voice_async._transport.tls import Tls, TlsClient
 
-__all__ = ["Connection", "Route", "connect_error", "failures_of_connecting", "make_poll"]
+__all__ = ["Clock", "Connection", "Deadline", "Route", "Timer", "connect_error", "failures_of_connecting", "make_poll"]
 
 _FINAL_REFUSALS = frozenset(range(400, 500)) - {408, 425, 429}
+
+
+_LATE: Final = 0.02
+"""Seconds: a timer that fires later than this shows that the loop stood still."""
+
+
+class Timer(Protocol):
+    """A call that is due at some time, such as an ``asyncio.TimerHandle``."""
+
+    def when(self) -> float:
+        """Return the time at which it is due."""
+        ...
+
+    def cancel(self) -> None:
+        """Forget it."""
+
+
+class Clock(Protocol):
+    """The part of an event loop that a deadline needs, such as an ``asyncio.AbstractEventLoop``."""
+
+    def time(self) -> float:
+        """Return the time now, in seconds."""
+        ...
+
+    def call_at(self, when: float, callback: Callable[[], object], /) -> Timer:
+        """Call ``callback`` at that time."""
+        ...
+
+
+class Deadline:
+    """A deadline that is moved often and hardly ever reached: one timer that finds it further off, and is set again.
+
+    A loop that stood still has not read what arrived meanwhile. So a deadline that is noticed late is given the time by
+    which it is late, once, and what is here by then counts.
+    """
+
+    __slots__ = ("_clock", "_expired", "_extended", "_timer", "at")
+
+    def __init__(self, clock: Clock, expired: Callable[[], None]) -> None:
+        self._clock = clock
+        self._expired = expired
+        self._extended = False
+        self._timer: Timer | None = None
+        self.at = inf
+
+    def set(self, seconds: float | None) -> None:
+        """Move the deadline to ``seconds`` from now, or to never."""
+        self.set_at(inf if seconds is None else self._clock.time() + seconds)
+
+    def set_at(self, when: float) -> None:
+        """Move the deadline to a time of the loop's clock."""
+        self.at = when
+        self._extended = False
+        if when != inf and (self._timer is None or self._timer.when() > when):
+            self.stop()
+            self._timer = self._clock.call_at(when, self._due)
+
+    def stop(self) -> None:
+        """Cancel the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _due(self) -> None:
+        self._timer = None
+        late = self._clock.time() - self.at
+        if late > _LATE and not self._extended:
+            self._extended = True
+            self.at += late + min(late, 1.0)
+            late = -1
+        if late >= 0:
+            self._expired()
+        elif self.at != inf:
+            self._timer = self._clock.call_at(self.at, self._due)
 
 
 class Route(NamedTuple):

@@ -237,7 +237,6 @@ _PLACES: Final = (
     (httpx.AsyncClient, "_send_single_request", "httpx._client"),
 )
 _MOCKS: Final = frozenset({"respx", "pytest_httpx", "vcr", "unittest.mock"})
-_known: dict[str, tuple[object, bool]] = {}
 
 
 def network_is_mocked() -> bool:
@@ -245,14 +244,7 @@ def network_is_mocked() -> bool:
     # Another thread may be in the middle of importing httpcore: then nothing in it is replaced yet.
     pool = getattr(sys.modules.get("httpcore"), "AsyncConnectionPool", None)
     places = _PLACES if pool is None else (*_PLACES, (pool, "handle_async_request", "httpcore._async.connection_pool"))
-    for owner, name, home in places:
-        method = vars(owner).get(name)
-        known = _known.get(home)
-        if known is None or known[0] is not method:
-            known = _known[home] = (method, _is_mock(method, home))
-        if known[1]:
-            return True
-    return False
+    return any(_is_mock(vars(owner).get(name), home) for owner, name, home in places)
 
 
 def _is_original(owner: type, name: str, home: str) -> bool:

@@ -5,36 +5,269 @@ There are two ways in, over the same connections. ``send`` and ``stream`` take a
 
 Every failure is raised as the exception that httpx documents for it, with the evidence (see ``exceptions``) of whether
 any byte of the request was written. HTTP/2 is left to httpx's own transport.
+
+To acquire a connection and to release it take the same time with ten connections as with ten thousand: idle connections
+of an origin are a stack, all idle connections together are a queue by age, and so are the waiters. While a request
+waits, no connection is idle: what is released goes to the request that has waited longest.
 """
 
 import os
+import socket
 import ssl
+import sys
 import threading
 import weakref
-from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections import OrderedDict, deque
+from collections.abc import AsyncGenerator
 from contextlib import suppress
+from math import inf
+from time import monotonic
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import httpx
 
-from sinch_voice_async._transport.backends import Loop, backend_for, current_loop
-from sinch_voice_async._transport.connection import Connection
+from sinch_voice_async._transport.backends import Backend, Loop, Signal, backend_for
+from sinch_voice_async._transport.connection import Connection, Deadline, Route
 from sinch_voice_async._transport.exceptions import mark, request_sent
-from sinch_voice_async._transport.http11 import Framing, asks_to_close, request_head
 from sinch_voice_async._transport.messages import RawResponse, WireRequest
 from sinch_voice_async._transport.origin import Origin
-from sinch_voice_async._transport.pool_state import PoolState
 from sinch_voice_async._transport.proxies import Proxies
+from sinch_voice_async._transport.streams import HttpxRequest, ResponseStream, WholeRequest
 from sinch_voice_async._transport.tls import TlsClient
 
-__all__ = ["DEFAULT_LIMITS", "ConnectionPool", "ResponseStream"]
+__all__ = ["DEFAULT_LIMITS", "ConnectionPool", "PoolState", "current_loop"]
 
 DEFAULT_LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=30.0)
 
 _DIRECT: Final = Proxies()
 _pools: "weakref.WeakSet[ConnectionPool]" = weakref.WeakSet()
+
+
+class _Waiter:
+    """A request that waits: granted a connection to ``origin``, or (``connection`` None) the right to open one."""
+
+    __slots__ = ("connection", "deadline", "granted", "origin", "signal")
+
+    def __init__(self, origin: Origin, signal: Signal, deadline: float) -> None:
+        self.origin = origin
+        self.signal = signal
+        self.deadline = deadline
+        self.connection: Connection | None = None
+        self.granted = False
+
+
+class PoolState:
+    """Connections on one event loop, within ``limits``.
+
+    ``backend`` opens connections on that loop, with the TLS that ``tls`` begins, through the proxy that ``proxies``
+    chooses. One deadline serves all waiters, and one all idle connections.
+    """
+
+    def __init__(self, backend: Backend, tls: TlsClient, proxies: Proxies, limits: httpx.Limits) -> None:
+        self.backend = backend
+        self._tls = tls
+        self._proxies = proxies
+        self._most = inf if limits.max_connections is None else limits.max_connections
+        self._most_idle = inf if limits.max_keepalive_connections is None else limits.max_keepalive_connections
+        self._expiry = inf if limits.keepalive_expiry is None else limits.keepalive_expiry
+        self._count = 0  # of connections in use, idle, or being opened
+        self._open: set[Connection] = set()
+        self._idle: dict[Origin, deque[Connection]] = {}
+        self._by_age: OrderedDict[Connection, None] = OrderedDict()
+        self._waiters: OrderedDict[_Waiter, None] = OrderedDict()
+        self._waiting = Deadline(backend.clock, self._expire_waiters)
+        self._idling = Deadline(backend.clock, self._expire_idle)
+        self._guard: AsyncGenerator[None, None] | None = None
+        self.closed = False
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """How many connections are active and idle, and how many requests wait for one."""
+        return self._count - len(self._by_age), len(self._by_age), len(self._waiters)
+
+    def acquire(self, origin: Origin, max_idle: float | None = None) -> Connection | None:
+        """Return an idle connection that is open and was used at most ``max_idle`` seconds ago, if there is one."""
+        stack = self._idle.get(origin)
+        if not stack:
+            return None
+        limit = self._expiry if max_idle is None else min(max_idle, self._expiry)
+        used_since = monotonic() - limit
+        while stack and stack[-1].idle_since >= used_since:
+            connection = stack.pop()
+            del self._by_age[connection]
+            if not connection.is_readable():
+                return connection
+            self.discard(connection)
+        return None
+
+    async def connect(self, origin: Origin, timeout: httpx.Timeout) -> Connection:
+        """Return a new connection, or one that another request releases meanwhile; wait for it if need be."""
+        route = Route(origin, self._proxies.for_origin(origin), self._tls)
+        connection = None if self._reserve() else await self._wait(origin, timeout.pool)
+        if connection is not None:
+            if not connection.is_readable():
+                return connection
+            self._forget(connection)
+        try:
+            connection = await self.backend.connect(route, timeout.connect)
+            self._open.add(connection)
+            await self._watch_the_loop()
+        except BaseException:
+            self._free()
+            raise
+        if self.closed:
+            self.discard(connection)
+            raise _closed()
+        return connection
+
+    def release(self, connection: Connection) -> None:
+        """Take back a connection after a request, and keep it for the next one if it may have one."""
+        if self.closed or not connection.reusable:
+            self.discard(connection)
+        elif self._waiters:
+            self._grant(connection)
+        else:
+            now = connection.idle_since = monotonic()
+            stack = self._idle.get(connection.origin)
+            if stack is None:
+                stack = self._idle[connection.origin] = deque()
+            stack.append(connection)
+            self._by_age[connection] = None
+            self._trim(now - self._expiry)
+            if self._idling.at == inf and self._expiry != inf:
+                self._idling.set(self._expiry)
+
+    def discard(self, connection: Connection) -> None:
+        """Close a connection that is not idle, and let another be opened in its place."""
+        self._forget(connection)
+        self._free()
+
+    def close(self) -> None:
+        """Close every connection and refuse every request that waits."""
+        self.closed = True
+        self._count -= len(self._by_age)
+        self._idle.clear()
+        self._by_age.clear()
+        self._waiting.stop()
+        self._idling.stop()
+        for connection in self._open:
+            connection.close()
+        while self._waiters:
+            self._waiters.popitem(last=False)[0].signal.set()
+
+    async def aclose(self) -> None:
+        """Do as ``close``, and stop watching the loop."""
+        self.close()
+        if self._guard is not None:
+            await self._guard.aclose()
+
+    def abandon(self) -> None:
+        """Leave every connection to the parent process, after a fork: this process must neither use nor close them."""
+        self.closed = True
+        ours, dead = socket.socketpair()
+        for connection in self._open:
+            if not connection.closed:
+                connection.abandon(dead.fileno())
+        ours.close()
+        dead.close()
+
+    def _reserve(self) -> bool:
+        """Take the right to open a connection, if need be that of the connection that has been idle for longest."""
+        if self._count < self._most:
+            self._count += 1
+            return True
+        if self._by_age:
+            self._drop_oldest()
+            return True
+        return False
+
+    async def _wait(self, origin: Origin, seconds: float | None) -> Connection | None:
+        deadline = inf if seconds is None else self.backend.clock.time() + seconds
+        waiter = _Waiter(origin, self.backend.signal(), deadline)
+        self._waiters[waiter] = None
+        if deadline < self._waiting.at:
+            self._waiting.set_at(deadline)
+        try:
+            await waiter.signal.wait()
+        except BaseException:
+            self._leave(waiter)
+            raise
+        if not waiter.granted:
+            self._leave(waiter)
+            raise _closed() if self.closed else mark(httpx.PoolTimeout("no connection became free"), request_sent=False)
+        return waiter.connection
+
+    def _leave(self, waiter: _Waiter) -> None:
+        """Pass on what a waiter was granted that left in the same moment."""
+        self._waiters.pop(waiter, None)
+        if waiter.connection is not None:
+            self.release(waiter.connection)
+        elif waiter.granted:
+            self._free()
+
+    def _grant(self, connection: Connection | None) -> None:
+        """Let the first waiter have the connection, or if it leads elsewhere, the right to open one."""
+        waiter, _ = self._waiters.popitem(last=False)
+        if connection is not None and connection.origin != waiter.origin:
+            self._forget(connection)
+            connection = None
+        waiter.connection = connection
+        waiter.granted = True
+        waiter.signal.set()
+
+    def _expire_waiters(self) -> None:
+        """Wake the waiters whose time has passed, and move the deadline to the next one's."""
+        now = self.backend.clock.time()
+        for waiter in self._waiters:
+            if waiter.deadline <= now:
+                waiter.signal.set()
+        self._waiting.set_at(min((w.deadline for w in self._waiters if w.deadline > now), default=inf))
+
+    def _expire_idle(self) -> None:
+        """Close the idle connections whose time has passed, and move the deadline to the next one's."""
+        self._trim(monotonic() - self._expiry)
+        oldest = next(iter(self._by_age), None)
+        self._idling.set(None if oldest is None else max(oldest.idle_since + self._expiry - monotonic(), 0.001))
+
+    def _free(self) -> None:
+        if self._waiters:
+            self._grant(None)
+        else:
+            self._count -= 1
+
+    def _forget(self, connection: Connection) -> None:
+        connection.close()
+        self._open.discard(connection)
+        if not self._idle.get(connection.origin):
+            self._idle.pop(connection.origin, None)
+
+    def _trim(self, used_since: float) -> None:
+        while self._by_age and (
+            len(self._by_age) > self._most_idle or next(iter(self._by_age)).idle_since < used_since
+        ):
+            self._drop_oldest()
+            self._count -= 1
+
+    def _drop_oldest(self) -> None:
+        connection, _ = self._by_age.popitem(last=False)
+        self._idle[connection.origin].popleft()
+        self._forget(connection)
+
+    async def _watch_the_loop(self) -> None:
+        if self._guard is None:
+            self._guard = self._close_with_the_loop()
+            await anext(self._guard)
+
+    async def _close_with_the_loop(self) -> AsyncGenerator[None, None]:
+        """Close when the event loop ends.
+
+        An unfinished async generator is the one thing that both asyncio and trio promise to finish before they end.
+        """
+        try:
+            yield
+        finally:
+            self.close()
 
 
 class ConnectionPool(httpx.AsyncBaseTransport):
@@ -91,12 +324,12 @@ class ConnectionPool(httpx.AsyncBaseTransport):
             _witness(error, connection)
             raise
 
-    async def stream(self, request: WireRequest) -> "ResponseStream":
+    async def stream(self, request: WireRequest) -> ResponseStream:
         """Send a request as ``send`` does and return the response once its head is here.
 
         ``timeout.read`` bounds the wait for the head, and for each piece of body.
         """
-        return await self._start(request.origin, _Whole(request), request.timeout, request.max_idle)
+        return await self._start(request.origin, WholeRequest(request), request.timeout, request.max_idle)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request for httpx.
@@ -107,12 +340,12 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         extensions = request.extensions
         timeout = httpx.Timeout(None, **extensions.get("timeout", {}))
         origin = Origin.of(request.url, extensions.get("sni_hostname"))
-        stream = await self._start(origin, _Pieces(request), timeout, extensions.get("max_idle"))
+        stream = await self._start(origin, HttpxRequest(request), timeout, extensions.get("max_idle"))
         return stream.response()
 
     async def _start(
-        self, origin: Origin, outgoing: "_Whole | _Pieces", timeout: httpx.Timeout, max_idle: float | None
-    ) -> "ResponseStream":
+        self, origin: Origin, outgoing: WholeRequest | HttpxRequest, timeout: httpx.Timeout, max_idle: float | None
+    ) -> ResponseStream:
         connection: Connection | None = None
         trace = outgoing.trace
         try:
@@ -225,199 +458,24 @@ def _witness(error: BaseException, connection: Connection | None) -> None:
         mark(error, request_sent=sent, status=connection.reader.status if connection is not None and sent else None)
 
 
-class _Trace:
-    """Tells a callback of httpx's ``trace`` extension about the steps of a request, as httpcore names them."""
-
-    def __init__(self, callback: Callable[[str, Mapping[str, Any]], Awaitable[None]], request: httpx.Request) -> None:
-        import httpcore  # noqa: PLC0415  # a callback expects its request; nothing else here needs it
-
-        self._callback = callback
-        url = httpcore.URL(
-            scheme=request.url.raw_scheme,
-            host=request.url.raw_host,
-            port=request.url.port,
-            target=request.extensions.get("target", request.url.raw_path),
-        )
-        self._request = httpcore.Request(request.method, url, headers=request.headers.raw)
-        self._step = "connection.acquire"
-
-    async def __call__(self, event: str, **info: object) -> None:
-        self._step = event.rpartition(".")[0]
-        await self._callback(event, {"request": self._request, **info})
-
-    async def failed(self, error: BaseException) -> None:
-        """Tell that the step that was under way has failed."""
-        await self._callback(f"{self._step}.failed", {"request": self._request, "exception": error})
-
-
-class _NoTrace:
-    """The same for a request that nobody traces."""
-
-    async def __call__(self, event: str, **info: object) -> None:
-        pass
-
-    async def failed(self, error: BaseException) -> None:
-        pass
-
-
-_NO_TRACE: Final = _NoTrace()
-
-
-class _Whole:
-    """A request of a client, written in one piece."""
-
-    def __init__(self, request: WireRequest) -> None:
-        self._request = request
-        self.trace = _NO_TRACE
-
-    def begin(self, connection: Connection) -> None:
-        """Announce the request to a connection."""
-        connection.begin(bodyless=self._request.bodyless, closing=self._request.closing)
-
-    async def write_to(self, connection: Connection, seconds: float | None) -> None:
-        """Write the request, each piece of it within ``seconds``."""
-        await connection.write(self._request.encode(connection.forward_proxy), seconds)
-
-
-class _Pieces:
-    """A request as httpx has it, whose body may come in pieces.
-
-    :raises httpx.LocalProtocolError: when its head is malformed.
-    """
-
-    def __init__(self, request: httpx.Request) -> None:
-        callback = request.extensions.get("trace")
-        self.trace = _NO_TRACE if callback is None else _Trace(callback, request)
-        self._request = request
-        self._framing = Framing(request.headers.raw)
-        self._closing = asks_to_close(request.headers.raw)
-
-    def begin(self, connection: Connection) -> None:
-        """Announce the request to a connection."""
-        connection.begin(bodyless=self._request.method == "HEAD", closing=self._closing)
-
-    async def write_to(self, connection: Connection, seconds: float | None) -> None:
-        """Write head and body, each piece within ``seconds``, but stop once the server has heard enough."""
-        head, in_pieces = self._head(connection), True
+def current_loop() -> Loop:
+    """Return the asyncio loop or the trio run of the current task; raise ``RuntimeError`` outside of both."""
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is not None:
         try:
-            with suppress(httpx.RequestNotRead):
-                head += self._framing.frame(self._request.content) + self._framing.end()
-                in_pieces = False
-            await self.trace("http11.send_request_headers.started")
-            await connection.write(head, seconds)
-            if in_pieces:
-                await self._write_pieces(connection, seconds)
-        except httpx.LocalProtocolError as error:  # the body is not as long as its head says
-            raise connection.failed(error) from None
-        await self.trace("http11.send_request_headers.complete", return_value=None)
-        await self.trace("http11.send_request_body.started")
-        await self.trace("http11.send_request_body.complete", return_value=None)
-
-    def _head(self, connection: Connection) -> bytes:
-        request, proxy = self._request, connection.forward_proxy
-        target: bytes = request.extensions.get("target", request.url.raw_path)
-        headers = request.headers.raw
-        if proxy is not None:
-            target = b"http://" + request.url.netloc + target
-            headers = [*headers, *proxy.headers]
-        return request_head(request.method.encode("ascii", "replace"), target, headers)
-
-    async def _write_pieces(self, connection: Connection, seconds: float | None) -> None:
-        body = self._request.stream
-        assert isinstance(body, httpx.AsyncByteStream)
-        pieces = aiter(body)
-        try:
-            async for piece in pieces:
-                if connection.answered:
-                    connection.request_complete = False
-                    return
-                if framed := self._framing.frame(piece):
-                    await connection.write(framed, seconds)
-        finally:
-            if isinstance(pieces, AsyncGenerator):  # httpx's own: trio minds those that are left unfinished
-                await pieces.aclose()
-        if end := self._framing.end():
-            await connection.write(end, seconds)
+            loop: Loop = asyncio.get_running_loop()
+        except RuntimeError:
+            pass
+        else:
+            # Without a task, trio is a guest of this loop.
+            if asyncio.current_task(loop) is not None:
+                return loop
+    trio = sys.modules.get("trio")
+    if trio is None:
+        raise RuntimeError("no event loop of asyncio or trio is running")
+    token: Loop = trio.lowlevel.current_trio_token()
+    return token
 
 
-class _NetworkStream:
-    """What httpx lets people ask about the connection of a response; it cannot be read or written."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def get_extra_info(self, info: str) -> object:
-        """Return what is asked for, None if it is unknown.
-
-        Known are ``"client_addr"``, ``"server_addr"``, ``"socket"``, ``"ssl_object"`` and ``"is_readable"``.
-        """
-        connection = self._connection
-        if info in ("client_addr", "server_addr"):
-            return connection.addresses[info == "server_addr"]
-        if info == "socket":
-            return connection.socket()
-        if info == "is_readable":
-            return connection.is_readable()
-        return connection.tls and connection.tls.ssl_object if info == "ssl_object" else None
-
-
-class ResponseStream(httpx.AsyncByteStream):
-    """The head of a response, and its body as it comes: iterate over it once, and ``aclose`` it.
-
-    Its connection is released to the pool when the last byte has arrived. ``aclose`` before that closes it, because the
-    rest of the body could only be waited for. It is a class, not a generator: left early it must give up its connection
-    at once, on trio as on asyncio.
-    """
-
-    def __init__(
-        self, connection: Connection, state: PoolState, seconds: float | None, trace: "_Trace | _NoTrace" = _NO_TRACE
-    ) -> None:
-        reader = connection.reader
-        assert reader.status is not None
-        self.status = reader.status
-        self.headers = reader.headers
-        self.head = (reader.version, reader.status, reader.reason, reader.headers)
-        self._connection: Connection | None = connection
-        self._state = state
-        self._seconds = seconds
-        self._trace = trace
-        self._extensions = {
-            "http_version": reader.version,
-            "reason_phrase": reader.reason,
-            "network_stream": _NetworkStream(connection),
-        }
-        self._pieces = deque[bytes]()
-        if reader.complete:
-            self._keep(reader.take())
-
-    def response(self) -> httpx.Response:
-        """Return the response as httpx has it, with this stream as its body."""
-        return httpx.Response(self.status, headers=self.headers, stream=self, extensions=self._extensions)
-
-    def __aiter__(self) -> Self:
-        """Return the stream itself: there is one body, and it is read once."""
-        return self
-
-    async def __anext__(self) -> bytes:
-        """Return the next piece of body, of any size; raise ``httpx.ReadTimeout`` if it takes too long."""
-        if not self._pieces and self._connection is not None:
-            try:
-                self._keep(await self._connection.read(self._seconds))
-            except BaseException:
-                await self.aclose()
-                raise
-        if not self._pieces:
-            raise StopAsyncIteration
-        return self._pieces.popleft()
-
-    async def aclose(self) -> None:
-        """Let go of the connection; what has not arrived is lost."""
-        if self._connection is not None:
-            connection, self._connection = self._connection, None
-            self._state.discard(connection)
-
-    def _keep(self, pieces: list[bytes]) -> None:
-        self._pieces.extend(pieces)
-        if self._connection is not None and self._connection.reader.complete:
-            connection, self._connection = self._connection, None
-            self._state.release(connection)
+def _closed() -> httpx.LocalProtocolError:
+    return mark(httpx.LocalProtocolError("the connection pool is closed"), request_sent=False)

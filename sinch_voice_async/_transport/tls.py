@@ -51,7 +51,7 @@ class Tls:
             self.established = True
         return self._outgoing.read()
 
-    def encrypt(self, data: bytes) -> bytes:
+    def encrypt(self, data: bytes | memoryview) -> bytes:
         """Return the records that carry ``data``."""
         rest = memoryview(data)
         while rest:
@@ -97,7 +97,7 @@ class NestedTls(Tls):
         """Take records of the proxy's connection and return those to send, until ``established``."""
         return self._outer.encrypt(super().handshake(b"".join(self._outer.decrypt(records))))
 
-    def encrypt(self, data: bytes) -> bytes:
+    def encrypt(self, data: bytes | memoryview) -> bytes:
         """Return the records that carry ``data``."""
         return self._outer.encrypt(super().encrypt(data))
 

@@ -6,10 +6,14 @@ What is signed is what goes on the wire, and every attempt is signed anew. What 
 
 import logging
 import math
+import random
+import sys
 import time
 import zlib
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Final, Literal, TypeVar
 
+import anyio
 import attrs
 import httpx
 
@@ -32,13 +36,14 @@ from sinch_voice_async._transport.retry import (
     clock_offset,
     complains_about_clock,
 )
-from sinch_voice_async._transport.session import Session
 from sinch_voice_async._wire.failures import api_error
 from sinch_voice_async._wire.headers import Headers
+from sinch_voice_async._wire.signing import basic_authorization, signed_headers
+from sinch_voice_async.credentials import Credentials
 from sinch_voice_async.errors import APIError, DecodeError, InvalidRequestError, Outcome, SinchVoiceError
 from sinch_voice_async.instrumentation import Attempt, AttemptResult, Observer
 
-__all__ = ["Transport"]
+__all__ = ["Session", "Transport"]
 
 Answer = TypeVar("Answer", RawResponse, ByteStream)
 
@@ -46,6 +51,36 @@ _LONGEST_REFUSAL: Final = 65_536
 _HOP_FIELDS: Final = frozenset({"host", "content-length", "transfer-encoding"})
 
 logger = logging.getLogger("sinch_voice_async")
+
+
+@attrs.define(kw_only=True, eq=False)
+class Session:
+    """What all views of one client share: the connections, the quota, the clock, and whether it is closed.
+
+    ``sender`` is the way to the platform, ``interceptable`` the one through httpx, for tests that mock the network.
+    """
+
+    credentials: Credentials
+    auth: Literal["signed", "basic"]
+    sender: Sender
+    interceptable: Sender
+    quota: RetryQuota = attrs.Factory(RetryQuota)
+    clock_offset: float = 0.0
+    closed: bool = False
+    network_methods: object = None
+    network_is_mocked: bool = False
+    now: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    jitter: Callable[[], float] = random.random
+    sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+
+    def sign(self, method: str, target: str, body: bytes, content_type: str) -> tuple[Fields, float]:
+        """Return the header fields that authorize a request, and the local Unix time at which they were made."""
+        now = self.now()
+        if self.auth == "basic":
+            return [(b"authorization", basic_authorization(self.credentials).encode("ascii"))], now
+        at = now + self.clock_offset
+        return signed_headers(self.credentials, method, target, body, content_type, at), now
 
 
 def _longest_phase(transport: "Transport") -> float:
@@ -146,7 +181,10 @@ class Transport:
 
     def _sender(self) -> Sender:
         # A test that mocks the network must never reach it, so then this request goes through httpx.
-        return self.session.interceptable if network_is_mocked() else self.session.sender
+        session, methods = self.session, _network_methods()
+        if session.network_methods != methods:
+            session.network_methods, session.network_is_mocked = methods, network_is_mocked()
+        return session.interceptable if session.network_is_mocked else session.sender
 
     def _wire_request(self, request: Request, watch: "_Watch | None", number: int, started: float) -> WireRequest:
         headers: Fields = [*request.headers]
@@ -257,6 +295,17 @@ class _Watch:
             seconds,
             "" if delay is None else f", again in {delay:.2f} s",
         )
+
+
+def _network_methods() -> tuple[object, object, object]:
+    """Return the methods that a mocking library replaces; each request looks whether they are still the same."""
+    # Another thread may be in the middle of importing httpcore: then nothing in it is replaced yet.
+    pool = getattr(sys.modules.get("httpcore"), "AsyncConnectionPool", None)
+    return (
+        vars(httpx.AsyncHTTPTransport)["handle_async_request"],
+        vars(httpx.AsyncClient).get("_send_single_request"),
+        None if pool is None else vars(pool)["handle_async_request"],
+    )
 
 
 def _judge(answer: RawResponse | ByteStream, body: bytes) -> SinchVoiceError:

@@ -1,4 +1,4 @@
-"""``python -m sinch_voice_async.sandbox``: a platform of one's own in a terminal, until Ctrl-C."""
+"""``python -m sinch_voice_async.sandbox``: a sandbox that is served until Ctrl-C."""
 
 import argparse
 import logging
@@ -18,7 +18,7 @@ KINDS = ("answer", "busy", "no_answer", "machine")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve a sandbox until Ctrl-C or SIGTERM; returns the exit code. For the main thread, which signals reach."""
+    """Serve a sandbox until Ctrl-C or SIGTERM and return the exit code. It needs the main thread."""
     parser = _parser()
     options = parser.parse_args(arguments)
     logging.basicConfig(stream=sys.stdout, format="%(asctime)s  %(message)s", datefmt="%H:%M:%S")
@@ -73,10 +73,10 @@ def _wait_for_signal() -> None:
 def _greeting(sandbox: Sandbox, state: str | None) -> str:
     account = sandbox.account
     urls = account.callback_urls
-    callbacks = f"to {urls.primary}" if urls.primary else "to nobody: --callback-url says where your application is"
-    kept = f"Everything is kept in {state}.\n" if state else ""
-    return f"""The sandbox rings at {sandbox.url}, and nobody else does. Ctrl-C stops it.
-Watch its calls, and pick up a telephone, at {sandbox.url}/_sandbox/ in a browser.
+    callbacks = urls.primary or "nowhere yet (set --callback-url to the URL of your application)"
+    kept = f"State is kept in {state}.\n" if state else ""
+    return f"""Voice sandbox running at {sandbox.url}. No real calls are placed. Ctrl-C stops it.
+Open {sandbox.url}/_sandbox/ in a browser to watch the calls and to answer them.
 
   application key     {account.application_key}
   application secret  {account.application_secret}
@@ -85,14 +85,14 @@ export SINCH_APPLICATION_KEY={account.application_key}
 export SINCH_APPLICATION_SECRET={account.application_secret}
 export SINCH_VOICE_BASE_URL={sandbox.url}
 
-Callbacks go {callbacks}.
+Callbacks go to: {callbacks}
 {kept}"""
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sinch_voice_async.sandbox",
-        description="A local stand-in for the Sinch Voice platform, which rings nobody.",
+        description="Serve a local stand-in for the Sinch Voice platform. No real calls are placed.",
     )
     parser.add_argument("--port", type=_port, default=8070, help="0 takes a free one (default: 8070)")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")

@@ -1,8 +1,8 @@
 """A small HTTP/1.1 client: what the sandbox sends callbacks with. It shares no code with the client of this package.
 
 It keeps connections alive and takes the one that was used last. A kept connection that is closed, or that has bytes
-nobody asked for, is not used. It never follows a redirect, never sends a request twice, and reads a bounded answer.
-It uses no proxy. Source: RFC 9112, 9 Connection Management.
+without a request, is not used. It never follows a redirect, never sends a request twice, uses no proxy, and reads a
+bounded answer. Source: RFC 9112, 9 Connection Management.
 """
 
 import os
@@ -52,7 +52,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a request goes: ``authority`` is its ``Host``, ``path`` has no query, ``query`` has its question mark."""
+    """The target of a request: ``authority`` is its ``Host``, ``query`` begins with its question mark."""
 
     is_tls: bool
     host: str
@@ -100,7 +100,7 @@ class HttpClient:
         self._idle.clear()
 
     async def post(self, target: Target, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Send a POST request and return the answer. Raises HttpError if there is none."""
+        """Send a POST request and return the answer. Raises HttpError if it fails."""
         lines = [
             f"POST {target.path}{target.query} HTTP/1.1",
             f"host: {target.authority}",

@@ -122,7 +122,7 @@ class StateStore:
         self.save(kept)
 
     def save(self, kept: Kept) -> None:
-        """Write the settings that changed, and whatever else did."""
+        """Write the settings, calls and recordings that changed."""
         now = _described(kept)
         changed = {name: value for name, value in now.items() if self._saved.get(name) != value}
         self._saved = now

@@ -7,8 +7,9 @@ import httpx
 from sinch_voice_async._transport.http11 import request_head
 from sinch_voice_async._transport.messages import RawResponse, WireRequest
 from sinch_voice_async._transport.origin import Origin
-from sinch_voice_async._transport.pool import ConnectionPool, ResponseStream
+from sinch_voice_async._transport.pool import ConnectionPool
 from sinch_voice_async._transport.proxies import Proxy
+from sinch_voice_async._transport.streams import ResponseStream
 
 Fields = Callable[[], Sequence[tuple[bytes, bytes]]]
 

@@ -12,9 +12,8 @@ import httpx
 import pytest
 import trio
 
-from sinch_voice_async._transport.backends import current_loop
 from sinch_voice_async._transport.exceptions import request_sent
-from sinch_voice_async._transport.pool import ConnectionPool
+from sinch_voice_async._transport.pool import ConnectionPool, current_loop
 from tests.transport.servers import FaultServer, say_in_turn, silence
 from tests.transport.test_pool_exchange import post
 

@@ -13,14 +13,13 @@ import anyio.lowlevel
 import httpx
 import pytest
 
-from sinch_voice_async._transport.backends import backend_for, current_loop
+from sinch_voice_async._transport.backends import backend_for
 from sinch_voice_async._transport.backends.asyncio import AsyncioConnection
 from sinch_voice_async._transport.backends.trio import TrioConnection
 from sinch_voice_async._transport.connection import Connection
 from sinch_voice_async._transport.exceptions import request_sent
 from sinch_voice_async._transport.origin import Origin
-from sinch_voice_async._transport.pool import DEFAULT_LIMITS, ConnectionPool
-from sinch_voice_async._transport.pool_state import PoolState
+from sinch_voice_async._transport.pool import DEFAULT_LIMITS, ConnectionPool, PoolState, current_loop
 from sinch_voice_async._transport.tls import TlsClient
 from tests.transport.requests import exchange
 from tests.transport.servers import FaultServer, Peer, Step, answer, say_in_turn, silence

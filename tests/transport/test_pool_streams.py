@@ -7,7 +7,8 @@ import pytest
 
 from sinch_voice_async._transport.exceptions import answered_status, request_sent
 from sinch_voice_async._transport.origin import Origin
-from sinch_voice_async._transport.pool import ConnectionPool, ResponseStream
+from sinch_voice_async._transport.pool import ConnectionPool
+from sinch_voice_async._transport.streams import ResponseStream
 from tests.transport.requests import open_stream
 from tests.transport.servers import FaultServer, answer, say, say_in_turn, silence
 from tests.transport.test_pool_exchange import TIMEOUT, Serve, post

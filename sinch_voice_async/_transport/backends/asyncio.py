@@ -14,8 +14,15 @@ from typing import Final, cast
 import anyio
 import httpx
 
-from sinch_voice_async._transport.backends import Clock, Deadline
-from sinch_voice_async._transport.connection import Connection, Route, connect_error, failures_of_connecting, make_poll
+from sinch_voice_async._transport.connection import (
+    Clock,
+    Connection,
+    Deadline,
+    Route,
+    connect_error,
+    failures_of_connecting,
+    make_poll,
+)
 from sinch_voice_async._transport.exceptions import because
 from sinch_voice_async._transport.messages import RawResponse, WireRequest
 from sinch_voice_async._transport.origin import Origin
@@ -65,7 +72,7 @@ class AsyncioConnection(Connection, asyncio.Protocol):
 
     async def send(self, request: WireRequest) -> RawResponse:
         """Write a whole request and return the whole response; ``timeout.read`` bounds all that follows the writing."""
-        self._data = request.encode(self.forward_proxy)
+        self._data = memoryview(request.encode(self.forward_proxy))  # a traceback with local variables must not show it
         self.begin(bodyless=request.bodyless, max_body=request.max_body, closing=request.closing)
         self._piecewise = False
         self._timeout = request.timeout
@@ -206,7 +213,7 @@ class AsyncioConnection(Connection, asyncio.Protocol):
         timeout = self._timeout
         self._move_deadline(timeout.write if self._writing_paused else timeout.read)
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | memoryview) -> None:
         records = data if self.tls is None else self.tls.encrypt(data)
         self.request_sent = True
         self._transport.write(records)

@@ -20,8 +20,7 @@ import trio
 from anyio.abc import SocketAttribute, SocketStream
 from trio.lowlevel import checkpoint, checkpoint_if_cancelled, notify_closing, wait_readable, wait_writable
 
-from sinch_voice_async._transport.backends import Deadline
-from sinch_voice_async._transport.connection import Connection, Route, failures_of_connecting, make_poll
+from sinch_voice_async._transport.connection import Connection, Deadline, Route, failures_of_connecting, make_poll
 from sinch_voice_async._transport.exceptions import because
 from sinch_voice_async._transport.messages import RawResponse, WireRequest
 from sinch_voice_async._transport.origin import Origin
@@ -109,7 +108,7 @@ class TrioConnection(Connection):
 
     async def send(self, request: WireRequest) -> RawResponse:
         """Write a whole request and return the whole response; ``timeout.read`` bounds all that follows the writing."""
-        data = request.encode(self.forward_proxy)
+        data = memoryview(request.encode(self.forward_proxy))  # a traceback with local variables must not show it
         await _check_cancelled()
         self.begin(bodyless=request.bodyless, max_body=request.max_body, closing=request.closing)
         reader = self.reader
@@ -201,7 +200,7 @@ class TrioConnection(Connection):
                 return
         self._receive(size)
 
-    async def _write(self, data: bytes, seconds: float | None) -> None:
+    async def _write(self, data: bytes | memoryview, seconds: float | None) -> None:
         rest = memoryview(data if self.tls is None else self.tls.encrypt(data))
         self.request_sent = True
         rest = self._send(rest)

@@ -1,1 +1,1 @@
-"""The telephone exchange: who is called, what a call becomes, and who sits in which conference."""
+"""The telephone exchange: calls, the people who are called, callbacks, conferences, recordings and streams."""

@@ -1,7 +1,7 @@
-"""What may be asked for in ``POST /calling/v1/callouts``, and how the platform refuses the rest.
+"""Callouts: the body of ``POST /calling/v1/callouts``, checked as the platform does.
 
-Documents: Calling API, "Callouts": the envelope names one of three methods, and carries an object under that name.
-Where the documents and the platform's own client libraries differ, what any of them sends is accepted.
+The envelope names one of three methods, and has an object under that name. If the documents and the platform's own
+client libraries differ, each form is accepted. Source: Calling API, Callouts.
 """
 
 import json
@@ -36,10 +36,10 @@ MOST_CALLBACK_HEADERS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callout:
-    """One accepted request for a call; ``request`` is its whole JSON as it came, ``fields`` what its method says.
+    """One accepted callout. ``request`` is its whole JSON as it came, ``fields`` the object of its method.
 
-    ``kind`` and ``endpoint`` say who is called (``"number"``, ``"username"`` or ``"sip"``); both are empty where the
-    answer to a callback was to say so.
+    ``kind`` (number, username or sip) and ``endpoint`` name the callee. Both are empty if the answer to a callback
+    has to name it.
     """
 
     method: str
@@ -57,7 +57,7 @@ class Callout:
 
 
 def read_callout(envelope: Fields, *, max_text_length: int) -> Callout:
-    """Return the callout that the JSON describes, or raise the documented :class:`RefusalError`."""
+    """Return the callout that the JSON describes. Raises the documented :class:`RefusalError` for other JSON."""
     method = METHODS.get(envelope.required_text("method").lower())
     if method is None:
         raise RefusalError(40001, "Method needs to be `ttsCallout`, `conferenceCallout`, or `customCallout`")
@@ -99,7 +99,7 @@ def _destination(fields: Fields, method: str) -> tuple[str, str]:
 
 
 def _dialled_inline(fields: Fields) -> tuple[str, str]:
-    """Return who an inline ICE document calls; nobody where a callback is to say so."""
+    """Return the callee that an inline ICE document names: empty texts if a callback has to name it."""
     ice = fields.text("ice") or ""
     if not ice.lstrip().startswith("{"):
         return "", ""
@@ -112,7 +112,7 @@ def _dialled_inline(fields: Fields) -> tuple[str, str]:
 
 
 def _common(fields: Fields) -> None:
-    """Check what the three kinds of callout share."""
+    """Check the members that the three kinds of callout share."""
     if not DTMF.fullmatch(fields.text("dtmf") or ""):
         fields.illegal("dtmf", "may hold 0-9, # and w")
     if len((fields.text("custom") or "").encode()) > MOST_CUSTOM_BYTES:
@@ -168,9 +168,9 @@ _READERS: dict[str, Callable[[Fields, int], None]] = {
 
 
 def callback_headers(headers: list[tuple[str, str]]) -> dict[str, str]:
-    """Return the ``X-CB-`` headers that go to the customer's backend: the first five, the rest is discarded.
+    """Return the ``X-CB-`` headers that go to the application: the first five. The others are discarded.
 
-    Documents: Calling API, "HTTP headers in callout requests".
+    Source: Calling API, HTTP headers in callout requests.
     """
     chosen = [(name, value) for name, value in headers if name.lower().startswith("x-cb-")][:MOST_CALLBACK_HEADERS]
     for name, value in chosen:

@@ -427,7 +427,7 @@ class Calls:
         """Count bytes that a call takes from now on, and make room for them."""
         call.size += size
         self.size += size
-        if call.size > max(call.shortens_at, MOST_OF_A_CALL):
+        if call.size > MOST_OF_A_CALL and call.size > call.shortens_at:
             self._shorten(call)
         while self.size > MOST_BYTES and self._over:
             self._forget(self._over.popleft())

@@ -1,4 +1,4 @@
-"""Events: what the platform tells the application, where it sends it, and what it does with the answer.
+"""Events: what they say, the URLs they are sent to, and what happens with the answer.
 
 What a callout names for an event is a URL, or SVAML in its place; if it names nothing, the application's own URLs are
 used. An event is left out if the callout has not enabled it, and all but ICE are left out if the other end is an app.
@@ -133,7 +133,7 @@ _MEMBERS = {"ice": _incoming, "dice": _disconnected}
 
 
 async def request_svaml(runner: CallRunner, event: str, **members: object) -> Fields | None:
-    """Send an event, and return the SVAML that answers it. None: there is no answer."""
+    """Send an event, and return the SVAML that answers it. None: it is not answered."""
     if event == "ace" and runner.is_suppressed:
         return None
     document = _inline(runner.call, event)

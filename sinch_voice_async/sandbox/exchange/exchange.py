@@ -1,6 +1,6 @@
 """The exchange: it places calls, runs them in exchange time, and sends callbacks about them.
 
-Whoever looks at a call brings every call up to date first, under one lock. While a call is ongoing that may call the
+A look at a call first brings every call up to date, under one lock. While a call is ongoing that may call the
 application back, a thread with an event loop does so by itself and sends the callbacks. It ends soon after the last of
 such calls.
 """
@@ -243,7 +243,7 @@ class Exchange:
             return False
 
     def _seconds_left(self) -> float | None:
-        """Return the seconds until the next timer. None: there is none, or time stands still."""
+        """Return the seconds until the next timer. None: no timer is set, or time stands still."""
         with self._lock:
             at = self._context.timers.next_at()
         if at is None or not self._clock.speed:

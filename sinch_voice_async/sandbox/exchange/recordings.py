@@ -2,7 +2,8 @@
 
 A call is recorded from an instruction until it ends; a conference from the ``record`` of the action by which a call
 joined until the last participant leaves, and the call that began it is notified. Every file is stored in the sandbox,
-whatever destination its options name, under the platform's automatic name, whose ending is the format: mp3 by default.
+also if its options name another destination, under the platform's automatic name with the format as its ending: mp3 by
+default.
 The sandbox has no MP3 encoder: the content is WAV, and so says the content type of a download. Source: Calling API,
 Recordings.
 """

@@ -1,8 +1,8 @@
 """The runner of a call: it drives the coroutine that is the call, in exchange time.
 
 No event loop runs the coroutine. It waits for seconds to pass, a key, an answer of the telephone, or an answer of the
-application. :class:`DisconnectError` ends it and :class:`RedirectError` sends it elsewhere; both are raised where it
-waits. Everything here happens under the lock of the exchange.
+application. :class:`DisconnectError` ends it and :class:`RedirectError` sends it elsewhere; both are raised at the
+point of waiting. Everything here happens under the lock of the exchange.
 """
 
 import heapq
@@ -260,7 +260,7 @@ class CallRunner:
         return self._wait is not None and self._wait.signal == name
 
     def disconnect(self, result: str, reason: str) -> None:
-        """End the call where it waits."""
+        """End the call."""
         self._interrupt(DisconnectError(result, reason))
 
     def redirect(self, document: Fields) -> None:

@@ -1,8 +1,7 @@
-"""Which SVAML documents the platform accepts, and where.
+"""The check of SVAML: which instructions and actions the platform accepts, and for which events.
 
-Documents: SVAML, "Instructions" and "Actions", and the table of what each callback event may be answered with. The
-event ``"call"`` stands for a PATCH of an ongoing call. Names are matched without regard to case, as the platform's own
-samples need. Recording as an *action* is the older documents' way to manage a call.
+The event ``"call"`` is a PATCH of an ongoing call. Names are matched in any case, as the platform's own samples need.
+Older documents manage recordings by an *action*. Source: SVAML, Instructions; SVAML, Actions.
 """
 
 from collections.abc import Callable
@@ -41,7 +40,7 @@ MOST_HEADER_BYTES = 1_024
 
 
 def check_svaml(document: Fields, event: str) -> Fields:
-    """Return the document if the platform would act on it there, or raise the documented :class:`RefusalError`."""
+    """Return the document if the platform accepts it there. Raises the documented :class:`RefusalError` if not."""
     instructions = document.children("instructions")
     if len(instructions) > MOST_STEPS:
         document.illegal("instructions", f"must not be more than {MOST_STEPS}")
@@ -65,11 +64,11 @@ def _check(step: Fields, table: dict[str, str], event: str) -> None:
 
 
 def _nothing(step: Fields) -> None:
-    """Accept an instruction or action that needs nothing more."""
+    """Accept an instruction or action without members that could be wrong."""
 
 
 def prompts_in(step: Fields) -> list[str]:
-    """Return what playFiles is to play; the vendor's old Python library types it as a list of lists."""
+    """Return the prompts of playFiles. The vendor's old Python library sends a list of lists."""
     flat: list[object] = []
     for each in step.array("ids"):
         flat += each if isinstance(each, list) else [each]

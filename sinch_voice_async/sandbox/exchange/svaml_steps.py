@@ -133,12 +133,13 @@ def _joining(fields: Fields) -> Fields:
 
 def _finish(runner: CallRunner, end: DisconnectError) -> None:
     call = runner.call
-    notifications = stop_recording(runner)
+    notifications = stop_recording(runner) if runner.recording is not None else []
     call.ended = Ending(runner.now, end.result, end.reason)
     runner.enter("final", result=end.result, reason=end.reason, duration=call.duration)
     send_event(runner, "dice")
     runner.context.calls.end(call)
-    announce(runner, notifications)
+    if notifications:
+        announce(runner, notifications)
 
 
 async def dial(

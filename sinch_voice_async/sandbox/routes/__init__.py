@@ -1,1 +1,1 @@
-"""Endpoints: each reads a request, asks the exchange or the account, and writes the documented answer."""
+"""The endpoints of the platform: each reads a request, uses the exchange or the account, and writes the answer."""

@@ -1,4 +1,4 @@
-"""Reading and managing calls: documents, Calling API, "Get Call Result" and "Manage Call"."""
+"""Calls: placed, read and managed. Source: Calling API, Callouts; Calling API, Get Call Result."""
 
 from datetime import datetime
 
@@ -20,7 +20,7 @@ __all__ = ["CallRoutes", "CalloutRoutes"]
 
 
 class CalloutRoutes:
-    """Places callouts, unless the account or an injected fault forbids it."""
+    """Places callouts, unless the account or a limit forbids it."""
 
     def __init__(self, account: Account, exchange: Exchange, faults: Faults) -> None:
         self._account = account
@@ -50,14 +50,14 @@ class CalloutRoutes:
 
 
 MANAGE = Codes(illegal=40003, missing=40003)
-"""The only error the documents name for a malformed SVAML here."""
+"""The documents name only this error for malformed SVAML in a PATCH."""
 
 
 class CallRoutes:
     """Answers for the calls of an exchange.
 
-    ``show_caller`` adds ``from`` to a call. The platform leaves it out of what its own samples show for callouts, which
-    nobody called, and an old client library of theirs cannot read it.
+    ``show_caller`` adds ``from`` to a call. The platform's samples of callouts leave it out, and an old client library
+    of the vendor cannot read it.
     """
 
     def __init__(self, calls: Calls, *, show_caller: bool) -> None:
@@ -74,7 +74,7 @@ class CallRoutes:
         ]
 
     async def get(self, request: Request) -> Response:
-        """Answer with what a call is or became."""
+        """Answer with the state or the result of a call."""
         call = self._find(request)
         note(request, f"{call.status} {call.result} {call.reason}")
         return JSONResponse(self._described(call))

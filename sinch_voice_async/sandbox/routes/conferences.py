@@ -1,4 +1,4 @@
-"""Conferences and their participants: documents, Calling API, "Get Conference Info" and what follows."""
+"""Conferences: who takes part, and the commands to participants. Source: Calling API, Conferences."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -29,7 +29,7 @@ class ConferenceRoutes:
         ]
 
     async def get(self, request: Request) -> Response:
-        """Answer with who is there."""
+        """Answer with the participants."""
         participants = self._conferences.participants(path_member(request, "conferenceId"))
         return JSONResponse({"participants": [_described(*each) for each in participants]})
 

@@ -1,6 +1,6 @@
-"""Numbers and callback URLs: documents, Calling API, "Configuration Management Methods".
+"""Configuration: numbers and callback URLs. The platform has a host for it; the sandbox has one host for everything.
 
-They live under ``/v1`` on a host of their own; here all hosts are one.
+Source: Calling API, Configuration Management Methods.
 """
 
 from starlette.requests import Request
@@ -16,7 +16,7 @@ __all__ = ["ConfigurationRoutes"]
 
 
 class ConfigurationRoutes:
-    """Answers for what the customer configured."""
+    """Answers for the numbers and callback URLs of a customer."""
 
     def __init__(self, account: Account, numbers: OwnNumbers) -> None:
         self._account = account
@@ -55,7 +55,7 @@ class ConfigurationRoutes:
         return Response(status_code=204)
 
     async def unassign(self, request: Request) -> Response:
-        """Take one number from an application; 204."""
+        """Unassign one number from an application; 204."""
         fields = await body_of(request)
         number = fields.required_text("number")
         fields.choice("capability", ("voice", "sms"))
@@ -71,7 +71,7 @@ class ConfigurationRoutes:
         )
 
     async def update_callbacks(self, request: Request) -> Response:
-        """Change an application's callback URLs; 204. What is left out stays as it was."""
+        """Change an application's callback URLs; 204. A URL that is left out stays as it is."""
         self._known(path_member(request, "applicationkey"))
         urls = (await body_of(request)).required_child("url")
         given = {name: urls.text(name) for name in ("primary", "fallback")}
@@ -84,7 +84,7 @@ class ConfigurationRoutes:
         return Response(status_code=204)
 
     async def query(self, request: Request) -> Response:
-        """Answer with what is known of a number; the platform calls this deprecated."""
+        """Answer a query of a number. The platform calls it deprecated."""
         found = look_up(path_member(request, "number"))
         number = {
             "countryId": found.country_id,

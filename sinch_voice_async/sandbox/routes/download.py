@@ -108,13 +108,13 @@ class _Stream(Response):
 
 async def _read(content: Content, start: int, stop: int) -> bytes:
     if content.is_slow:
-        # A speech program runs for seconds, and the event loop serves everyone else meanwhile.
+        # A speech program runs for seconds. The event loop serves other requests meanwhile.
         return await anyio.to_thread.run_sync(content.read, start, stop)
     return content.read(start, stop)
 
 
 def _media_type(recording: Recording) -> str:
-    """Return what the file is, whatever its name says: the sandbox records WAV under the platform's ``.mp3``."""
+    """Return the type of the content, not of the name: the sandbox stores WAV under the platform's ``.mp3``."""
     if not isinstance(recording.content, Stored):
         return "audio/wav"
     start = recording.content.read(0, min(4, recording.size))

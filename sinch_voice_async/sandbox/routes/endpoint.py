@@ -1,4 +1,4 @@
-"""One endpoint: an HTTP method, a path as the documents write it, and who answers."""
+"""An endpoint: an HTTP method, a path as the documents write it, and a handler."""
 
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
@@ -15,7 +15,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Endpoint(NamedTuple):
-    """What the sandbox answers at one method and path."""
+    """One method and path with its handler."""
 
     method: str
     template: str
@@ -33,5 +33,5 @@ def path_member(request: Request, name: str) -> str:
 
 
 def note(request: Request, text: str) -> None:
-    """Say in the request's log line what it came to; never a secret, a text or a whole number."""
+    """Add the outcome to the request's log line: never a secret, a text or a whole number."""
     request.state.note = text

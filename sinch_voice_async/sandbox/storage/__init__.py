@@ -1,1 +1,1 @@
-"""The recordings of a sandbox, and the sound that they are made of."""
+"""Storage: the recordings of a sandbox, their sound, and the file that keeps a sandbox."""

@@ -1,7 +1,7 @@
-"""A SQLite file, as far as a sandbox needs one: things by kind and name, each a text and perhaps bytes.
+"""A SQLite file with values by kind and name, each a text and perhaps bytes.
 
-One sandbox at a time has the file: a second one is told so. What was written is on the disk when the process dies,
-though not necessarily when the machine does.
+One sandbox at a time has the file; a second one gets an error. What was written survives the end of the process, but
+perhaps not a power failure.
 """
 
 import os
@@ -25,7 +25,7 @@ NOT_A_DATABASE, DAMAGED, IN_USE = 26, 11, 5
 
 
 class Thing(NamedTuple):
-    """Something that is kept."""
+    """One value that is kept."""
 
     kind: str
     name: str
@@ -34,9 +34,9 @@ class Thing(NamedTuple):
 
 
 class Database:
-    """An open file, which is made where there is none.
+    """An open file, which is created if it does not exist.
 
-    Raises ValueError where the file is something else, or of another version, and OSError where it cannot be had.
+    Raises ValueError if the file is not that of a sandbox or has another version, and OSError if it cannot be opened.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -44,19 +44,19 @@ class Database:
         self._connection = _open(path)
 
     def load(self, kind: str) -> list[Thing]:
-        """Return what is kept of one kind, in the order in which it first came."""
+        """Return the values of one kind, in the order in which they were first saved."""
         rows = self._connection.execute("SELECT * FROM kept WHERE kind = ? ORDER BY rowid", (kind,))
         return [Thing(*row) for row in rows]
 
     def write(self, *, save: Iterable[Thing] = (), forget: Iterable[tuple[str, str]] = ()) -> None:
-        """Save things and forget others, by kind and name, all of it or nothing. Raises sqlite3.Error."""
+        """Save values and delete others, by kind and name, in one transaction. Raises sqlite3.Error."""
         with self._lock, self._connection:
             self._connection.execute("BEGIN")
             self._connection.executemany("DELETE FROM kept WHERE kind = ? AND name = ?", forget)
             self._connection.executemany(SAVE, save)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with self._lock:
             self._connection.close()
 

@@ -31,7 +31,7 @@ MOST_BYTES = 256 * 1_048_576
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What happens once when a download reaches byte ``at``: silence of ``seconds``, or, if that is None, a drop."""
+    """A fault that happens once, at byte ``at`` of a download: silence of ``seconds``, or a drop if that is None."""
 
     at: int
     seconds: float | None = None

@@ -1,7 +1,8 @@
 """Speech, if a text-to-speech program is installed: ``espeak-ng``, ``espeak``, or ``say`` on a Mac.
 
-A text is spoken when a part of the recording that holds it is first read. It begins where it was heard, and the next
-text or the end cuts it short; between them there is silence. A text that the program cannot speak is a tone.
+A text is spoken when a part of the recording that holds it is first read. It begins at the time at which it was heard;
+the next text or the end cuts it short, and between them there is silence. A text that the program cannot speak is a
+tone.
 """
 
 import io
