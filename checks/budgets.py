@@ -25,7 +25,6 @@ LATE = {
     f"{PACKAGE}.cli.": "a command loads what it needs, so that --help and completion answer at once",
     f"{PACKAGE}.testing.": "pytest loads the plugin in every run of a project; nothing else may load before a fixture",
     f"{PACKAGE}._transport.": "the backend of the running event loop is loaded, and not the other one",
-    f"{PACKAGE}._endpoints.recordings": "archiving loads its files and hashes only when it is used",
 }
 # Modules that may stay small although one module imports them: they keep an optional dependency or a platform apart.
 SMALL = {

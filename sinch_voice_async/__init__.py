@@ -19,8 +19,8 @@ from sinch_voice_async._version import __version__
 
 if TYPE_CHECKING:
     from sinch_voice_async import svaml
-    from sinch_voice_async._endpoints.downloads import Download
-    from sinch_voice_async._endpoints.pages import Pages
+    from sinch_voice_async._endpoints.recordings.download import Download
+    from sinch_voice_async._endpoints.recordings.pages import Pages
     from sinch_voice_async._transport.auth import ApplicationSignature
     from sinch_voice_async._transport.messages import Response
     from sinch_voice_async._transport.pool import ConnectionPool
@@ -126,8 +126,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "_endpoints.downloads": ("Download",),
-    "_endpoints.pages": ("Pages",),
+    "_endpoints.recordings.download": ("Download",),
+    "_endpoints.recordings.pages": ("Pages",),
     "_transport.auth": ("ApplicationSignature",),
     "_transport.pool": ("ConnectionPool",),
     "_transport.messages": ("Response",),

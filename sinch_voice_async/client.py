@@ -15,7 +15,7 @@ from sinch_voice_async._endpoints.callouts import Callouts
 from sinch_voice_async._endpoints.calls import Calls
 from sinch_voice_async._endpoints.conferences import Conferences
 from sinch_voice_async._endpoints.numbers import Numbers
-from sinch_voice_async._endpoints.recordings import Recordings
+from sinch_voice_async._endpoints.recordings.recordings import Recordings
 from sinch_voice_async._transport.base_url import BaseUrl
 from sinch_voice_async._transport.httpx_adapter import interceptable_sender, sender_for
 from sinch_voice_async._transport.messages import Response

@@ -2,7 +2,7 @@
 
 import attrs
 
-from sinch_voice_async._endpoints.arguments import check_url
+from sinch_voice_async import _bounds
 from sinch_voice_async._endpoints.paths import id_segment
 from sinch_voice_async._transport.messages import Request
 from sinch_voice_async._transport.transport import Transport
@@ -53,8 +53,8 @@ class Callbacks:
         """
         if primary is None and fallback is None:
             raise InvalidRequestError("primary must be given where fallback is not", field="primary")
-        check_url(primary, "primary")
-        check_url(fallback, "fallback")
+        _bounds.url(primary, "primary", optional=True, error=InvalidRequestError)
+        _bounds.url(fallback, "fallback", optional=True, error=InvalidRequestError)
         body = encode(CallbackConfiguration(url=CallbackUrls(primary=primary, fallback=fallback)))
         path = self._path(application_key)
         await self._transport.send(

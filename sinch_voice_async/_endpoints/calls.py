@@ -5,7 +5,7 @@ from typing import Literal
 import anyio
 import attrs
 
-from sinch_voice_async._endpoints.arguments import check_seconds
+from sinch_voice_async import _bounds
 from sinch_voice_async._endpoints.paths import id_segment
 from sinch_voice_async._transport.base_url import BaseUrl, trusted
 from sinch_voice_async._transport.messages import Request
@@ -108,8 +108,8 @@ class Calls:
 
         Source: Calling API, Get Call Result.
         """
-        check_seconds(poll_interval, "poll_interval")
-        check_seconds(timeout, "timeout")
+        _bounds.seconds(poll_interval, "poll_interval", error=InvalidRequestError)
+        _bounds.seconds(timeout, "timeout", optional=True, error=InvalidRequestError)
         with anyio.move_on_after(timeout):
             while True:
                 call = await self.get(call_id)

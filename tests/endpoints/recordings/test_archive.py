@@ -17,9 +17,9 @@ import anyio
 import httpx
 import pytest
 
-from sinch_voice_async import ArchiveSummary, DownloadError, ForbiddenError, InvalidRequestError, VoiceClient
-from sinch_voice_async._endpoints.manifest import Entry, Manifest
-from sinch_voice_async._endpoints.recordings import Recordings
+from sinch_voice_async import ArchiveSummary, DownloadError, ForbiddenError, InvalidRequestError, VoiceClient, _files
+from sinch_voice_async._endpoints.recordings.archive import Entry, Manifest
+from sinch_voice_async._endpoints.recordings.recordings import Recordings
 from sinch_voice_async.sandbox import Sandbox
 from sinch_voice_async.sandbox.storage.recordings import Recording
 from tests.endpoints.recordings.conftest import names, room_for
@@ -259,6 +259,7 @@ async def test_a_file_whose_line_was_not_written_any_more(
     for name, key in (("a.wav", "a.wav"), ("b.wav", "another")):
         (tmp_path / name).write_bytes(sandbox.recordings[name].read())
         (tmp_path / f"{name}.part.json").write_text(json.dumps({"key": key, "validator": '"1"', "length": 1000}))
+        (tmp_path / f"{name}.part.json").chmod(0o600)
     summary = await recordings.archive(tmp_path)
     assert summary == ArchiveSummary(listed=2, already_there=1, downloaded=1, bytes_downloaded=1000)
     assert sandbox.recordings["a.wav"].downloads == 0
@@ -318,7 +319,7 @@ def test_a_line_that_could_not_be_written(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_where_there_are_no_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows has none of this kind: the archive is made all the same."""
-    monkeypatch.setattr("sinch_voice_async._endpoints.manifest._fcntl", None)
+    monkeypatch.setattr(_files, "lock", lambda _: True)
     one, other = Manifest.open(tmp_path), Manifest.open(tmp_path)
     one.close()
     other.close()
@@ -364,3 +365,104 @@ def test_a_process_that_is_killed(sandbox: Sandbox, tmp_path: Path, backend: str
     assert files(tmp_path) == sorted(sounds)
     # Only what was in the middle is asked for again, and then for the rest of it alone.
     assert sum(sound.downloads for sound in sounds.values()) <= len(sounds) + 2 * 3 * 2
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "a/b", "a\\b", "", ".", "..", "a\0b", 5, None])
+def test_a_manifest_that_names_another_place_is_refused(tmp_path: Path, name: object) -> None:
+    """No line leads out of the directory."""
+    line = {"key": "a", "file": name, "size": 1, "sha256": ""}
+    (tmp_path / "manifest.jsonl").write_text(json.dumps(line) + "\n")
+    with pytest.raises(DownloadError, match="line 1: this is not a line of a manifest"):
+        Manifest.open(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links and modes of POSIX")
+@pytest.mark.parametrize("kind", ["link", "hard link"])
+async def test_a_manifest_that_is_a_link_is_refused(sandbox: Sandbox, tmp_path: Path, kind: str) -> None:
+    """What it points to is not written to, and nothing is deleted from the platform."""
+    folder, outside = tmp_path / "archive", tmp_path / "outside"
+    folder.mkdir()
+    outside.write_bytes(b"")
+    if kind == "link":
+        (folder / "manifest.jsonl").symlink_to(outside)
+    else:
+        (folder / "manifest.jsonl").hardlink_to(outside)
+    sandbox.add_recording(data=b"RIFF")
+    async with VoiceClient(**sandbox.client_options()) as client:
+        with pytest.raises(DownloadError, match=r"manifest\.jsonl"):
+            await client.recordings.archive(folder, delete_after=True)
+    assert outside.read_bytes() == b""
+    assert len(sandbox.recordings) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links and modes of POSIX")
+async def test_an_archive_is_private_and_through_no_link(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Every file and directory that an archive makes is for its owner alone, and a link in the way is not followed."""
+    umask = os.umask(0)
+    try:
+        folder, outside = tmp_path / "deep" / "archive", tmp_path / "outside"
+        outside.write_bytes(b"precious")
+        folder.mkdir(parents=True, mode=0o777)
+        for key in ("a.wav", "-rf.wav", "--help"):
+            sandbox.add_recording(key, data=key.encode())
+        (folder / "a.wav.part").symlink_to(outside)
+        async with VoiceClient(**sandbox.client_options()) as client:
+            await client.recordings.archive(folder, delete_after=True)
+            await client.recordings.archive(tmp_path / "new" / "one")
+    finally:
+        os.umask(umask)
+    assert outside.read_bytes() == b"precious"
+    made = [path for path in folder.iterdir() if not path.is_symlink()]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in made} == {0o600}
+    assert not [path for path in folder.iterdir() if path.is_symlink() or path.name.startswith("-")]
+    assert {path.read_bytes() for path in made} >= {b"a.wav", b"-rf.wav", b"--help"}
+    assert stat.S_IMODE((tmp_path / "new" / "one").stat().st_mode) == 0o700
+
+
+async def test_a_file_of_the_archive_that_became_a_link_is_downloaded_again(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Nothing is deleted from the platform because of a file that is somewhere else."""
+    sandbox.add_recording("a.wav", data=b"RIFF")
+    async with VoiceClient(**sandbox.client_options()) as client:
+        await client.recordings.archive(tmp_path)
+        (tmp_path / "other").write_bytes(b"RIFF")
+        (tmp_path / "a.wav").unlink()
+        (tmp_path / "a.wav").symlink_to(tmp_path / "other")
+        summary = await client.recordings.archive(tmp_path, delete_after=True)
+    assert (summary.downloaded, summary.deleted) == (1, 1)
+    saved = [path for path in tmp_path.iterdir() if path.name.startswith("a~")]
+    assert [path.read_bytes() for path in saved] == [b"RIFF"]
+
+
+async def test_a_process_that_dies_within_the_rename_has_saved_the_file(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Both names of the whole file are there for a moment; the file is recognised, and not downloaded again."""
+    recording = sandbox.add_recording("a.wav", data=b"RIFF")
+    note = {"key": "a.wav", "validator": None, "length": 4}
+    (tmp_path / "a.wav.part.json").write_text(json.dumps(note))
+    (tmp_path / "a.wav.part.json").chmod(0o600)
+    (tmp_path / "a.wav").write_bytes(b"RIFF")
+    (tmp_path / "a.wav.part").hardlink_to(tmp_path / "a.wav")
+    async with VoiceClient(**sandbox.client_options()) as client:
+        summary = await client.recordings.archive(tmp_path)
+    assert (summary.already_there, recording.downloads) == (1, 0)
+    assert not (tmp_path / "a.wav.part").exists()
+
+
+async def test_a_file_beside_a_part_is_not_taken_for_the_recording(sandbox: Sandbox, tmp_path: Path) -> None:
+    """While a part has the note, a file of the right length is something else: it is kept, under its name."""
+    recording = sandbox.add_recording("a.wav", data=b"RIFF")
+    (tmp_path / "a.wav.part.json").write_text(json.dumps({"key": "a.wav", "validator": None, "length": 4}))
+    (tmp_path / "a.wav.part.json").chmod(0o600)
+    (tmp_path / "a.wav").write_bytes(b"mine")
+    (tmp_path / "a.wav.part").write_bytes(b"RI")
+    async with VoiceClient(**sandbox.client_options()) as client:
+        await client.recordings.archive(tmp_path)
+    assert (recording.downloads, (tmp_path / "a.wav").read_bytes()) == (1, b"mine")
+
+
+@pytest.mark.parametrize("arguments", [{"concurrency": 0}, {"concurrency": True}, {"delete_after": 1}, {"progress": 1}])
+async def test_arguments_of_an_archive_are_checked(tmp_path: Path, arguments: dict[str, Any]) -> None:
+    """Before anything is requested or made."""
+    async with VoiceClient("key", "c2VjcmV0", base_url="http://127.0.0.1:9") as client:
+        with pytest.raises(InvalidRequestError, match=next(iter(arguments))):
+            await client.recordings.archive(tmp_path / "a", **arguments)
+    assert list(tmp_path.iterdir()) == []

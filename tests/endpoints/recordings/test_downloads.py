@@ -5,8 +5,10 @@ import itertools
 import json
 import os
 import random
+import stat
+import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast
@@ -23,10 +25,10 @@ from sinch_voice_async import (
     RetryPolicy,
     ServerError,
     VoiceClient,
+    _files,
 )
-from sinch_voice_async._endpoints.part_files import PartFile
-from sinch_voice_async._endpoints.recordings import Recordings
-from sinch_voice_async._endpoints.resuming import Version
+from sinch_voice_async._endpoints.recordings.files import PartFile, Version, parse_date
+from sinch_voice_async._endpoints.recordings.recordings import Recordings
 from sinch_voice_async.sandbox import Sandbox
 from tests.endpoints.recordings.conftest import QUICK, names, room_for
 from tests.transport.servers import FaultServer, Step, answer, say
@@ -135,9 +137,9 @@ async def test_a_download_is_read_once_and_within_its_block(sandbox: Sandbox, re
         _ = download.content_length
     async with download:
         await anext(aiter(download))
-        with pytest.raises(InvalidRequestError, match="already"):
+        with pytest.raises(InvalidRequestError, match="before"):
             await download.read()
-        with pytest.raises(InvalidRequestError, match="already"):
+        with pytest.raises(InvalidRequestError, match="before"):
             await download.save("x")
     with pytest.raises(InvalidRequestError, match="opened before"):
         await download.__aenter__()
@@ -147,7 +149,7 @@ async def test_a_download_is_read_once_and_within_its_block(sandbox: Sandbox, re
 async def test_an_answer_that_is_no_file(status: int) -> None:
     """A part that nobody asked for is not taken for a recording."""
     async with served_by(answer(b"", status=status)) as (_, recordings):
-        with pytest.raises(DecodeError, match=f"{status} is no answer"):
+        with pytest.raises(DecodeError, match=f"{status} does not answer"):
             await recordings.download("a").__aenter__()
 
 
@@ -279,7 +281,7 @@ async def test_another_file_under_the_same_key(sandbox: Sandbox, recordings: Rec
                 assert (await download.save(tmp_path / "a.wav")).read_bytes() == stored.read()
     stored.cut(100_000, then_changes=True)
     async with recordings.download(stored.key) as download:
-        with pytest.raises(DownloadError, match="need not belong") as caught:
+        with pytest.raises(DownloadError, match="may be of another recording") as caught:
             async for _chunk in download:
                 pass
     assert caught.value.bytes_written == 100_000
@@ -318,7 +320,7 @@ async def test_an_iteration_of_what_has_no_version() -> None:
         served_by(broken(1000, headers=b""), whole(headers=b"")) as (_, recordings),
         recordings.download("a") as download,
     ):
-        with pytest.raises(DownloadError, match="need not belong"):
+        with pytest.raises(DownloadError, match="may be of another recording"):
             async for _chunk in download:
                 pass
 
@@ -508,7 +510,7 @@ async def test_an_existing_file_is_kept(sandbox: Sandbox, recordings: Recordings
     stored, target = sandbox.add_recording(data=DATA), tmp_path / "a.wav"
     target.write_bytes(b"mine")
     async with recordings.download(stored.key) as download:
-        with pytest.raises(DownloadError, match="it exists") as caught:
+        with pytest.raises(DownloadError, match="already exists; pass overwrite=True") as caught:
             await download.save(target)
     assert target.read_bytes() == b"mine"
     assert (caught.value.bytes_written, caught.value.part_path) == (0, None)
@@ -521,7 +523,7 @@ async def test_a_file_that_appears_meanwhile_is_kept(sandbox: Sandbox, recording
     """What was saved stays in the part, and becomes the file as soon as it may, without a byte being sent again."""
     stored, target = sandbox.add_recording(data=DATA), tmp_path / "a.wav"
     async with recordings.download(stored.key) as download:
-        with pytest.raises(DownloadError, match="it exists") as caught:
+        with pytest.raises(DownloadError, match="already exists; pass overwrite=True") as caught:
             await download.save(target, lambda *_: target.write_bytes(b"mine"))
     assert (target.read_bytes(), caught.value.bytes_written) == (b"mine", len(DATA))
     target.unlink()
@@ -538,7 +540,6 @@ async def test_a_file_that_appears_meanwhile_is_kept(sandbox: Sandbox, recording
         ("/", "directory"),
         ("no/such/a.wav", "No such file"),
         ("file/a.wav", "Not a directory"),
-        ("a\0", "null"),
     ],
 )
 async def test_where_nothing_can_be_written(
@@ -611,6 +612,8 @@ def earlier(folder: Path, size: int) -> None:
     """Leave behind what a save leaves that was killed after so many bytes."""
     (folder / "a.wav.part").write_bytes(DATA[:size])
     (folder / "a.wav.part.json").write_text(json.dumps({"key": "a", "validator": '"one"', "length": len(DATA)}))
+    (folder / "a.wav.part").chmod(0o600)
+    (folder / "a.wav.part.json").chmod(0o600)
 
 
 @pytest.mark.parametrize("length", ["", "-1", "1.5", "two", "\xb2", "9" * 5000])
@@ -661,6 +664,7 @@ async def test_a_part_of_what_has_no_version_begins_anew(tmp_path: Path) -> None
     """A file without a validator is never continued, even by a note that says so."""
     (tmp_path / "a.wav.part").write_bytes(b"-")
     (tmp_path / "a.wav.part.json").write_text(json.dumps({"key": "a", "validator": None, "length": len(DATA)}))
+    (tmp_path / "a.wav.part.json").chmod(0o600)
     async with served_by(whole(headers=b"")) as (_, recordings), recordings.download("a") as download:
         assert (await download.save(tmp_path / "a.wav")).read_bytes() == DATA
 
@@ -672,3 +676,114 @@ async def test_a_part_whose_rest_cannot_be_had(tmp_path: Path) -> None:
         with pytest.raises(DownloadError, match="403") as caught:
             await download.save(tmp_path / "a.wav")
     assert (caught.value.bytes_written, caught.value.part_path) == (1000, tmp_path / "a.wav.part")
+
+
+# Files in a directory that others may write to
+
+
+def readable(path: Path) -> None:
+    """Leave a part and its note behind, of which one may be read by others."""
+    earlier(path.parent, 1000)
+    path.chmod(0o644)
+
+
+OBSTACLES: dict[str, Callable[[Path, Path], object]] = {
+    "link": lambda path, outside: path.symlink_to(outside),
+    "dangling link": lambda path, outside: path.symlink_to(outside.parent / "nowhere"),
+    "hard link": lambda path, outside: path.hardlink_to(outside),
+    "file": lambda path, outside: path.write_bytes(b"left over"),
+    "readable part": lambda path, outside: readable(path),
+    "pipe": lambda path, outside: os.mkfifo(path),
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links and modes of POSIX")
+@pytest.mark.parametrize("obstacle", OBSTACLES)
+@pytest.mark.parametrize("place", ["a.wav.part", "a.wav.part.json"])
+async def test_what_stands_in_the_way_is_not_written_to(tmp_path: Path, obstacle: str, place: str) -> None:
+    """The saved file is a new and private one; no file outside, and no other name of a file, is changed."""
+    folder, outside = tmp_path / "shared", tmp_path / "outside"
+    folder.mkdir()
+    outside.write_bytes(b"precious")
+    OBSTACLES[obstacle](folder / place, outside)
+    async with served_by(whole()) as (server, recordings), recordings.download("a") as download:
+        saved = await download.save(folder / "a.wav")
+    assert asked(server) == [(None, None)]
+    assert saved.read_bytes() == DATA
+    assert outside.read_bytes() == b"precious"
+    found = saved.lstat()
+    assert (stat.S_ISREG(found.st_mode), stat.S_IMODE(found.st_mode), found.st_nlink) == (True, 0o600, 1)
+    assert names(folder) == ["a.wav"]
+
+
+@pytest.mark.parametrize("place", ["a.wav.part", "a.wav.part.json"])
+async def test_a_directory_in_the_way_is_an_error(tmp_path: Path, place: str) -> None:
+    """It is not ours to remove."""
+    (tmp_path / place).mkdir()
+    async with served_by(whole()) as (_, recordings), recordings.download("a") as download:
+        with pytest.raises(DownloadError, match="directory"):
+            await download.save(tmp_path / "a.wav")
+
+
+async def test_a_link_at_the_target_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    """With ``overwrite`` the link becomes the file; without, it is an existing file."""
+    (tmp_path / "outside").write_bytes(b"precious")
+    (tmp_path / "a.wav").symlink_to(tmp_path / "outside")
+    async with served_by(whole()) as (_, recordings), recordings.download("a") as download:
+        await download.save(tmp_path / "a.wav", overwrite=True)
+    assert not (tmp_path / "a.wav").is_symlink()
+    assert (tmp_path / "outside").read_bytes() == b"precious"
+
+
+def test_a_part_that_is_swapped_while_it_is_renamed_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file under the name must be the one that was written."""
+    part = PartFile(tmp_path / "a.wav", "a", overwrite=False)
+    part.open(Version('"one"', 1))
+    part.write(0, [b"-"], Version('"one"', 1))
+    place = _files.place
+
+    def swap(path: Path, target: Path, *, overwrite: bool) -> None:
+        path.rename(tmp_path / "ours")
+        path.write_bytes(b"theirs")
+        place(path, target, overwrite=overwrite)
+
+    monkeypatch.setattr(_files, "place", swap)
+    with pytest.raises(OSError, match="replaced while it was renamed"):
+        part.finish()
+
+
+async def test_a_rest_that_is_longer_than_the_file_ends(tmp_path: Path) -> None:
+    """Bytes beyond the announced length are a break without progress: the attempts are bounded."""
+    too_long = answer(
+        DATA[5000:] + b"extra",
+        status=206,
+        headers=ETAG + b"Content-Range: bytes 5000-%d/%d\r\n" % (len(DATA) - 1, len(DATA)),
+    )
+    async with (
+        served_by(broken(5000), *[too_long] * 5) as (server, recordings),
+        recordings.download("a") as download,
+    ):
+        with pytest.raises(DownloadError):
+            await download.save(tmp_path / "a.wav")
+    assert len(server.heads) <= 6
+    assert not (tmp_path / "a.wav").exists()
+
+
+@pytest.mark.parametrize("arguments", [{"path": "a\0b"}, {"path": ""}, {"path": b"a"}, {"path": 5}])
+@pytest.mark.parametrize("other", [{}, {"progress": 5}, {"overwrite": "yes"}])
+async def test_arguments_of_save_are_checked(arguments: dict[str, Any], other: dict[str, Any]) -> None:
+    """Before anything is read: the download can still be saved."""
+    async with served_by(whole()) as (_, recordings), recordings.download("a") as download:
+        with pytest.raises(InvalidRequestError, match=r"must be"):
+            await download.save(**{**arguments, **({"path": "a"} if other else {}), **other})
+        assert await download.read() == DATA
+
+
+@pytest.mark.parametrize("text", ["", "x", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "1", ",,,,", "Jan " * 9])
+def test_a_date_that_is_none(text: str) -> None:
+    """A header that cannot be read names no version, and breaks nothing."""
+    with pytest.raises(ValueError):
+        parse_date(text)
+    assert Version.of({"last-modified": text, "date": text}).validator is None

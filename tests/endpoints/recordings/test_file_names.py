@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinch_voice_async._endpoints.file_names import file_names
+from sinch_voice_async._files import safe_names
+
+OWN = (".part", ".part.json", "manifest.jsonl")
 
 
 def first(key: str) -> str:
-    return next(file_names(key))
+    return next(safe_names(key, reserved=OWN))
 
 
 @pytest.mark.parametrize("key", ["20260131120000_app_call.mp3", "a", "_", "a-b.c", "console.wav", "x" * 120])
@@ -27,8 +29,10 @@ def test_a_harmless_key_is_its_own_name(key: str) -> None:
         ("C:\\windows\\x.wav", "C_windows_x~", ".wav"),
         ("CON", "CON~", ""),
         ("nul.wav", "nul~", ".wav"),
-        (".hidden", "~", ".hidden"),
-        ("-rf.wav", "-rf~", ".wav"),
+        (".hidden", "_~", ".hidden"),
+        ("-rf.wav", "rf~", ".wav"),
+        ("--help", "help~", ""),
+        ("-", "_~", ""),
         ("call.wav.", "call_wav_~", ""),
         ("call.wav ", "call_wav_~", ""),
         ("x.part", "x_part~", ""),
@@ -49,7 +53,7 @@ def test_any_other_key_is_cleaned_and_marked(key: str, begins: str, ends: str) -
 @given(st.text(min_size=1))
 def test_no_key_reaches_another_place(key: str) -> None:
     """Every name is one plain component of a path, on every system."""
-    for name in itertools.islice(file_names(key), 4):
+    for name in itertools.islice(safe_names(key, reserved=OWN), 4):
         assert re.fullmatch(r"[A-Za-z0-9_.~-]{1,160}", name)
         assert not name.startswith(".")
         assert not name.endswith((".", ".part", ".part.json"))
@@ -64,6 +68,6 @@ def test_no_two_keys_have_one_name(keys: list[str]) -> None:
 
 def test_there_is_always_another_name() -> None:
     """Where something else has the name, there is a next one."""
-    names = list(itertools.islice(file_names("a.wav"), 10))
+    names = list(itertools.islice(safe_names("a.wav"), 10))
     assert names[0] == "a.wav"
     assert len(set(names)) == 10

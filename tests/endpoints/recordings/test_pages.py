@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sinch_voice_async import DecodeError, InvalidRequestError
-from sinch_voice_async._endpoints.pages import Pages
+from sinch_voice_async._endpoints.recordings.pages import Pages
 
 Change: TypeAlias = tuple[str, int | None]
 """An item, and where it is put; None: it is taken away."""

@@ -1,13 +1,14 @@
-"""A listing in numbered pages, read lazily: nothing twice, and nothing missed because the listing changed meanwhile.
+"""A listing in numbered pages, read lazily: no item twice, and none missed although the listing changes meanwhile.
 
-The platform gives neither a total nor a cursor, and names no order. Rules:
+The platform gives neither a total nor a cursor, and documents no order. Rules:
 
 - Up: page 1, 2, 3 … until an empty one. A short page is not the end, since the platform may cap the page size.
-- What is deleted on the way up moves everything behind it to lower pages, and some of it past the reader unseen. So the
-  pages are read once more on the way down: what moves to a lower page is then still ahead.
-- What is added on the way down moves everything behind it to higher pages, and some past the reader. But then what was
-  added is itself still ahead, and is met as something new.
-- So a way down on which nothing new is met proves that all that was there throughout has been given. Else: look again.
+- A deletion on the way up moves all later items to lower pages, and some of them past the reader. So the pages are read
+  once more on the way down: an item that moves to a lower page is then still ahead.
+- An addition on the way down moves all later items to higher pages, and some past the reader. But then the added item
+  is still ahead, and is met as a new one.
+- So a way down without a new item proves that every item that was there throughout has been given. Otherwise the pages
+  are read again.
 """
 
 from collections import deque
@@ -16,37 +17,36 @@ from typing import Final, Generic, TypeAlias, TypeVar
 
 import anyio
 
-from sinch_voice_async._endpoints.arguments import check_whole
-from sinch_voice_async.errors import DecodeError
+from sinch_voice_async import _bounds
+from sinch_voice_async.errors import DecodeError, InvalidRequestError
 
-__all__ = ["Pages"]
+__all__ = ["Fetch", "Pages"]
 
 T = TypeVar("T")
 Fetch: TypeAlias = Callable[[int], Awaitable[list[T]]]
-"""Returns the page of this number, counted from 1; past the last it is empty."""
+"""A function that returns the page of a number, counted from 1; beyond the last one it is empty."""
 
 _LOOKS: Final = 10
-"""Ways down before it is given up: a listing that changes faster than it can be read is never proven whole."""
+"""Ways down before an error: a listing that changes faster than it can be read is never proven whole."""
 
 _SLACK: Final = 10
-"""Pages without anything new that are borne beyond as many as had something: additions on the way cause a few."""
+"""Pages without a new item that are allowed beyond the number of pages with one: additions cause a few."""
 
 
 class Pages(Generic[T]):
     """A listing: ``async for item in pages``, ``async for page in pages.by_page()`` or ``await pages.collect()``.
 
-    Nothing is sent until it is iterated over, then one request per page, when it is needed; each iteration begins anew.
-    It may be left early. No item is given twice, and every item that was there throughout is given once, in no
+    Nothing is sent until it is iterated over, then one request per page, when the page is needed; each iteration begins
+    anew, and may be left early. No item is given twice, and every item that was there throughout is given once, in no
     particular order, although others are added and deleted meanwhile.
 
-    That is what the second look is for: when the last page has been read, all are read once more, from the last to the
-    first, and once more again whenever that brought something new. P pages cost 2P + 1 requests, and P + 1 for each
-    further look; the key of each item is remembered. Not guaranteed: an item that is deleted and stored again
-    meanwhile, or moved by one that is added and deleted again between two requests; and nothing at all if the platform
-    should not keep one order from one request to the next.
+    For that, all pages are read once more after the last one, from the last to the first, and again whenever that
+    brought a new item. P pages cost 2P + 1 requests, and P + 1 for each further look; the key of each item is
+    remembered. Not guaranteed: an item that is deleted and stored again meanwhile, or moved by one that is added and
+    deleted between two requests; and nothing if the platform does not keep one order between requests.
 
-    Iterating raises :class:`DecodeError` where a page repeats the one before it, or there is no end to the pages or to
-    the changes; and what any request raises.
+    Iterating raises :class:`DecodeError` if a page repeats the one before it, or the pages or the changes do not end;
+    and what any request raises.
 
     Source: Calling API, List Recordings.
     """
@@ -59,17 +59,16 @@ class Pages(Generic[T]):
         return Items(self.by_page())
 
     def by_page(self) -> "PageWalk[T]":
-        """Iterate over lists of items, as they come: one list per request, without what was given before."""
+        """Iterate over lists of items: one list per request, without the items that were given before."""
         return PageWalk(self._begin, self._key)
 
     async def collect(self, limit: int | None = None) -> list[T]:
-        """Return all items, or the first ``limit`` of them: no page is asked for beyond those.
+        """Return all items, or the first ``limit`` of them; no page beyond those is requested.
 
         :raises InvalidRequestError: ``limit`` is not a whole number from 0.
-        :raises DecodeError: the pages make up no listing; see the class.
+        :raises DecodeError: the pages are not a listing; see the class.
         """
-        if limit is not None:
-            check_whole(limit, "limit", least=0)
+        _bounds.whole(limit, "limit", optional=True, error=InvalidRequestError)
         items: list[T] = []
         walk = self.by_page()
         while limit is None or len(items) < limit:
@@ -81,7 +80,7 @@ class Pages(Generic[T]):
 
 
 class Items(Generic[T]):
-    """The items of one iteration, one by one; several tasks may take turns."""
+    """The items of one iteration, one by one; several tasks may share it."""
 
     def __init__(self, walk: "PageWalk[T]") -> None:
         self._walk = walk
@@ -99,7 +98,7 @@ class Items(Generic[T]):
 class PageWalk(Generic[T]):
     """The pages of one iteration: the way up, and the ways down.
 
-    State changes only after a page has arrived, so a cancelled step can be taken again.
+    State changes only after a page has arrived, so a cancelled step can be repeated.
     """
 
     def __init__(self, begin: Callable[[], Fetch[T]], key: Callable[[T], Hashable]) -> None:
