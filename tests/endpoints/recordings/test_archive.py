@@ -19,6 +19,7 @@ import pytest
 
 from sinch_voice_async import ArchiveSummary, DownloadError, ForbiddenError, InvalidRequestError, VoiceClient, _files
 from sinch_voice_async._endpoints.recordings.archive import Entry, Manifest
+from sinch_voice_async._endpoints.recordings.files import holds
 from sinch_voice_async._endpoints.recordings.recordings import Recordings
 from sinch_voice_async.sandbox import Sandbox
 from sinch_voice_async.sandbox.storage.recordings import Recording
@@ -466,3 +467,11 @@ async def test_arguments_of_an_archive_are_checked(tmp_path: Path, arguments: di
         with pytest.raises(InvalidRequestError, match=next(iter(arguments))):
             await client.recordings.archive(tmp_path / "a", **arguments)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("note", [b"", b"{", b"\xff", b"[" * 100_000, b"[]", b"{}"])
+def test_a_note_that_is_torn_proves_nothing(tmp_path: Path, note: bytes) -> None:
+    """A file whose note cannot be read is something else."""
+    _files.write_whole(tmp_path / "a.part.json", note, overwrite=False)
+    (tmp_path / "a").write_bytes(b"RIFF")
+    assert not holds(tmp_path / "a", "a")
