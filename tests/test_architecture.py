@@ -23,12 +23,12 @@ CLI = "+46700000000"
 
 # The most files that a task may enter, and the most crossings between them; the page on architecture quotes them.
 MOST = {
-    "callout": (14, 54),
+    "callout": (10, 47),
     "incoming call": (14, 46),
     "event": (7, 14),
-    "download": (18, 92),
-    "contact": (30, 175),
-    "sandbox": (26, 230),
+    "download": (15, 100),
+    "contact": (26, 170),
+    "sandbox": (25, 230),
 }
 
 
