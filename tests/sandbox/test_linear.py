@@ -106,6 +106,8 @@ def test_a_text_without_its_markup(text: str, bare: str) -> None:
     [
         {"instructions": [{"name": "answer"}] * 1_001},
         {"instructions": [{"name": "playFiles", "ids": ["a;" * 1_000]}]},
+        {"action": {"name": "park", "holdPrompt": "a;" * 1_000}},
+        {"action": {"name": "runMenu", "menus": [{"id": "main", "mainPrompt": "a;" * 1_000}]}},
         {"action": {"name": "connectMxp", "callHeaders": [{"key": "k", "value": "v" * 1_024}]}},
     ],
 )

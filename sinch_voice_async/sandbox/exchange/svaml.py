@@ -135,10 +135,19 @@ def _check_connect_mxp(step: Fields) -> None:
 
 def _check_park(step: Fields) -> None:
     step.whole("maxDuration", most=600)
+    _check_prompts(step, "introPrompt", "holdPrompt")
+
+
+def _check_prompts(step: Fields, *names: str) -> None:
+    for name in names:
+        if (step.text(name) or "").count(";") >= MOST_STEPS:
+            step.illegal(name, f"must not have more than {MOST_STEPS} parts")
 
 
 def _check_menus(step: Fields) -> None:
     menus = step.children("menus")
+    for menu in menus:
+        _check_prompts(menu, "mainPrompt", "repeatPrompt")
     names = [menu.required_text("id") for menu in menus]
     known = set(names)
     if "main" not in known:
