@@ -14,7 +14,6 @@ Source: connectStream; Voice Stream; ASGI, WebSocket.
 import inspect
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
@@ -180,8 +179,7 @@ class StreamApp:
         headers = dict(call_headers or {})
         if TOKEN in {name.lower() for name in headers}:
             raise InvalidRequestError(f"call_headers must not have the name {TOKEN!r}", field="call_headers")
-        call_id = (event if isinstance(event, str) else None if event is None else event.call_id) or ""
-        token = make_token(self._credentials[0], call_id, self._clock() + self._token_ttl)
+        token = self.token(event)
         if token_in != "url":  # noqa: S105 - the name of a place
             headers[TOKEN] = token
         return ConnectStream(
@@ -190,6 +188,11 @@ class StreamApp:
             max_duration=max_duration,
             call_headers=headers or None,
         )
+
+    def token(self, event: Event | str | None = None) -> str:
+        """Return a one-time token for a call, as :meth:`connect` does: for SVAML that is written by hand."""
+        call_id = (event if isinstance(event, str) else None if event is None else event.call_id) or ""
+        return make_token(self._credentials[0], call_id, self._clock() + self._token_ttl)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one WebSocket, or the server's lifespan; raise ValueError for anything else."""
@@ -509,4 +512,4 @@ def without_token(query: str) -> str:
 def _without_token(request: StreamRequest) -> StreamRequest:
     """Return a request that may be logged: its token is spent, and is not the handler's."""
     headers = {name: value for name, value in request.call_headers.items() if name.lower() != TOKEN}
-    return evolve(request, call_headers=MappingProxyType(headers))
+    return evolve(request, call_headers=headers)

@@ -48,6 +48,8 @@ class Pcm(bytes):
     def __repr__(self) -> str:
         return f"<Pcm {self.seconds:.2f} s at {self.sample_rate} Hz>"
 
+    __str__ = __repr__
+
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (bytes(self), self.sample_rate)
 

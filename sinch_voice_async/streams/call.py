@@ -1,6 +1,6 @@
 """A call whose sound goes through your program: hear it, speak into it, interrupt yourself, and end it."""
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable
 from os import PathLike
 from typing import Any, Protocol, Self
 
@@ -137,7 +137,7 @@ class CallStream:
         _bounds.seconds(timeout, "timeout", optional=True, error=InvalidRequestError)
         return await self._connection.next(self._frame_bytes, timeout)
 
-    async def send_audio(self, pcm: bytes | AsyncIterable[bytes]) -> bool:
+    async def send_audio(self, pcm: bytes | bytearray | memoryview | AsyncIterable[bytes]) -> bool:
         """Speak: send sound of any length, or each piece of an async iterable as it comes.
 
         It is cut into frames of 20 ms and sent ahead of the clock by at most the app's ``lead``; this returns when all
@@ -164,17 +164,25 @@ class CallStream:
     async def _send_pieces(self, pieces: AsyncIterable[bytes], speech: "_Speech") -> bool:
         if not isinstance(pieces, AsyncIterable):
             raise InvalidRequestError("pcm must be bytes, or an async iterable of bytes", field="pcm")
+        try:
+            async with self._speaking:
+                return await self._play_pieces(pieces, speech)
+        finally:
+            if isinstance(pieces, AsyncGenerator):
+                # It would be left to the garbage collector, where its clean-up cannot run.
+                await pieces.aclose()
+
+    async def _play_pieces(self, pieces: AsyncIterable[bytes], speech: "_Speech") -> bool:
         pending = bytearray()
-        async with self._speaking:
-            async for piece in pieces:
-                self._check(piece)
-                pending += piece
-                speech.unsent = len(pending)
-                whole = len(pending) - len(pending) % self._frame_bytes
-                if not await self._play(bytes(pending[:whole]), speech):
-                    return False
-                del pending[:whole]
-            return await self._play(bytes(pending), speech)
+        async for piece in pieces:
+            self._check(piece)
+            pending += piece
+            speech.unsent = len(pending)
+            whole = len(pending) - len(pending) % self._frame_bytes
+            if not await self._play(bytes(pending[:whole]), speech):
+                return False
+            del pending[:whole]
+        return await self._play(bytes(pending), speech)
 
     def _check(self, pcm: object) -> None:
         if not isinstance(pcm, (bytes, bytearray, memoryview)):

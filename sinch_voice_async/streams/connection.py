@@ -109,6 +109,7 @@ class Connection:
         self._max_message = max_message
         self._heartbeat = heartbeat
         self._began = self._heard_at = self._sent_at = timing.now()
+        self._is_closed = False
         self._lock = anyio.Lock(fast_acquire=True)
         self._sending_since: float | None = None
         self._send_scope = anyio.CancelScope()
@@ -244,7 +245,10 @@ class Connection:
         self.interrupted = anyio.Event()
 
     async def close(self, code: int = 1000) -> bool:
-        """Send a close frame, and say whether that was done within :data:`CLOSE_TIMEOUT`."""
+        """Send a close frame, if none was sent, and say whether that was done within :data:`CLOSE_TIMEOUT`."""
+        if self._is_closed:
+            return True
+        self._is_closed = True
         with anyio.move_on_after(CLOSE_TIMEOUT, shield=True) as scope, suppress(SocketClosed):
             await self._socket.close(code)
         return not scope.cancelled_caught

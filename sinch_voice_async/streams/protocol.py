@@ -27,7 +27,6 @@ framework, the platform's for tests.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 
 from attrs import field, frozen
@@ -88,8 +87,8 @@ class StreamRequest:
     sample_rate: int | None = None
     codec: str | None = None
     version: int | None = None
-    call_headers: Mapping[str, str] = field(factory=lambda: MappingProxyType({}), repr=_names)
-    extra: Mapping[str, Any] = field(factory=lambda: MappingProxyType({}), repr=False)
+    call_headers: Mapping[str, str] = field(factory=dict, repr=_names)
+    extra: Mapping[str, Any] = field(factory=dict, repr=False)
 
 
 @frozen
@@ -287,8 +286,8 @@ def read_request(fields: Mapping[str, Any]) -> StreamRequest | None:
         sample_rate=_take(rest, ("sampleRate",), _rate),
         codec=_take(rest, ("codec",), _text),
         version=_take(rest, ("version",), _whole),
-        call_headers=MappingProxyType(_take(rest, ("callHeaders", "headers"), _headers) or {}),
-        extra=MappingProxyType(rest),
+        call_headers=_take_headers(rest),
+        extra=rest,
     )
 
 
@@ -302,6 +301,22 @@ def _take(fields: dict[str, Any], names: Iterable[str], read: Callable[[Any], _T
             del fields[own]
             return value
     return None
+
+
+def _take_headers(fields: dict[str, Any]) -> dict[str, str]:
+    """Remove the call headers, and return them; the AsyncAPI document's name goes before that of the tutorials.
+
+    If one of them cannot be read, the others are returned, and all of them stay.
+    """
+    found: dict[str, str] = {}
+    spelled = {name.lower(): name for name in fields}
+    for own in filter(None, map(spelled.get, ("callheaders", "headers"))):
+        pairs = _pairs(fields[own])
+        known = {key: value for key, value in pairs or () if key is not None and value is not None}
+        if pairs is not None and len({key for key, _ in pairs}) == len(known):
+            del fields[own]
+        found = found or known
+    return found
 
 
 def _text(value: Any) -> str | None:
@@ -324,17 +339,15 @@ def _rate(value: Any) -> int | None:
     return rate if rate is not None and _SLOWEST <= rate <= _FASTEST else None
 
 
-def _headers(value: Any) -> dict[str, str] | None:
-    """Read an object, or a list of ``{"key": …, "value": …}``; None if there is nothing in it, or anything else."""
+def _pairs(value: Any) -> list[tuple[str | None, str | None]] | None:
+    """Read an object, or a list of ``{"key": …, "value": …}``; None for anything else."""
     if isinstance(value, dict):
         pairs = list(cast("dict[str, Any]", value).items())
     elif isinstance(value, list) and all(isinstance(each, dict) for each in value):
         pairs = [(_member(each, "key"), _member(each, "value")) for each in cast("list[dict[str, Any]]", value)]
     else:
         return None
-    read = [(_text(key), "" if each == "" else _text(each)) for key, each in pairs]
-    known = {key: each for key, each in read if key is not None and each is not None}
-    return known if known and len(known) == len(read) else None
+    return [(_text(key), "" if each == "" else _text(each)) for key, each in pairs]
 
 
 def _member(pair: dict[str, Any], name: str) -> Any:

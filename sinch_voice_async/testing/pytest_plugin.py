@@ -1,8 +1,8 @@
 """Fixtures for the tests of applications, found by pytest where this package is installed.
 
-``signed_callback``, ``sinch_credentials``, ``sinch_sandbox`` and ``voice_client``. None of them needs an event loop, so
-they serve tests on asyncio and on trio, under anyio's plugin, pytest-asyncio and pytest-trio alike. Nothing is imported
-before a fixture is asked for: this module is loaded in every run of pytest.
+``signed_callback``, ``sinch_credentials``, ``sinch_sandbox``, ``sinch_stream`` and ``voice_client``. None of them needs
+an event loop, so they serve tests on asyncio and on trio, under anyio's plugin, pytest-asyncio and pytest-trio alike.
+Nothing is imported before a fixture is asked for: this module is loaded in every run of pytest.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # ruff: noqa: PLC0415 - see above
 
-__all__ = ["pytest_addoption", "signed_callback", "sinch_credentials", "sinch_sandbox", "voice_client"]
+__all__ = ["pytest_addoption", "signed_callback", "sinch_credentials", "sinch_sandbox", "sinch_stream", "voice_client"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -67,6 +67,22 @@ def sinch_sandbox(sinch_credentials: "Credentials", pytestconfig: pytest.Config)
         raise pytest.UsageError(f"sinch_sandbox_speed = {speed}: {error}") from None
     with sandbox.serve() as sandbox:
         yield sandbox
+
+
+@pytest.fixture
+def sinch_stream() -> Callable[..., Any]:
+    """A function that calls a voice agent in the same process, on a virtual clock.
+
+    The arguments are those of :func:`sinch_voice_async.testing.stream_peer`::
+
+        async def test_agent(sinch_stream):
+            async with sinch_stream(streams) as caller:
+                await caller.wait(1.0)
+                assert caller.heard.level_db() > -30
+    """
+    from sinch_voice_async import testing
+
+    return testing.stream_peer
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def test_everything_that_is_signed_may_differ() -> None:
 
 def test_module_has_what_it_says() -> None:
     """It imports late, and still says plainly what it has not."""
-    assert sinch_voice_async.testing.__all__ == ["serve_app", "signed_callback"]
+    assert sinch_voice_async.testing.__all__ == ["StreamPeer", "serve_app", "signed_callback", "stream_peer"]
     with pytest.raises(AttributeError, match="no attribute 'unsigned_callback'"):
         _ = sinch_voice_async.testing.unsigned_callback  # type: ignore[attr-defined]  # that it is not there is the point
 

@@ -1,0 +1,1 @@
+"""Media streams: the server side of connectStream."""
