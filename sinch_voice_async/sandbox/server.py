@@ -75,8 +75,9 @@ Served = TypeVar("Served")
 class Serving(Generic[Served]):
     """An application while it is served: a context manager, ``async with`` or ``with``, that gives ``served``.
 
-    ``port`` 0 takes a free one. Raises ValueError if ``host`` is not loopback and ``allow_remote`` is not set, and
-    OSError if the port is taken. On leaving, open connections are closed.
+    ``port`` 0 takes a free one; ``lifespan`` runs the application's lifespan around it. Raises ValueError if ``host``
+    is not loopback and ``allow_remote`` is not set, and OSError if the port is taken. On leaving, open connections are
+    closed.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Serving(Generic[Served]):
         host: str,
         port: int,
         allow_remote: bool,
+        lifespan: bool = False,
     ) -> None:
         bounds.whole("port", port, most=65_535)
         if not bounds.flag("allow_remote", allow_remote) and not _is_loopback(bounds.text("host", host, most=255)):
@@ -97,6 +99,7 @@ class Serving(Generic[Served]):
         self._app = app
         self.served: Served = served
         self._address = (host, port)
+        self._lifespan = lifespan
         self._running: _Running | None = None
 
     @property
@@ -108,7 +111,7 @@ class Serving(Generic[Served]):
         """Start the server. It accepts requests when this returns."""
         if self._running is not None:
             raise RuntimeError("this sandbox is already being served")
-        self._running = _Running(self._app, *self._address)
+        self._running = _Running(self._app, *self._address, lifespan=self._lifespan)
         return self.served
 
     def stop(self) -> None:
@@ -136,7 +139,7 @@ class Serving(Generic[Served]):
 class _Running:
     """One server and its thread."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, host: str, port: int, *, lifespan: bool) -> None:
         listener = _listen(host, port)
         address, number = listener.getsockname()[:2]
         self.url = f"http://[{address}]:{number}" if ":" in address else f"http://{address}:{number}"
@@ -147,7 +150,7 @@ class _Running:
             ws="websockets-sansio" if "websockets-sansio" in WS_PROTOCOLS else "auto",
             ws_per_message_deflate=False,
             loop="asyncio",
-            lifespan="off",
+            lifespan="auto" if lifespan else "off",
             interface="asgi3",
             log_config=None,
             access_log=False,
@@ -181,6 +184,7 @@ class _Server(uvicorn.Server):
             connection.transport.abort()
         while self.server_state.tasks:  # noqa: ASYNC110  # uvicorn tells nobody when a task is done
             await anyio.sleep(0.002)
+        await self.lifespan.shutdown()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,14 +1,16 @@
 """Callbacks as the platform would send them."""
 
-import json
 import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sinch_voice_async._wire.rest_codec import encode
+from sinch_voice_async import _bounds
+from sinch_voice_async._wire.codec import encode_json
+from sinch_voice_async._wire.event_codec import encode
 from sinch_voice_async._wire.signing import authorization, timestamp_at
 from sinch_voice_async.credentials import Credentials
+from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.models.events import Event
 
 __all__ = ["signed_callback"]
@@ -23,21 +25,23 @@ def signed_callback(
     content_type: str = "application/json",
     now: datetime | float | None = None,
 ) -> tuple[dict[str, str], bytes]:
-    """Return the headers and the body of a callback, signed as the platform does.
+    """Return the headers and the body of a callback, signed as the platform signs it.
 
-    ``event`` is an event, the JSON object of one, or the body's bytes as they are. ``path`` is the one that is called:
-    percent-encoded, from its first slash on. ``now`` is what the timestamp says, an aware datetime or Unix seconds.
+    ``event`` is an event, its JSON object, or the bytes of the body. An event is written with the fields that it was
+    made or read with, and no others. ``path`` is the called path: percent-encoded, from its first slash on. ``now`` is
+    the time of the timestamp, an aware datetime or Unix seconds; the default is the time of the machine.
 
     ::
 
         headers, body = signed_callback({"event": "ice", "callId": "1", "cli": "46700000001"}, credentials, "/sinch")
         response = test_client.post("/sinch", headers=headers, content=body)
 
+    :raises InvalidRequestError: an argument has a wrong type, or JSON cannot hold the event.
+
     Source: Authentication, Callback signed request.
     """
     body = _body(event)
-    moment = now.timestamp() if isinstance(now, datetime) else time.time() if now is None else now
-    timestamp = timestamp_at(moment)
+    timestamp = timestamp_at(_seconds(now))
     signed = authorization(credentials, method, path, body, content_type, timestamp)
     return {"content-type": content_type, "x-timestamp": timestamp, "authorization": signed}, body
 
@@ -45,6 +49,12 @@ def signed_callback(
 def _body(event: Event | Mapping[str, Any] | bytes) -> bytes:
     if isinstance(event, bytes):
         return event
-    if isinstance(event, Mapping):
-        return json.dumps(dict(event), ensure_ascii=False).encode()
-    return encode(event)
+    return encode_json(dict(event)) if isinstance(event, Mapping) else encode(event)
+
+
+def _seconds(now: datetime | float | None) -> float:
+    if now is None:
+        return time.time()
+    if isinstance(now, datetime):
+        return float(_bounds.moment(now, "now", error=InvalidRequestError).timestamp())
+    return float(_bounds.seconds(now, "now", error=InvalidRequestError))

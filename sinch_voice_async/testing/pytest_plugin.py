@@ -58,15 +58,17 @@ def sinch_sandbox(sinch_credentials: "Credentials", pytestconfig: pytest.Config)
     100 seconds of a call pass in one second. The option ``sinch_sandbox_speed`` of pytest's configuration file sets
     another speed, and so does ``sinch_sandbox.clock.speed``. Needs the extra ``sandbox``.
     """
+    with _sandbox(sinch_credentials, str(pytestconfig.getini("sinch_sandbox_speed"))).serve() as sandbox:
+        yield sandbox
+
+
+def _sandbox(credentials: "Credentials", speed: str) -> "Sandbox":
     from sinch_voice_async.sandbox import Sandbox
 
-    speed = pytestconfig.getini("sinch_sandbox_speed")
     try:
-        sandbox = Sandbox(sinch_credentials.application_key, sinch_credentials.application_secret, speed=float(speed))
+        return Sandbox(credentials.application_key, credentials.application_secret, speed=float(speed))
     except ValueError as error:
         raise pytest.UsageError(f"sinch_sandbox_speed = {speed}: {error}") from None
-    with sandbox.serve() as sandbox:
-        yield sandbox
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 
 import sinch_voice_async.testing
 from sinch_voice_async.credentials import Credentials
+from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.testing import signed_callback
 from sinch_voice_async.webhooks import DisconnectedCall, event_from_http
 
@@ -68,3 +69,17 @@ def test_plugin_brings_nothing_of_its_own() -> None:
     )
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert printed.split() == ["sinch_voice_async.testing", "sinch_voice_async.testing.pytest_plugin"]
+
+
+@pytest.mark.parametrize("now", [True, "now", float("nan"), -1, datetime(2026, 1, 1)])  # noqa: DTZ001
+def test_a_time_that_is_none_is_refused(now: Any) -> None:
+    """A naive time, a flag and a text are no moment."""
+    with pytest.raises(InvalidRequestError, match="now must be"):
+        signed_callback(b"{}", CREDENTIALS, now=now)
+
+
+@pytest.mark.parametrize("event", [{"event": object()}, {"event": "ice", "x": {1}}, {"event": "\ud800"}, object()])
+def test_an_event_that_json_cannot_hold_is_refused(event: Any) -> None:
+    """With the error of this library."""
+    with pytest.raises(InvalidRequestError):
+        signed_callback(event, CREDENTIALS)

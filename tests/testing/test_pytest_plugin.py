@@ -2,6 +2,9 @@
 
 import pytest
 
+from sinch_voice_async import Credentials
+from sinch_voice_async.testing import pytest_plugin
+
 pytest_plugins = ["pytester"]
 
 APPLICATION = """
@@ -108,3 +111,10 @@ def test_fixtures_can_be_overridden(pytester: pytest.Pytester, monkeypatch: pyte
     )
     plugin = ("-p", "sinch_voice_async.testing.pytest_plugin", "-W", "ignore:Module already imported")
     pytester.runpytest_inprocess(*plugin, "-q").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("speed", ["fast", "-1", "nan", ""])
+def test_a_speed_that_is_none_is_a_usage_error(speed: str) -> None:
+    """The message names the option of the configuration file."""
+    with pytest.raises(pytest.UsageError, match=f"^sinch_sandbox_speed = {speed}: "):
+        pytest_plugin._sandbox(Credentials("key", "c2VjcmV0"), speed)
