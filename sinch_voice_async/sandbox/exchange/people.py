@@ -16,7 +16,7 @@ __all__ = ["People", "Person", "Phone", "Population"]
 
 MACHINE_BEEPS_AFTER = 8.0
 MACHINE_RECORDS_FOR = 30.0
-LEASE_BEGINS = 5.0
+LEASE_BEGINS = 4.0
 LEASE_LASTS = 3.0
 REFUSALS: tuple[Literal["busy", "declined"], ...] = ("busy", "declined")
 

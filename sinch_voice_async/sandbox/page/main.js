@@ -1,54 +1,217 @@
-// The page: listens to the exchange, and tells the telephone and the list of calls.
+// The page: listens to the sandbox, draws what is known, and reads the keyboard.
 
-import * as calls from "./calls.js";
-import { at, minutes } from "./elements.js";
-import * as exchange from "./exchange.js";
-import * as telephone from "./telephone.js";
+import * as api from "./api.js";
+import * as callsView from "./calls.js";
+import * as conferencesView from "./conferences.js";
+import { close, help, view as dialog } from "./dialogs.js";
+import { h, render } from "./dom.js";
+import { icon } from "./icons.js";
+import { keydown } from "./keys.js";
+import { listen } from "./live.js";
+import * as numbersView from "./numbers.js";
+import * as phone from "./phone.js";
+import * as requestsView from "./requests.js";
+import { read } from "./routes.js";
+import * as settingsView from "./settings.js";
+import { attempt, calls, changed, drawnBy, requests, state, tick } from "./store.js";
+import * as svamlView from "./svaml.js";
+import * as welcomeView from "./welcome.js";
+import { count } from "./words.js";
 
-let clock = { now: 0, speed: 0, heardAt: 0 };
+const at = (id) => document.getElementById(id);
+const ITEMS = [["calls", "Calls"], ["requests", "Requests"], ["phone", "Phone", "only"], ["conferences", "Conferences"], ["numbers", "Numbers", "wide"], ["svaml", "SVAML", "wide"], ["settings", "Settings", "wide"], ["more", "More", "only"]];
+const MORE = [["numbers", "Numbers", "numbers"], ["svaml", "SVAML", "svaml"], ["settings", "Settings", "settings"], ["welcome", "Connect an application", "link"]];
+const VIEWS = {
+  calls: callsView, requests: requestsView, conferences: conferencesView, numbers: numbersView, settings: settingsView, svaml: svamlView, welcome: welcomeView,
+  phone: { view: () => h("div", { class: "phone-view", key: "phone" }, h("h1", { class: "hidden" }, "Phone"), phone.view("page")) },
+  more: { view: () => h("div", { class: "more-view", key: "more" }, h("h1", { class: "hidden" }, "More"), MORE.map(([view, label, ic]) => h("a", { href: `#${view}`, key: view }, icon(ic), label))) },
+};
+const LIVE = { connecting: "Connecting…", live: "Live", lost: "Reconnecting…", polls: "Live" };
+
+/** Requests that failed since somebody last looked at them. */
+let seen = { failed: 0, known: new Set() };
+
+function rail(group) {
+  const badge = { calls: calls.total, requests: seen.failed, conferences: conferencesView.live() };
+  const item = ([view, label, where]) => h("a", { key: view, class: `item ${where ?? ""}`, href: `#${view}`, "aria-current": view === group ? "page" : null }, icon(view), label,
+    badge[view] > 0 && h("span", { class: `badge ${view === "requests" ? "bad" : ""}`, "aria-label": view === "requests" ? `${badge[view]} failed` : null }, count(badge[view])));
+  return [
+    h("div", { class: "brand", key: "brand" }, h("img", { src: "page/icon.svg", alt: "", width: "24", height: "24" }), h("a", { href: "#welcome" }, "Voice sandbox"),
+      h("span", { class: `live ${state.live}`, id: "live", role: "status" }, h("span", { class: "dot" }), LIVE[state.live])),
+    ITEMS.map(item), h("div", { class: "spacer", key: "spacer" }),
+    phone.view("rail"), h("button", { type: "button", class: "btn quiet small keys-help", key: "help", onclick: help }, "Keyboard ", h("kbd", {}, "?")),
+  ];
+}
+
+function banner() {
+  if (state.live === "lost" && Date.now() - state.lostAt > 2_500) return h("p", { class: "banner bad", role: "status", key: "lost" }, "The sandbox stopped. Start it again and this page continues.");
+  if (state.restarted) return h("p", { class: "banner", role: "status", key: "restarted" }, "The sandbox was restarted. Calls from before are gone.", h("button", { type: "button", class: "btn quiet small", onclick: () => { state.restarted = false; changed(); } }, "Close"));
+  return null;
+}
+
+function draw() {
+  const group = VIEWS[state.route.view] ? state.route.view : "calls";
+  const main = at("content");
+  main.className = ["calls", "requests", "conferences"].includes(group) ? "split" : "single";
+  main.dataset.selected = state.route.id ? "1" : "0";
+  render(main, VIEWS[group].view());
+  render(at("rail"), rail(group));
+  render(at("bar"), [banner(), group !== "phone" && phone.bar()]);
+  render(at("dialogs"), dialog());
+  at("toast").textContent = state.toast;
+  at("toast").className = state.toast ? "on" : "";
+  const rings = phone.status() === "ringing";
+  const failed = seen.failed ? `(${seen.failed} failed) ` : "";
+  const title = rings ? "☎ Incoming call · Voice sandbox" : `${failed}Voice sandbox`;
+  if (document.title !== title) document.title = title;
+  const shows = rings ? "icon-ringing.svg" : seen.failed ? "icon-failed.svg" : "icon.svg";
+  if (!at("icon").href.endsWith(`/${shows}`)) at("icon").href = `page/${shows}`;
+}
+
+/** Note failed requests, and forget them while they are looked at. */
+function countFailed(entries, fresh) {
+  if (fresh) seen = { failed: 0, known: new Set() };
+  for (const each of entries) if (each.failed && !seen.known.has(each.id)) {
+    seen.known.add(each.id);
+    seen.failed += 1;
+  }
+  if (state.route.view === "requests" && !document.hidden) seen.failed = 0;
+}
 
 function heard(name, data) {
-  at("live").dataset.state = name === "lost" ? "lost" : "live";
-  at("live").textContent = name === "lost" ? "Disconnected, trying again…" : "Live";
+  if (name === "lost") {
+    if (state.live !== "lost") state.lostAt = Date.now();
+    state.live = "lost";
+    setTimeout(changed, 3_000);
+  } else if (name === "poll") poll();
+  else if (state.live !== "polls") state.live = "live";
   if (name === "state") begin(data);
   if (name === "calls") {
     tick(data.clock);
-    calls.follow(data.calls);
-    telephone.follow(data.calls);
-    at("count").textContent = data.count;
+    calls.follow(data.calls, data.count, data.more);
+    phone.follow(data.calls);
+    callsView.selectRinging(data.calls);
+    if (data.calls.some((call) => call.callId === state.route.id)) soon("call", () => state.route.view === "calls" && callsView.load(state.route.id));
+    if (data.calls.some((call) => call.conferenceId)) soon("conferences", conferencesView.load);
   }
+  if (name === "requests") {
+    if (data.fresh && data.requests.length === 0) requests.clear();
+    countFailed(data.requests, data.fresh);
+    requests.follow(data.requests, data.count, data.more);
+    if (data.fresh && requests.loaded) requests.refreshSoon();
+  }
+  changed();
 }
 
-function begin(state) {
-  if (state.fresh) {
+/** Take the state of the sandbox as it is; a fresh one means that everything else is to be loaded anew. */
+function begin(server) {
+  const isOther = state.instance && server.instance !== state.instance;
+  state.instance = server.instance;
+  state.server = server;
+  if (isOther) {
+    state.restarted = true;
+    state.call = state.request = state.conference = null;
+    requests.clear();
+    seen = { failed: 0, known: new Set() };
+  }
+  if (server.fresh || isOther) {
     calls.clear();
-    telephone.clear();
+    phone.clear();
+    reload();
   }
-  tick(state.clock);
-  telephone.plugged(state.phones);
-  const urls = [state.account.primary, state.account.fallback].filter(Boolean).join(", then ");
-  at("account").textContent = `Application ${state.account.applicationKey} · Callbacks go to ${urls || "nobody"}`;
+  tick(server.clock);
+  phone.connectedTo(server.phones);
+  if (state.route.view === "numbers") soon("numbers", numbersView.load);
+  if (state.route.view === "settings") soon("settings", settingsView.load);
 }
 
-function tick(state) {
-  clock = { ...state, heardAt: Date.now() };
-  const speed = String(state.speed);
-  const options = [...at("speed").options];
-  if (!options.some((option) => option.value === speed)) at("speed").append(new Option(`×${speed}`, speed));
-  at("speed").value = speed;
+/** Load the lists and what is looked at. */
+function reload() {
+  attempt(() => calls.reload());
+  attempt(() => requests.reload());
+  attempt(conferencesView.load);
+  visit();
 }
 
-// An answer may be overtaken by newer events: the speed is shown by those alone, and a step changes but the time.
-async function step() {
-  const { now } = await exchange.step(10);
-  clock = { ...clock, now, heardAt: Date.now() };
+let polls = false;
+async function poll() {
+  if (polls) return;
+  polls = true;
+  try {
+    begin(await api.state());
+    state.live = "polls";
+    await Promise.all([calls.reload({ forget: false }), requests.reload({ forget: false })]);
+    phone.follow(calls.items.slice(0, 50));
+    if (state.route.view === "calls" && state.route.id) await callsView.load(state.route.id);
+  } catch {
+    heard("lost", null);
+  } finally {
+    polls = false;
+  }
 }
 
-at("speed").addEventListener("change", () => exchange.setSpeed(Number(at("speed").value)));
-at("step").addEventListener("click", step);
+const waits = new Map();
+
+/** Do something a moment later, once for several times. */
+function soon(name, act) {
+  if (waits.has(name)) return;
+  waits.set(name, setTimeout(() => {
+    waits.delete(name);
+    attempt(act);
+  }, 60));
+}
+
+/** Load what the address names. */
+function visit() {
+  const { view, id, params } = state.route;
+  if (view === "calls" && id) callsView.load(id);
+  if (view === "requests" && id) requestsView.load(id);
+  if (view === "requests") seen.failed = 0;
+  if (view === "calls" && params.has("q") && params.get("q") !== calls.query) callsView.search(params.get("q"), "", 0);
+  if (view === "requests" && params.has("q")) requestsView.search(params.get("q"), "", 0);
+  if (["conferences", "numbers", "settings", "svaml", "welcome"].includes(view)) attempt(VIEWS[view].load);
+}
+
+addEventListener("hashchange", () => {
+  const before = { ...state.route };
+  read();
+  if (state.dialog && state.dialog.hash !== location.hash) close();
+  visit();
+  draw();
+  // On a narrow screen the detail is a view of its own, and so is each view without a list.
+  const moved = before.view !== state.route.view || (innerWidth <= 760 && before.id !== state.route.id);
+  if (moved) document.querySelector("main h1[tabindex]")?.focus();
+});
+addEventListener("keydown", keydown);
+addEventListener("resize", changed);
+document.addEventListener("visibilitychange", changed);
+at("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  at("content").focus();
+});
+// Durations of calls that go on, and of the phone.
 setInterval(() => {
-  at("time").textContent = minutes(clock.now + ((Date.now() - clock.heardAt) / 1000) * clock.speed);
-}, 250);
+  if (!document.hidden && (calls.items.some((call) => call.status !== "FINAL") || state.route.view === "settings")) changed();
+}, 500);
 
-telephone.install();
-exchange.listen(heard);
+async function start() {
+  read();
+  drawnBy(draw);
+  draw();
+  const server = await attempt(api.state);
+  if (server) {
+    begin({ ...server, fresh: false });
+    await Promise.all([attempt(() => calls.reload()), attempt(() => requests.reload()), attempt(conferencesView.load)]);
+    phone.follow(calls.items.slice(0, 200).reverse());
+  }
+  if (!state.route.view) {
+    const isNew = server && calls.total === 0 && requests.total === 0;
+    history.replaceState(null, "", isNew ? "#welcome" : "#calls");
+    read();
+  }
+  visit();
+  listen(heard);
+  changed();
+}
+
+start();

@@ -4,6 +4,7 @@ The pipe needs no WebSocket, no driver program and no port: messages are JSON, e
 does is done as a person does it: by real mouse and key events, not by calling the page's own functions.
 """
 
+import base64
 import itertools
 import json
 import os
@@ -17,7 +18,12 @@ from typing import Any, Self
 __all__ = ["Chromium", "chromium_program"]
 
 PATIENCE = 20.0
-KEYS = {"Enter": ("Enter", "\r", 13), "Tab": ("Tab", "", 9)}
+KEYS = {
+    "Enter": ("Enter", "\r", 13),
+    "Tab": ("Tab", "", 9),
+    "Escape": ("Escape", "", 27),
+    "ArrowDown": ("ArrowDown", "", 40),
+}
 
 
 def chromium_program() -> str | None:
@@ -33,6 +39,7 @@ class Chromium:
         self.complaints: list[str] = []
         """Exceptions, console errors and violations of the security policy on the page."""
         self._numbers = itertools.count(1)
+        self._targets: dict[str, str] = {}
         self._received = bytearray()
         read_commands, self._commands = os.pipe()
         self._answers, write_answers = os.pipe()
@@ -79,6 +86,31 @@ class Chromium:
         self._process.wait(PATIENCE)
         os.close(self._answers)
 
+    def tab(self) -> str:
+        """Open another tab beside this one, work in it from now on, and return the session of the one before."""
+        before, self._session = self._session, ""
+        target = self._send("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self._send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log"):
+            self._send(f"{domain}.enable")
+        self._targets[self._session] = target
+        return before
+
+    @property
+    def session(self) -> str:
+        """The session of the tab that is worked in."""
+        return self._session
+
+    def switch(self, session: str) -> None:
+        """Work in another tab."""
+        self._session = session
+
+    def close_tab(self, session: str) -> None:
+        """Close a tab that :meth:`tab` opened."""
+        before, self._session = self._session, ""
+        self._send("Target.closeTarget", targetId=self._targets.pop(session))
+        self._session = before
+
     def open(self, url: str) -> None:
         """Go to a page and wait until it is loaded."""
         self._send("Page.navigate", url=url)
@@ -92,8 +124,10 @@ class Chromium:
 
     def wait_for(self, expression: str) -> None:
         """Wait until an expression is true."""
+        # Awaited first: a promise is always true.
+        asked = f"Promise.resolve({expression}).then(Boolean)"
         deadline = time.monotonic() + PATIENCE
-        while not self.evaluate(f"Boolean({expression})"):
+        while not self.evaluate(asked):
             assert time.monotonic() < deadline, f"never came true: {expression}\n{self.text('body')}"
             time.sleep(0.02)
 
@@ -114,11 +148,25 @@ class Chromium:
         for kind in ("mousePressed", "mouseReleased"):
             self._send("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
 
-    def press(self, key: str) -> None:
+    def press(self, key: str, *, ctrl: bool = False) -> None:
         """Press and release one key, wherever the focus is."""
         name, text, code = KEYS.get(key, (key, key, ord(key[0])))
-        self._send("Input.dispatchKeyEvent", type="keyDown", key=name, text=text, windowsVirtualKeyCode=code)
+        held = {"modifiers": 2} if ctrl else {"text": text}
+        self._send("Input.dispatchKeyEvent", type="keyDown", key=name, windowsVirtualKeyCode=code, **held)
         self._send("Input.dispatchKeyEvent", type="keyUp", key=name, windowsVirtualKeyCode=code)
+
+    def choose(self, selector: str, value: str) -> None:
+        """Choose an option of a list, as a browser reports it."""
+        found, wanted = json.dumps(selector), json.dumps(value)
+        self.wait_for(f"document.querySelector({found})")
+        self.evaluate(
+            f"{{ const it = document.querySelector({found}); it.value = {wanted};"
+            " it.dispatchEvent(new Event('change', {bubbles: true})); }"
+        )
+
+    def picture(self) -> bytes:
+        """Return what the page looks like, as PNG."""
+        return base64.b64decode(self._send("Page.captureScreenshot", format="png")["data"])
 
     def fill(self, selector: str, text: str) -> None:
         """Replace what stands in a field."""

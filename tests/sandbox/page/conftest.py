@@ -57,8 +57,9 @@ def page(chromium: Chromium, served: Sandbox) -> Iterator[Chromium]:
     """The sandbox's page, which may do anything but complain."""
     chromium.complaints.clear()
     chromium.appear()
-    chromium.open(f"{served.url}/_sandbox/")
-    chromium.wait_for("document.getElementById('live').textContent === 'Live'")
+    chromium.open(f"{served.url}/_sandbox/#calls")
+    chromium.wait_for("document.getElementById('live')?.textContent === 'Live'")
+    chromium.wait_for("document.querySelector('.phone')?.dataset.state === 'idle'")
     yield chromium
     chromium.open("about:blank")
     assert chromium.complaints == []

@@ -1,134 +1,169 @@
 """What a person does at the page, in a real browser: with the mouse, with the keyboard, and with what they see."""
 
+import json
+import time
+
 import httpx
 import pytest
 
-from sinch_voice_async.sandbox import Call, Sandbox
+from sinch_voice_async.sandbox import Sandbox
 
 from .application import Application
 from .chromium import Chromium
+from .page_helpers import CANARY, NUMBER, go, place, send, waits_for
 
-NUMBER = "+46700000001"
-CANARY = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>\"'>"
-
-
-def place(sandbox: Sandbox, **members: object) -> Call:
-    """Place a callout to the page's telephone, and return the call."""
-    callout = {
-        "destination": {"type": "number", "endpoint": NUMBER},
-        "cli": "+46700000000",
-        "text": "Hello!",
-        "enableAce": True,
-        "enableDice": True,
-        "enablePie": True,
-        **members,
-    }
-    account = sandbox.account
-    answer = httpx.post(
-        f"{sandbox.url}/calling/v1/callouts",
-        json={"method": "ttsCallout", "ttsCallout": callout},
-        auth=(account.application_key, account.application_secret),
-        verify=False,
-        trust_env=False,
-    )
-    return sandbox.calls[answer.json()["callId"]]
+PHONE = "#phone-rail"
+VIEWS = ("calls", "requests", "conferences", "numbers", "settings", "svaml", "welcome", "phone", "more")
 
 
 def rings(page: Chromium) -> None:
-    """Wait until the page's telephone rings."""
-    page.wait_for("document.getElementById('telephone').dataset.state === 'ringing'")
+    """Wait until the page's phone rings."""
+    page.wait_for("document.querySelector('#phone-rail').dataset.state === 'ringing'")
 
 
 def test_a_ringing_call_is_answered_and_a_key_reaches_the_application(
     page: Chromium, served: Sandbox, application: Application
 ) -> None:
-    """The telephone rings, is picked up, speaks, and its key 1 is the application's PIE."""
+    """The phone rings, is answered, speaks, and its key 1 is the application's PIE."""
     page.evaluate("{ window.spoken = []; speechSynthesis.speak = (said) => spoken.push([said.text, said.lang]) }")
-    page.click("#plug")
-    page.wait_for("document.getElementById('plug').textContent === 'Unplug'")
     call = place(served)
     rings(page)
-    assert page.text("#says") == "+46700000000 calls."
+    page.wait_for("document.title === '☎ Incoming call · Voice sandbox'")
+    assert "from +46 70 000 00 00, a text-to-speech callout" in page.text(f"{PHONE} .screen")
     assert call.state == "ringing"
-    page.click("#answer")
-    page.wait_for("document.getElementById('heard').textContent.startsWith('Press 1')")
-    page.click("#keypad button[value='1']")
-    assert application.event("pie")["menuResult"] | {"inputMethod": "dtmf"} == {
-        "menuId": "main",
-        "type": "return",
-        "value": "confirmed",
-        "inputMethod": "dtmf",
-    }
-    page.wait_for("document.getElementById('heard').textContent === 'Thank you. Goodbye.'")
+    # The call that rings is the one that is looked at.
+    page.wait_for(f"location.hash === '#call={call.call_id}'")
+    page.click("#answer-rail")
+    waits_for(page, f"{PHONE} .screen", "Press 1 to confirm")
+    page.click(f"{PHONE} .pad button[value='1']")
+    assert application.event("pie")["menuResult"]["value"] == "confirmed"
+    waits_for(page, f"{PHONE} .screen", "Thank you. Goodbye.")
     said = [["Press 1 to confirm your appointment.", "en-US"], ["Thank you. Goodbye.", "en-GB"]]
-    assert page.evaluate("spoken") == said
-    page.click("#hang-up")
+    page.wait_for(f"JSON.stringify(spoken) === {json.dumps(json.dumps(said, separators=(',', ':')))}")
+    page.click(f"{PHONE} .btn.stop")
     assert application.event("dice")["reason"] == "CALLEEHANGUP"
-    page.wait_for("document.getElementById('says').textContent === 'The call is over: calleehangup.'")
+    waits_for(page, f"{PHONE} .screen", "The call is over: you hung up.")
     assert call.is_final
 
 
 def test_everything_can_be_done_by_keyboard(page: Chromium, served: Sandbox, application: Application) -> None:
-    """Plug in, answer, press, hang up: without a mouse, and the focus is never lost."""
-    page.evaluate("document.getElementById('own').focus()")
-    page.press("Enter")
-    page.wait_for("document.getElementById('plug').textContent === 'Unplug'")
+    """Answer, press a key in the phone, hang up, search, select, go elsewhere: without a mouse."""
     place(served)
     rings(page)
-    page.evaluate("document.getElementById('answer').focus()")
-    page.press("Enter")
-    page.wait_for("document.getElementById('telephone').dataset.state === 'talking'")
-    page.wait_for("document.getElementById('handset').contains(document.activeElement)")
+    page.press("a")
+    page.wait_for("document.querySelector('#phone-rail').dataset.state === 'talking'")
+    page.evaluate("document.querySelector('#phone-rail .pad button').focus()")
     page.press("1")
     assert application.event("pie")["menuResult"]["value"] == "confirmed"
-    page.evaluate("document.getElementById('hang-up').focus()")
-    page.press("Enter")
+    page.evaluate("document.activeElement.blur()")
+    page.press("d")
     assert application.event("dice")["result"] == "ANSWERED"
+    page.press("/")
+    page.wait_for("document.activeElement.id === 'search-calls'")
+    page.press("Escape")
+    page.press("g")
+    page.press("r")
+    page.wait_for("location.hash === '#requests'")
+    page.press("j")
+    page.wait_for("location.hash.startsWith('#request=')")
+    page.press("?")
+    waits_for(page, "dialog", "Next, previous")
+    page.press("Escape")
+    page.wait_for("!document.querySelector('dialog')")
 
 
-def test_somebody_dials_in(page: Chromium, served: Sandbox, application: Application) -> None:
-    """The keys dial, the application is asked, and its menu is heard; dialling plugs the telephone in."""
+def test_a_person_dials_the_application(page: Chromium, served: Sandbox, application: Application) -> None:
+    """The keys make a number, the application is asked, and its menu is heard."""
     for key in "46201":
-        page.click(f"#keypad button[value='{key}']")
-    page.click("#answer")
+        page.click(f"{PHONE} .pad button[value='{key}']")
+    page.click(f"{PHONE} > .btn")
     assert application.event("ice")["to"]["endpoint"] == "46201"
-    assert application.event("ice")["cli"] in {NUMBER, NUMBER.removeprefix("+")}
-    page.wait_for("document.getElementById('heard').textContent.startsWith('Press 1')")
-    page.click("#keypad button[value='1']")
-    assert application.event("pie")["menuResult"]["value"] == "confirmed"
-    page.click("#hang-up")
+    assert application.event("ice")["cli"] == NUMBER
+    waits_for(page, f"{PHONE} .screen", "Press 1")
+    page.click(f"{PHONE} .btn.stop")
     assert application.event("dice")["reason"] == "CALLERHANGUP"
     assert [call.is_inbound for call in served.calls] == [True]
 
 
-def test_a_call_is_declined(page: Chromium, served: Sandbox, application: Application) -> None:
-    """And the telephone is free for the next one, which has been waiting."""
-    page.click("#plug")
-    page.wait_for("document.getElementById('plug').textContent === 'Unplug'")
-    first, second = place(served, cli="+461"), place(served, cli="+462")
-    for caller in ("+461", "+462"):
-        page.wait_for(f"document.getElementById('says').textContent === '{caller} calls.'")
-        page.click("#hang-up")
-    assert [call.until_final_sync(20).result for call in (first, second)] == ["BUSY", "BUSY"]
+def test_a_call_is_declined(page: Chromium, served: Sandbox) -> None:
+    """And the phone is free for the next one, which has been waiting."""
+    calls = [place(served, cli=cli) for cli in ("+4611111", "+4622222")]
+    for cli in ("11 111", "22 222"):
+        waits_for(page, f"{PHONE} .screen", cli)
+        page.click(f"{PHONE} .btn.stop")
+    assert [call.until_final_sync(20).result for call in calls] == ["BUSY", "BUSY"]
 
 
 def test_a_call_is_looked_at(page: Chromium, served: Sandbox, application: Application) -> None:
-    """Its timeline with callbacks, what was said, and its request, as they grow."""
-    served.phone(NUMBER).presses("1")
-    call = place(served)
-    page.click("#list button")
+    """Its lanes, what was said, its events with callbacks, its SVAML and its request, as they grow."""
+    served.phone("+46700000077").presses("1")
+    call = place(served, destination={"type": "number", "endpoint": "+46700000077"}, custom="booking=8112")
+    go(page, f"#call={call.call_id}")
     application.event("pie")
-    page.wait_for("document.getElementById('transcript')?.children.length === 2")
-    assert "Press 1 to confirm your appointment." in page.text("#transcript")
-    assert "en-GB" in page.text("#transcript")
-    assert call.call_id in page.text("#facts")
-    page.wait_for(
-        "[...document.querySelectorAll('#timeline summary')].some((each) => each.innerText.startsWith('pie'))"
-    )
-    page.click("#timeline [data-kind=callback] summary")
-    assert '"event": "ace"' in page.text("#timeline [data-kind=callback] pre")
-    assert '"method": "ttsCallout"' in page.evaluate("document.getElementById('request').textContent")
-    page.wait_for("document.activeElement.id === 'call' || document.activeElement.closest('#call')")
+    waits_for(page, ".talk-list", "Thank you. Goodbye.")
+    waits_for(page, ".talk-list", "Press 1 to confirm your appointment.")
+    assert "booking=8112" in page.text(".facts")
+    assert "Answered" in page.text(".talk-list")
+    page.wait_for("document.querySelectorAll('.lanes .tick').length >= 2")
+    assert page.evaluate("document.querySelector('.lanes').ariaLabel").startswith("Timeline:")
+    page.click("#tab-events")
+    page.wait_for("location.hash.endsWith('&tab=events')")
+    waits_for(page, ".events", "ACE")
+    page.click("#tab-svaml")
+    waits_for(page, "[role=tabpanel]", '"runMenu"')
+    page.click("#tab-request")
+    waits_for(page, "[role=tabpanel]", '"ttsCallout"')
+    page.click("#tab-callbacks")
+    page.click("[role=tabpanel] .row")
+    page.wait_for("location.hash.startsWith('#request=')")
+    waits_for(page, ".head h1", "callback")
+
+
+def test_calls_are_searched_filtered_and_cleared(page: Chromium, served: Sandbox) -> None:
+    """By words in what was spoken, by members, by state; the search is in the address."""
+    served.phone("+46711").is_busy()
+    served.clock.speed = 1_000
+    served.account.callback_urls.primary = ""
+    for text in ("apples", "pears"):
+        place(served, text=text, destination={"type": "number", "endpoint": "+46722"}).until_final_sync(20)
+    place(served, destination={"type": "number", "endpoint": "+46711"}).until_final_sync(20)
+    page.wait_for("document.querySelectorAll('.rows .row').length === 3")
+    page.click("#search-calls")
+    page.fill("#search-calls", "apples")
+    page.wait_for("document.querySelectorAll('.rows .row').length === 1")
+    page.wait_for("location.hash === '#calls?q=apples'")
+    page.fill("#search-calls", "zzz")
+    waits_for(page, ".rows", "No call matches “zzz”.")
+    page.click(".rows .btn")
+    page.wait_for("document.querySelectorAll('.rows .row').length === 3")
+    page.click(".chip:nth-child(3)")
+    page.wait_for("document.querySelectorAll('.rows .row').length === 1")
+    waits_for(page, ".rows", "Busy")
+    page.click(".list .foot .btn")
+    waits_for(page, "dialog", "Clear 1 call?")
+    page.click("dialog .btn.stop")
+    page.wait_for("document.querySelectorAll('.rows .row').length === 0")
+    assert len(served.calls) == 2
+
+
+def test_a_call_is_placed_from_the_form(page: Chromium, served: Sandbox) -> None:
+    """It shows the request that it sends; what is wrong stands beside the field."""
+    page.press("n")
+    page.wait_for("document.querySelector('dialog')?.open")
+    page.fill("#new-to", "0701")
+    page.click("dialog .btn.main")
+    waits_for(page, "dialog", "Use the international form, for example +46700000001.")
+    page.wait_for("document.activeElement.id === 'new-to'")
+    page.fill("#new-to", "+46700000055")
+    page.fill("#new-text", "x" * 612)
+    waits_for(page, "dialog", "The text is 612 characters long; the limit is 600.")
+    page.fill("#new-text", "Hello from a test.")
+    waits_for(page, "dialog .shows", '"text": "Hello from a test."')
+    page.click("dialog .btn.main")
+    page.wait_for("location.hash.startsWith('#call=')")
+    [call] = served.calls
+    assert call.request["ttsCallout"]["text"] == "Hello from a test."  # type: ignore[index]  # JSON
+    assert any(entry.path == "/calling/v1/callouts" for entry in served.exchange.log)
 
 
 def test_nothing_that_came_from_a_call_becomes_markup(
@@ -143,17 +178,29 @@ def test_nothing_that_came_from_a_call_becomes_markup(
         ],
         "action": {"name": "connectConf", "conferenceId": CANARY[:64]},
     }
-    page.click("#plug")
-    page.wait_for("document.getElementById('plug').textContent === 'Unplug'")
-    place(served, cli=CANARY, custom=CANARY, text=CANARY)
+    call = place(served, cli=CANARY, custom=CANARY, text=CANARY)
+    httpx.get(f"{served.url}/calling/v1/{CANARY}", headers={"user-agent": CANARY}, trust_env=False, verify=False)
     rings(page)
-    page.click("#answer")
-    page.wait_for("document.body.innerText.includes('In a call')")  # which moves the list
-    page.click("#list button")
-    page.wait_for("document.getElementById('transcript')?.children.length >= 1")
-    assert "onerror" in page.text("#facts")
+    page.press("a")
+    page.wait_for("document.querySelector('#phone-rail').dataset.state === 'talking'")
+    go(page, f"#call={call.call_id}")
+    waits_for(page, ".facts", "onerror")
+    waits_for(page, ".talk-list", "onerror")
+    for tab, text in (("events", "owned"), ("callbacks", "ACE"), ("svaml", "onerror"), ("request", "onerror")):
+        page.click(f"#tab-{tab}")
+        waits_for(page, "[role=tabpanel]", text)
+    go(page, "#conferences")
+    waits_for(page, ".rows", "onerror")
+    page.click(".rows .row")
+    waits_for(page, ".head h1", "onerror")
+    refused = next(entry for entry in served.exchange.log if "script" in entry.target)
+    go(page, f"#request={refused.id}")
+    waits_for(page, ".kv", "onerror")
+    callback = next(entry for entry in served.exchange.log if entry.event == "ace")
+    go(page, f"#request={callback.id}")
+    waits_for(page, ".detail", "onerror")
     assert page.evaluate("document.querySelectorAll('main img, main script').length") == 0
-    assert page.evaluate("document.title") == "Telephone exchange"
+    assert "owned" not in page.evaluate("document.title")
 
 
 def test_the_policy_holds(page: Chromium) -> None:
@@ -164,71 +211,175 @@ def test_the_policy_holds(page: Chromium) -> None:
     complaints = " ".join(page.complaints)
     assert "Content Security Policy" in complaints
     assert "TrustedHTML" in complaints
-    assert page.text("h1") == "Telephone exchange"
+    assert page.text(".brand a") == "Voice sandbox"
     page.complaints.clear()
 
 
 def test_the_clock_is_set_and_stepped(page: Chromium, served: Sandbox) -> None:
-    """By the menu and the button, and another program's change is shown."""
-    page.evaluate("document.getElementById('speed').value = '100'")
-    page.evaluate("document.getElementById('speed').dispatchEvent(new Event('change'))")
+    """By the list and the button, and another program's change is shown."""
+    go(page, "#settings")
+    page.choose("#speed", "100")
     page.wait_for("fetch('api/clock').then((answer) => answer.json()).then((clock) => clock.speed === 100)")
+    served.clock.speed = 0
+    page.wait_for("document.getElementById('speed').value === '0'")
     before = served.clock.now()
     page.click("#step")
-    page.wait_for("fetch('api/clock').then((answer) => answer.json()).then((clock) => clock.now > 10)")
-    assert served.clock.now() >= before + 10
+    page.wait_for(f"fetch('api/clock').then((answer) => answer.json()).then((clock) => clock.now >= {before + 10})")
     served.clock.speed = 7
     page.wait_for("document.getElementById('speed').value === '7'")
 
 
 def test_a_reset_is_noticed(page: Chromium, served: Sandbox) -> None:
     """What is gone is no longer shown, and no longer rings."""
-    served.phone(NUMBER).is_manual()
     place(served)
     rings(page)
-    page.click("#list button")
-    page.wait_for("document.getElementById('timeline')?.children.length > 1")
+    page.wait_for("document.querySelectorAll('.rows .row').length === 1")
     served.reset()
-    page.wait_for("document.querySelectorAll('#list li').length === 0 && !document.getElementById('none').hidden")
-    page.wait_for("document.getElementById('telephone').dataset.state === 'idle'")
-    assert page.text("#detail") == "The exchange forgot every call."
+    waits_for(page, ".rows", "No calls yet")
+    page.wait_for("document.querySelector('#phone-rail').dataset.state !== 'ringing'")
 
 
-def test_a_stopped_sandbox_is_called_so(page: Chromium) -> None:
-    """And found again when it is back at the same address."""
-    sandbox = Sandbox()
+def test_a_stopped_sandbox_is_called_so_and_a_restart_is_noticed(chromium: Chromium) -> None:
+    """It is found again at the same address; another one that listens there is told apart."""
+    chromium.complaints.clear()
+    first, second = Sandbox(), Sandbox()
+    with first.serve():
+        port = httpx.URL(first.url).port or 0
+        chromium.open(f"{first.url}/_sandbox/#calls")
+        place(first, destination={"type": "number", "endpoint": "+46733"})
+        chromium.wait_for("document.querySelectorAll('.rows .row').length === 1")
+    chromium.wait_for("document.getElementById('live').textContent === 'Reconnecting…'")
+    waits_for(chromium, "#bar", "The sandbox stopped. Start it again and this page continues.")
+    with second.serve(port=port):
+        chromium.wait_for("document.getElementById('live').textContent === 'Live'")
+        waits_for(chromium, "#bar", "The sandbox was restarted. Calls from before are gone.")
+        chromium.wait_for("document.querySelectorAll('.rows .row').length === 0")
+        place(second, destination={"type": "number", "endpoint": "+46744"})
+        chromium.wait_for("document.querySelectorAll('.rows .row').length === 1")
+        chromium.open("about:blank")
+    assert all(complaint.startswith("Failed to load resource") for complaint in chromium.complaints)
+    chromium.complaints.clear()
+
+
+def test_eight_tabs_are_live(chromium: Chromium, served: Sandbox) -> None:
+    """A browser opens six connections to a host: the tabs share one stream, and another takes over when it goes."""
+    chromium.complaints.clear()
+    first, sessions = chromium.session, []
+    chromium.open("about:blank")
+    try:
+        for _ in range(8):
+            chromium.tab()
+            sessions.append(chromium.session)
+            chromium.open(f"{served.url}/_sandbox/#calls")
+            chromium.wait_for("document.getElementById('live')?.textContent === 'Live'")
+        for count in (1, 2):
+            place(served, destination={"type": "number", "endpoint": f"+4675{count}"})
+            for session in sessions:
+                chromium.switch(session)
+                chromium.wait_for(f"document.querySelectorAll('.rows .row').length === {count}")
+            # The first tab holds the stream.
+            if count == 1:
+                chromium.close_tab(sessions.pop(0))
+        assert chromium.complaints == []
+    finally:
+        for session in sessions:
+            chromium.close_tab(session)
+        chromium.switch(first)
+
+
+def test_the_phone_is_disconnected_when_its_page_has_gone(page: Chromium, served: Sandbox) -> None:
+    """Calls to its number are answered by the default person again; a reload keeps it."""
+    assert served.people.at(NUMBER).is_manual
+    page.open("about:blank")
+    deadline = time.monotonic() + 20
+    while served.people.at(NUMBER).is_manual:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert list(served.people) == []
+
+
+def test_a_number_that_a_test_has_scripted_is_left_alone(chromium: Chromium, served: Sandbox) -> None:
+    """The page's phone takes a number only if nothing else has it."""
+    served.phone(NUMBER).is_busy()
+    chromium.open(f"{served.url}/_sandbox/#calls")
+    chromium.wait_for("document.querySelector('#phone-rail')?.dataset.state === 'off'")
+    chromium.wait_for("document.getElementById('live').textContent === 'Live'")
+    assert served.people.at(NUMBER).refuses == "busy"
+    chromium.open("about:blank")
+
+
+def test_the_first_minute(chromium: Chromium) -> None:
+    """The address of the sandbox leads to the three lines; the first request turns into a tick, and the phone rings."""
+    with Sandbox().serve() as sandbox:
+        chromium.complaints.clear()
+        chromium._send("Page.navigate", url=sandbox.url)
+        chromium.wait_for("location.hash === '#welcome'")
+        waits_for(chromium, ".welcome", f"export SINCH_APPLICATION_SECRET={sandbox.account.application_secret}")
+        waits_for(chromium, ".welcome", "Waiting for the first request…")
+        chromium.click("#ring")
+        rings(chromium)
+        waits_for(chromium, ".welcome", "The first request came at")
+        assert chromium.complaints == []
+        chromium.open("about:blank")
+
+
+def test_ten_thousand_calls(chromium: Chromium) -> None:
+    """Few rows exist at a time, the last one can be reached, and a change is shown in less than 50 ms of work."""
+    sandbox = Sandbox(speed=0)
+    sandbox.people.default = sandbox.people.default.__class__(answers_after=None)
+    for number in range(10_000):
+        send_quickly(sandbox, number)
     with sandbox.serve():
-        address = httpx.URL(sandbox.url)
-        page.open(f"{sandbox.url}/_sandbox/")
-        page.wait_for("document.getElementById('live').textContent === 'Live'")
-    page.wait_for("document.getElementById('live').textContent.startsWith('Disconnected')")
-    with sandbox.serve(port=address.port or 0):
-        page.wait_for("document.getElementById('live').textContent === 'Live'")
-        page.open("about:blank")
-    assert all(complaint.startswith("Failed to load resource") for complaint in page.complaints)
-    page.complaints.clear()
+        chromium.complaints.clear()
+        chromium.open(f"{sandbox.url}/_sandbox/#calls")
+        chromium.wait_for("document.querySelectorAll('.rows .row').length > 5")
+        chromium.wait_for("document.querySelector('.list h1 small').textContent === '10,000'")
+        assert chromium.evaluate("document.querySelectorAll('.rows .row').length") < 60
+        for _ in range(15):
+            chromium.evaluate("{ const it = document.querySelector('.rows'); it.scrollTop = it.scrollHeight }")
+            chromium.wait_for("new Promise((resolve) => setTimeout(() => resolve(true), 150))")
+        chromium.wait_for("document.querySelector('.foot').innerText.includes('10,000 of 10,000')")
+        chromium.evaluate("{ const it = document.querySelector('.rows'); it.scrollTop = it.scrollHeight }")
+        chromium.wait_for("[...document.querySelectorAll('.rows li')].some((each) => each.ariaPosInSet === '10000')")
+        assert chromium.evaluate("document.querySelectorAll('.rows .row').length") < 60
+        assert chromium.complaints == []
+        chromium.open("about:blank")
 
 
-def test_mistakes_are_said_on_the_display(page: Chromium) -> None:
-    """In the API's own words; and what cannot be dialled is asked for."""
-    page.click("#answer")
-    page.wait_for("document.activeElement.id === 'number'")
-    page.evaluate("document.getElementById('own').removeAttribute('maxlength')")
-    page.fill("#own", "4" * 300)
-    page.fill("#number", "+46201")
-    page.click("#answer")
-    page.wait_for("document.getElementById('says').textContent.includes('must not be longer than 256')")
-    assert [each.partition(":")[0] for each in page.complaints] == ["Failed to load resource"]
-    page.complaints.clear()
+def send_quickly(sandbox: Sandbox, number: int) -> None:
+    """Place a call without HTTP."""
+    from sinch_voice_async.sandbox.exchange.callouts import read_callout
+    from sinch_voice_async.sandbox.fields import Fields
+
+    destination = {"type": "number", "endpoint": f"+4670{number:07}"}
+    body = {"method": "ttsCallout", "ttsCallout": {"destination": destination, "text": "x"}}
+    sandbox.exchange.place(read_callout(Fields(body), max_text_length=10), {})
 
 
-@pytest.mark.parametrize(("dark", "width"), [(False, 1400), (True, 1400), (False, 390)])
-def test_it_fits_the_screen_and_has_names_for_everything(page: Chromium, dark: bool, width: int) -> None:
-    """No sideways scrolling, each control named, and letters that stand out from their ground."""
+def test_a_body_of_a_megabyte_does_not_freeze_the_page(page: Chromium, served: Sandbox) -> None:
+    """Its beginning is shown, and all of it can be had as a file."""
+    send(served, text="x", unknown="y" * 1_000_000)
+    entry = next(iter(served.exchange.log))
+    started = page.evaluate("performance.now()")
+    go(page, f"#request={entry.id}")
+    waits_for(page, ".detail", "The first 64 kB are shown")
+    assert page.evaluate("performance.now()") - started < 2_000
+    length = page.evaluate(f"fetch('api/requests/{entry.id}/body').then((r) => r.text()).then((t) => t.length)")
+    assert length > 1_000_000
+
+
+@pytest.mark.parametrize(("dark", "width"), [(False, 1280), (True, 1280), (False, 390), (False, 1920)])
+@pytest.mark.parametrize(
+    "view", ["calls", "requests", "conferences", "numbers", "settings", "svaml", "welcome", "phone"]
+)
+def test_it_fits_the_screen_and_has_names_for_everything(page: Chromium, view: str, dark: bool, width: int) -> None:
+    """No sideways scrolling, and each control named."""
     page.appear(dark=dark, width=width)
+    go(page, f"#{view}")
+    page.wait_for("document.querySelector('main h1')")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     nameless = (
-        "[...document.querySelectorAll('button, input, select')].filter((each) =>"
+        "[...document.querySelectorAll('button, input, select, textarea')].filter((each) =>"
         " !(each.innerText.trim() || each.ariaLabel || each.labels?.length)).map((each) => each.outerHTML)"
     )
     assert page.evaluate(nameless) == []
