@@ -160,7 +160,7 @@ class CallControls:
         if state not in {"", *STATES}:
             raise RefusalError(40001, f"Illegal parameter 'state': must be one of {', '.join(STATES)}")
         for call in reversed(list(self._calls)):
-            if state in {"", _state(call)} and query.matches(lambda: _members(call), lambda: _words(call)):  # noqa: B023  # called at once
+            if (not state or state == _state(call)) and query.matches(lambda: _members(call), lambda: _words(call)):  # noqa: B023  # called at once
                 yield call
 
     def _find(self, request: Request) -> Call:
@@ -252,21 +252,23 @@ def _ring_seconds(call: Call) -> float | None:
 
 
 def _state(call: Call) -> str:
-    if not call.is_final:
+    if call.ended is None:
         return "live"
-    return "completed" if call.result == "ANSWERED" and not _failure(call.log) else "failed"
+    return "completed" if call.ended.result == "ANSWERED" and not _failure(call.log) else "failed"
 
 
 def _members(call: Call) -> Mapping[str, str]:
+    """Return what can be searched by name, as of the last look at the call."""
     kind = "" if call.callout is None else call.callout.method.removesuffix("Callout")
+    ended, unanswered = call.ended, "N/A" if call.answered is None else "ANSWERED"
     return {
         "from": call.caller.endpoint if call.caller else call.cli,
         "to": call.to.endpoint,
         "kind": kind or "incoming",
         "state": _state(call),
-        "result": call.result,
-        "reason": call.reason,
-        "status": call.status,
+        "result": unanswered if ended is None else ended.result,
+        "reason": "" if ended is None else ended.reason,
+        "status": "ONGOING" if ended is None else "FINAL",
         "conference": call.seat.conference_id if call.seat else "",
         "id": call.call_id,
         "custom": call.custom,

@@ -36,7 +36,7 @@ class Query:
                 self.terms.append(Term("", f"{member}:{plain}", bool(minus)))
 
     def matches(self, members: Callable[[], Mapping[str, str]], text: Callable[[], str]) -> bool:
-        """Whether all conditions hold. ``members`` has lower-case names; a number matches without spaces and plus."""
+        """Whether all conditions hold. ``members`` has lower-case names."""
         if not self.terms:
             return True
         named = members()
