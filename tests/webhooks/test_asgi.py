@@ -84,8 +84,10 @@ async def test_event_without_a_handler_is_answered(name: str, body: bytes) -> No
 
 
 async def test_none_of_an_ace_handler_is_continue() -> None:
-    """Whatever the fallback is: the call goes on, as if there had been no handler at all."""
-    app = WebhookApp(credentials=CREDENTIALS, fallbacks={"ace": svaml.Svaml(action=svaml.Hangup())})
+    """With any fallback, the call continues as if the handler did not exist."""
+    # Two callbacks of one millisecond have the same signature.
+    hang_up = {"ace": svaml.Svaml(action=svaml.Hangup())}
+    app = WebhookApp(credentials=CREDENTIALS, fallbacks=hang_up, allow_repeats=True)
     assert (await call_back(app, "ace")).content == HANGUP
     app.ace(lambda event: None)
     assert (await call_back(app, "ace")).content == CONTINUE
@@ -400,7 +402,7 @@ async def test_key_and_secret_come_as_arguments_or_from_the_environment(monkeypa
         {"credentials": CREDENTIALS, "public_path": "edge"},
         {"credentials": CREDENTIALS, "public_path": 7},
     ],
-    ids=str,
+    ids=" ".join,
 )
 def test_options_are_checked_at_once(options: dict[str, Any]) -> None:
     """A mistake shows when the application is built, not when a call comes."""
