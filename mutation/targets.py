@@ -34,12 +34,9 @@ TARGETS = (
             "_wire/codec.py",
             "_wire/event_codec.py",
             "_wire/json.py",
-            "_wire/locate.py",
             "_wire/registry.py",
             "_wire/rest_codec.py",
-            "_wire/scalars.py",
             "_wire/svaml_codec.py",
-            "_wire/timestamps.py",
         ),
         (
             "tests/wire/test_codec.py",

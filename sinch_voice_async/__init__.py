@@ -56,13 +56,11 @@ if TYPE_CHECKING:
         WebhookError,
     )
     from sinch_voice_async.instrumentation import Attempt, AttemptResult, Observer
-    from sinch_voice_async.models.callbacks import CallbackUrls
     from sinch_voice_async.models.callouts import CalloutReceipt, ConferenceCallout, CustomCallout, TtsCallout
-    from sinch_voice_async.models.calls import Call
+    from sinch_voice_async.models.calls import Call, Price
     from sinch_voice_async.models.conferences import Conference, ConferenceDtmfOptions, Participant
+    from sinch_voice_async.models.configuration import ApplicationNumber, CallbackUrls, NumberInformation
     from sinch_voice_async.models.destinations import Destination
-    from sinch_voice_async.models.money import Price
-    from sinch_voice_async.models.numbers import ApplicationNumber, NumberInformation
     from sinch_voice_async.models.recordings import ArchiveSummary, Recording
     from sinch_voice_async.regions import Region
 
@@ -163,13 +161,11 @@ _HOMES = {
         "WebhookError",
     ),
     "instrumentation": ("Attempt", "AttemptResult", "Observer"),
-    "models.callbacks": ("CallbackUrls",),
+    "models.configuration": ("ApplicationNumber", "CallbackUrls", "NumberInformation"),
     "models.callouts": ("CalloutReceipt", "ConferenceCallout", "CustomCallout", "TtsCallout"),
-    "models.calls": ("Call",),
+    "models.calls": ("Call", "Price"),
     "models.conferences": ("Conference", "ConferenceDtmfOptions", "Participant"),
     "models.destinations": ("Destination",),
-    "models.money": ("Price",),
-    "models.numbers": ("ApplicationNumber", "NumberInformation"),
     "models.recordings": ("ArchiveSummary", "Recording"),
     "regions": ("Region",),
 }

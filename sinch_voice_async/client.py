@@ -9,12 +9,11 @@ import attrs
 import httpx
 
 from sinch_voice_async._bounds import flag, instance, one_of, seconds, whole
-from sinch_voice_async._endpoints import raw
-from sinch_voice_async._endpoints.callbacks import Callbacks
+from sinch_voice_async._endpoints import paths
 from sinch_voice_async._endpoints.callouts import Callouts
 from sinch_voice_async._endpoints.calls import Calls
 from sinch_voice_async._endpoints.conferences import Conferences
-from sinch_voice_async._endpoints.numbers import Numbers
+from sinch_voice_async._endpoints.configuration import Callbacks, Numbers
 from sinch_voice_async._endpoints.recordings.recordings import Recordings
 from sinch_voice_async._transport.base_url import BaseUrl
 from sinch_voice_async._transport.httpx_adapter import interceptable_sender, sender_for
@@ -178,7 +177,7 @@ class VoiceClient:
 
         Source: Authentication, Application signed request.
         """
-        return await raw.request(self._transport, method, path, body, configuration=configuration)
+        return await paths.request(self._transport, method, path, body, configuration=configuration)
 
     async def aclose(self) -> None:
         """Close all connections, of every view of this client; may be called twice."""

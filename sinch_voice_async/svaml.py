@@ -39,20 +39,20 @@ from sinch_voice_async.models.svaml.actions import (
     StreamingOptions,
 )
 from sinch_voice_async.models.svaml.document import AceSvaml, CallSvaml, DiceSvaml, IceSvaml, PieSvaml, Place, Svaml
+from sinch_voice_async.models.svaml.fields import Action, Instruction, UnknownAction, UnknownInstruction
 from sinch_voice_async.models.svaml.instructions import (
     Answer,
     PlayFiles,
+    RecordingOptions,
     ReportCallStatus,
     Say,
     SendDtmf,
     SetCookie,
     StartRecording,
     StopRecording,
+    TranscriptionOptions,
 )
-from sinch_voice_async.models.svaml.kinds import Action, Instruction, UnknownAction, UnknownInstruction
-from sinch_voice_async.models.svaml.menus import Menu, MenuOption, go_to, return_
-from sinch_voice_async.models.svaml.prompts import href, prompts, ssml, tts
-from sinch_voice_async.models.svaml.recording import RecordingOptions, TranscriptionOptions
+from sinch_voice_async.models.svaml.menus import Menu, MenuOption, go_to, href, prompts, return_, ssml, tts
 
 __all__ = [
     "AceSvaml",

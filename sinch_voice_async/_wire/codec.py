@@ -16,12 +16,13 @@ Rules:
 
 Reading is one straight pass that trusts the document. If it fails, :func:`decode` reads once more and saves what can be
 saved: an optional field of a wrong shape is None, and its raw value stands in ``extra`` under the name that it came
-with. If a required field is wrong, :mod:`~sinch_voice_async._wire.locate` finds the path. The result of any bytes is
+with. If a required field is wrong, :mod:`~sinch_voice_async._wire.codec` finds the path. The result of any bytes is
 the model or :class:`~sinch_voice_async.errors.DecodeError`.
 """
 
 import functools
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import is_dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -32,18 +33,27 @@ from cattrs import Converter
 from cattrs.fns import identity
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from sinch_voice_async._wire import scalars
 from sinch_voice_async._wire.json import (
     BOM,
     FROM_TEXT,
     MARK,
     ODD_FROM_TEXT,
     TO_TEXT,
+    enumeration_reader,
+    format_timestamp,
     marked,
     numbers_restored,
+    plain,
+    read_bool,
+    read_datetime,
+    read_decimal,
+    read_int,
+    read_object,
+    read_text,
+    read_text_or_json,
+    read_text_or_object,
     writer,
 )
-from sinch_voice_async._wire.locate import FAILURES, explain
 from sinch_voice_async._wire.registry import (
     EXTRA,
     UnregisteredError,
@@ -62,7 +72,6 @@ from sinch_voice_async._wire.registry import (
     tags,
     unions,
 )
-from sinch_voice_async._wire.timestamps import format_timestamp
 from sinch_voice_async.errors import DecodeError, InvalidRequestError
 from sinch_voice_async.models.inline import Inline, TextOrJson
 from sinch_voice_async.models.shown import Absent
@@ -72,6 +81,9 @@ __all__ = ["Writer", "decode", "encode", "encode_json", "encode_text", "register
 T = TypeVar("T")
 Reader: TypeAlias = Callable[[Any, Any], Any]
 Writer: TypeAlias = Callable[[Any], Any]
+
+FAILURES: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""All exceptions that reading a document can raise."""
 
 
 def encode(model: object) -> bytes:
@@ -172,7 +184,7 @@ def _salvaged_model(value: Mapping[str, Any], cls: Any) -> Any:
                 raise
             is_whole = False
         if not is_whole:
-            extra[plan.spelling(value, wire)] = scalars.plain(fields[wire])
+            extra[plan.spelling(value, wire)] = plain(fields[wire])
     return cls(**arguments, extra=extra) if plan.keeps_unknown else cls(**arguments)
 
 
@@ -370,25 +382,25 @@ def _is_document(type_: Any) -> bool:
 
 def _read_str(value: Any, _: Any) -> str:
     # Here rather than in scalars alone: most values are strings, and nearly all of these are read as they are.
-    return value if value.__class__ is str else scalars.read_text(value)
+    return value if value.__class__ is str else read_text(value)
 
 
 _OBJECTS: Final[Mapping[Any, Reader]] = {
-    Mapping[str, Any]: scalars.read_object,
-    str | Mapping[str, Any]: scalars.read_text_or_object,
-    TextOrJson: scalars.read_text_or_json,
+    Mapping[str, Any]: read_object,
+    str | Mapping[str, Any]: read_text_or_object,
+    TextOrJson: read_text_or_json,
 }
 _SCALARS: Final[Mapping[Any, Reader]] = {
     str: _read_str,
-    int: scalars.read_int,
-    bool: scalars.read_bool,
-    Decimal: scalars.read_decimal,
-    datetime: scalars.read_datetime,
+    int: read_int,
+    bool: read_bool,
+    Decimal: read_decimal,
+    datetime: read_datetime,
 }
 # Of each kind of type: which types are of it, and what makes their reader and writer. The last that applies is used.
 _KINDS: Final[tuple[tuple[Callable[[Any], bool], Callable[..., Reader], Callable[..., Writer]], ...]] = (
     (lambda type_: item_of(type_) is not None, _read_array, _array_writer),
-    (lambda type_: bool(known_values(type_)), lambda type_, _: scalars.enumeration_reader(known_values(type_)), _same),
+    (lambda type_: bool(known_values(type_)), lambda type_, _: enumeration_reader(known_values(type_)), _same),
     (_OBJECTS.__contains__, lambda type_, _: _OBJECTS[type_], _same),
     (unions.__contains__, _union_reader, _any_writer),
     (lambda type_: is_optional(type_) or isinstance(type_, TypeVar), _resolved_reader, _resolved_writer),
@@ -417,3 +429,83 @@ _CONVERTER: Final = _new_converter()
 _PLAIN_TO_TEXT: Final = writer(_plain_or_model)
 _reader: Callable[[Any], Reader] = functools.cache(_CONVERTER.get_structure_hook)
 _writer: Callable[[Any], Writer] = functools.cache(_CONVERTER.get_unstructure_hook)
+
+
+def explain(body: bytes, type_: Any, read: Reader, *, strict: bool = True) -> tuple[str, str]:
+    """Return the path to the fault of a body that ``read`` refuses, and the reason; the path is "$" if it is not JSON.
+
+    Without ``strict``, optional fields are not looked at: ``read`` leaves them out.
+    """
+    if not body.strip():
+        return "$", "it is empty"
+    try:
+        document = (FROM_TEXT if strict else ODD_FROM_TEXT)(body.decode().removeprefix(BOM))
+    except json.JSONDecodeError as error:
+        return "$", f"it is not JSON: {error.msg} at character {error.pos}"
+    except FAILURES as error:
+        return "$", f"it cannot be read as JSON ({type(error).__name__})"
+    return locate(document, type_, read, strict=strict)
+
+
+def locate(value: Any, type_: Any, read: Reader, *, strict: bool = True) -> tuple[str, str]:
+    """Return the path to the innermost part that ``read`` refuses, and the reason."""
+    path, error = "$", _failure(value, type_, read)
+    try:
+        while (found := _first_failing(value, type_, read, strict=strict)) is not None:
+            step, value, type_, error = found
+            path += step
+    except RecursionError:
+        return path, "it is nested too deeply"
+    return _sharpen(path, _resolved(value, type_), error)
+
+
+def _first_failing(value: Any, type_: Any, read: Reader, *, strict: bool) -> tuple[str, Any, Any, Exception] | None:
+    for step, part, part_type in _parts(value, _resolved(value, type_), strict=strict):
+        error = _failure(part, part_type, read)
+        if error is not None:
+            return step, part, part_type, error
+    return None
+
+
+def _failure(value: Any, type_: Any, read: Reader) -> Exception | None:
+    try:
+        read(value, type_)
+    except FAILURES as error:
+        return error
+    return None
+
+
+def _resolved(value: Any, type_: Any) -> Any:
+    """Return a type without its None; for a union of models, the class that the part names."""
+    type_ = required(type_)
+    try:
+        return unions[type_].choose(value) if type_ in unions else type_
+    except FAILURES:
+        return type_
+
+
+def _parts(value: Any, type_: Any, *, strict: bool) -> Iterator[tuple[str, Any, Any]]:
+    """Yield each part of a document: the step to it, the part and its type."""
+    cls = model_of(type_)
+    if item_of(type_) is not None and value.__class__ is list:
+        yield from ((f"[{index}]", item, item_of(type_)) for index, item in enumerate(value))
+    elif cls is not None and value.__class__ is dict:
+        envelope = models[cls].envelope
+        if envelope in value:
+            yield f".{envelope}", value[envelope], cls
+        else:
+            plan = plan_of(cls)
+            fields = plan.tidy(value)
+            wires = [wire for wire in plan.types if wire in fields and (strict or wire in plan.required)]
+            yield from ((f".{wire}", fields[wire], plan.types[wire]) for wire in wires)
+
+
+def _sharpen(path: str, type_: Any, error: Exception | None) -> tuple[str, str]:
+    """Name the field that is missing, or that the model itself refused."""
+    cls = model_of(type_)
+    if isinstance(error, KeyError):
+        missing, reason = (*error.args, "it is missing")[:2]
+        return f"{path}.{missing}", reason
+    if isinstance(error, InvalidRequestError) and cls is not None and error.field is not None:
+        return f"{path}.{plan_of(cls).wires.get(error.field, error.field)}", str(error)
+    return path, str(error)

@@ -5,6 +5,7 @@ from typing import Final, cast
 from sinch_voice_async._wire import registry
 from sinch_voice_async._wire.codec import decode, encode, register_model, register_tagged
 from sinch_voice_async.errors import DecodeError
+from sinch_voice_async.models.calls import Price
 from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.events import (
     AmdResult,
@@ -17,7 +18,6 @@ from sinch_voice_async.models.events import (
     Notification,
     PromptInput,
 )
-from sinch_voice_async.models.money import Price
 from sinch_voice_async.models.svaml.actions import CallHeader
 
 __all__ = ["decode_event", "encode"]

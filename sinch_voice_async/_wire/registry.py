@@ -19,7 +19,7 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar, Union, get_args, get
 
 import attrs
 
-from sinch_voice_async._wire.scalars import plain, read_text
+from sinch_voice_async._wire.json import plain, read_text
 
 Spellings: TypeAlias = Mapping[str, tuple[str, ...]]
 """Field name -> how it is spelled on the wire where camelCase is not the answer."""

@@ -5,20 +5,20 @@ SVAML and events are registered by modules of their own, since loading them take
 
 from sinch_voice_async._wire import registry
 from sinch_voice_async._wire.codec import decode, encode, encode_json, register_model
-from sinch_voice_async.models.callbacks import CallbackConfiguration, CallbackUrls
 from sinch_voice_async.models.callouts import CalloutReceipt, ConferenceCallout, CustomCallout, TtsCallout
-from sinch_voice_async.models.calls import Call
+from sinch_voice_async.models.calls import Call, Price
 from sinch_voice_async.models.conferences import Conference, ConferenceCommand, ConferenceDtmfOptions, Participant
-from sinch_voice_async.models.destinations import Destination
-from sinch_voice_async.models.money import Price
-from sinch_voice_async.models.numbers import (
+from sinch_voice_async.models.configuration import (
     ApplicationNumber,
     ApplicationNumbers,
     AssignNumbers,
+    CallbackConfiguration,
+    CallbackUrls,
     NumberInformation,
     NumberQuery,
     UnassignNumber,
 )
+from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.recordings import Recording
 
 __all__ = ["decode", "encode", "encode_json"]

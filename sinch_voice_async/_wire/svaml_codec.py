@@ -19,10 +19,9 @@ from sinch_voice_async.models.conferences import ConferenceDtmfOptions
 from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.svaml import actions, instructions
 from sinch_voice_async.models.svaml.document import Svaml
-from sinch_voice_async.models.svaml.fields import as_written
-from sinch_voice_async.models.svaml.kinds import Action, Instruction, UnknownAction, UnknownInstruction
+from sinch_voice_async.models.svaml.fields import Action, Instruction, UnknownAction, UnknownInstruction, as_written
+from sinch_voice_async.models.svaml.instructions import RecordingOptions, TranscriptionOptions
 from sinch_voice_async.models.svaml.menus import Menu, MenuOption
-from sinch_voice_async.models.svaml.recording import RecordingOptions, TranscriptionOptions
 
 __all__ = ["ACTIONS", "INSTRUCTIONS", "dumps", "encode", "loads"]
 

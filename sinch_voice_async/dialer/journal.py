@@ -21,8 +21,7 @@ from attrs import define, field, frozen
 from sinch_voice_async.dialer.contacts import BrokenRow, Contact
 from sinch_voice_async.dialer.pacing import Clock, Paces
 from sinch_voice_async.dialer.states import Change, ContactState
-from sinch_voice_async.models.calls import CallReason, CallResult
-from sinch_voice_async.models.money import Price
+from sinch_voice_async.models.calls import CallReason, CallResult, Price
 
 __all__ = [
     "REMOVED",

@@ -30,7 +30,7 @@ from sinch_voice_async.dialer.journal import (
 )
 from sinch_voice_async.dialer.states import TRANSITIONS, Change, ContactState
 from sinch_voice_async.errors import InvalidRequestError, JournalError
-from sinch_voice_async.models.money import Price
+from sinch_voice_async.models.calls import Price
 
 __all__ = [
     "Cursor",

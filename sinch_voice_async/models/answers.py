@@ -1,4 +1,4 @@
-"""What may answer each event, for annotations: SVAML to the type checkers, and only its mark to the running program."""
+"""The documents that may answer each event, for annotations: SVAML to type checkers, and its mark at run time."""
 
 from typing import TYPE_CHECKING
 

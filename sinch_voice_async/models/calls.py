@@ -1,16 +1,30 @@
-"""A call, as the platform reports it."""
+"""A call as the platform reports it, and its price."""
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal, TypeAlias
 
 from attrs import field, frozen
 
 from sinch_voice_async.models.destinations import Destination
-from sinch_voice_async.models.money import Price
 from sinch_voice_async.models.shown import length, unknown_fields
 
-__all__ = ["Call", "CallReason", "CallResult", "CallStatus", "Domain"]
+__all__ = ["Call", "CallReason", "CallResult", "CallStatus", "Domain", "Price"]
+
+
+@frozen(kw_only=True)
+class Price:
+    """An amount in a currency: what a call has cost, or the rate of one minute.
+
+    ``currency_id`` is an ISO 4217 code such as ``USD``, None where the platform names none.
+    Calling API, Get Call Result, ``money``.
+    """
+
+    currency_id: str | None = None
+    amount: Decimal
+    extra: Mapping[str, Any] = unknown_fields()
+
 
 Domain: TypeAlias = Literal["pstn", "mxp"] | str
 """``pstn`` for telephones, ``mxp`` for app and web clients."""

@@ -24,8 +24,8 @@ from attrs import field, frozen
 
 from sinch_voice_async import _bounds
 from sinch_voice_async._wire.event_codec import decode_event
+from sinch_voice_async._wire.json import parse_timestamp
 from sinch_voice_async._wire.signing import signature_matches, string_to_sign
-from sinch_voice_async._wire.timestamps import parse_timestamp
 from sinch_voice_async.credentials import Credentials
 from sinch_voice_async.errors import (
     ConfigurationError,

@@ -9,11 +9,10 @@ import attrs
 import pytest
 
 from sinch_voice_async.models.callouts import ConferenceCallout, CustomCallout, TtsCallout
-from sinch_voice_async.models.calls import Call
+from sinch_voice_async.models.calls import Call, Price
 from sinch_voice_async.models.conferences import Conference, Participant
+from sinch_voice_async.models.configuration import ApplicationNumber, AssignNumbers, NumberInformation, UnassignNumber
 from sinch_voice_async.models.destinations import Destination
-from sinch_voice_async.models.money import Price
-from sinch_voice_async.models.numbers import ApplicationNumber, AssignNumbers, NumberInformation, UnassignNumber
 from sinch_voice_async.models.svaml.document import Svaml
 from sinch_voice_async.models.svaml.instructions import Say
 

@@ -10,12 +10,17 @@ from typing import Any, Literal, Union, get_args, get_origin
 import attrs
 from hypothesis import strategies as st
 
-from sinch_voice_async.models.callbacks import CallbackConfiguration
 from sinch_voice_async.models.callouts import CalloutReceipt, ConferenceCallout, CustomCallout, TtsCallout
 from sinch_voice_async.models.calls import Call
 from sinch_voice_async.models.conferences import Conference, ConferenceCommand, ConferenceDtmfOptions
+from sinch_voice_async.models.configuration import (
+    ApplicationNumbers,
+    AssignNumbers,
+    CallbackConfiguration,
+    NumberQuery,
+    UnassignNumber,
+)
 from sinch_voice_async.models.destinations import Destination
-from sinch_voice_async.models.numbers import ApplicationNumbers, AssignNumbers, NumberQuery, UnassignNumber
 from sinch_voice_async.models.recordings import Recording
 
 MODELS: list[type] = [

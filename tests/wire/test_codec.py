@@ -12,20 +12,19 @@ from typing import Any
 import attrs
 import pytest
 
-from sinch_voice_async._wire import event_codec, locate, svaml_codec
+from sinch_voice_async._wire import codec, event_codec, svaml_codec
 from sinch_voice_async._wire.rest_codec import decode, encode, encode_json
 from sinch_voice_async.errors import DecodeError, InvalidRequestError
 from sinch_voice_async.models.callouts import CalloutReceipt, CustomCallout, TtsCallout
-from sinch_voice_async.models.calls import Call
+from sinch_voice_async.models.calls import Call, Price
 from sinch_voice_async.models.conferences import Conference, ConferenceCommand, Participant
+from sinch_voice_async.models.configuration import ApplicationNumber, ApplicationNumbers, NumberQuery
 from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.events import Event
-from sinch_voice_async.models.money import Price
-from sinch_voice_async.models.numbers import ApplicationNumber, ApplicationNumbers, NumberQuery
 from sinch_voice_async.models.recordings import Recording
 from sinch_voice_async.models.svaml.actions import Hangup
 from sinch_voice_async.models.svaml.document import Svaml
-from sinch_voice_async.models.svaml.kinds import Action
+from sinch_voice_async.models.svaml.fields import Action
 
 # Loaded with what needs them, which here are the tests.
 REGISTERED = (event_codec, svaml_codec)
@@ -590,7 +589,7 @@ def test_a_path_too_deep_to_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def too_deep(*_: object, **__: object) -> None:
         raise RecursionError
 
-    monkeypatch.setattr(locate, "_first_failing", too_deep)
+    monkeypatch.setattr(codec, "_first_failing", too_deep)
     with pytest.raises(DecodeError, match="nested too deeply") as caught:
         decode(b'{"callId": []}', CalloutReceipt)
     assert caught.value.path == "$"

@@ -15,6 +15,7 @@ from sinch_voice_async._wire.codec import encode
 from sinch_voice_async._wire.event_codec import decode_event
 from sinch_voice_async._wire.registry import plan_of
 from sinch_voice_async.errors import DecodeError
+from sinch_voice_async.models.calls import Price
 from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.events import (
     AmdResult,
@@ -27,7 +28,6 @@ from sinch_voice_async.models.events import (
     Notification,
     PromptInput,
 )
-from sinch_voice_async.models.money import Price
 from sinch_voice_async.models.svaml.actions import CallHeader
 from tests.wire import svaml_documents
 

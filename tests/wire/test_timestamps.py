@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinch_voice_async._wire.timestamps import format_timestamp, parse_timestamp
+from sinch_voice_async._wire.json import format_timestamp, parse_timestamp
 
 
 @pytest.mark.parametrize(

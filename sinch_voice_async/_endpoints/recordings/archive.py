@@ -35,7 +35,7 @@ from sinch_voice_async import _files
 from sinch_voice_async._endpoints.recordings.download import ResumingStream, save_stream
 from sinch_voice_async._endpoints.recordings.files import PartFile, blocking, digest_of, forget, holds
 from sinch_voice_async._endpoints.recordings.pages import Pages
-from sinch_voice_async._wire.timestamps import format_timestamp
+from sinch_voice_async._wire.json import format_timestamp
 from sinch_voice_async.errors import DownloadError, NotFoundError, SinchVoiceError
 from sinch_voice_async.models.recordings import ArchiveSummary, Recording
 

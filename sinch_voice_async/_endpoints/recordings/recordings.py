@@ -16,8 +16,8 @@ from sinch_voice_async._endpoints.recordings.download import Download, ResumingS
 from sinch_voice_async._endpoints.recordings.pages import Fetch, Pages
 from sinch_voice_async._transport.messages import Request
 from sinch_voice_async._transport.transport import Transport
+from sinch_voice_async._wire.json import format_timestamp
 from sinch_voice_async._wire.rest_codec import decode
-from sinch_voice_async._wire.timestamps import format_timestamp
 from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.models.recordings import ArchiveSummary, Recording
 

@@ -14,12 +14,23 @@ from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.languages import Indications, Voice
 from sinch_voice_async.models.limits import LONGEST_CALL, LONGEST_CONFERENCE_ID
 from sinch_voice_async.models.shown import length, masked
-from sinch_voice_async.models.svaml.fields import caller_without_separators, limit, listed, typed, without_separators
-from sinch_voice_async.models.svaml.kinds import Action, Open
-from sinch_voice_async.models.svaml.menus import Menu, broken_menus
-from sinch_voice_async.models.svaml.prompts import unplayable
-from sinch_voice_async.models.svaml.recording import RecordingOptions
-from sinch_voice_async.models.svaml.rules import at_most_bytes, at_most_characters, count, phone_number, seconds, tones
+from sinch_voice_async.models.svaml.fields import (
+    Action,
+    Open,
+    at_most_bytes,
+    at_most_characters,
+    caller_without_separators,
+    count,
+    limit,
+    listed,
+    phone_number,
+    seconds,
+    tones,
+    typed,
+    without_separators,
+)
+from sinch_voice_async.models.svaml.instructions import RecordingOptions
+from sinch_voice_async.models.svaml.menus import Menu, broken_menus, unplayable
 
 __all__ = [
     "Amd",

@@ -24,7 +24,17 @@ from sinch_voice_async.models.svaml.actions import (
     Park,
     RunMenu,
 )
-from sinch_voice_async.models.svaml.fields import limit, listed, measure, typed
+from sinch_voice_async.models.svaml.fields import (
+    Action,
+    Instruction,
+    Open,
+    UnknownAction,
+    UnknownInstruction,
+    limit,
+    listed,
+    measure,
+    typed,
+)
 from sinch_voice_async.models.svaml.instructions import (
     Answer,
     PlayFiles,
@@ -36,7 +46,6 @@ from sinch_voice_async.models.svaml.instructions import (
     StopRecording,
     too_many_cookies,
 )
-from sinch_voice_async.models.svaml.kinds import Action, Instruction, Open, UnknownAction, UnknownInstruction
 
 __all__ = [
     "AceAction",

@@ -16,7 +16,7 @@ from sinch_voice_async.dialer import AttemptUpdate, BrokenRow, Change, Claim, Co
 from sinch_voice_async.dialer.cluster import PostgresJournal
 from sinch_voice_async.dialer.postgres.database import Connection, Operation
 from sinch_voice_async.errors import InvalidRequestError, JournalError
-from sinch_voice_async.models.money import Price
+from sinch_voice_async.models.calls import Price
 from tests.dialer.cluster.postgres import Postgres
 
 PEOPLE = [Contact(f"+4670000{last:04}", fields={"place": last}) for last in range(60)]

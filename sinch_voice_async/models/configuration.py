@@ -1,4 +1,4 @@
-"""The numbers that an account owns, and what the platform knows of any number."""
+"""The configuration of an account: callback URLs, the numbers that it owns, and information about any number."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
@@ -6,19 +6,42 @@ from typing import Any, Literal, TypeAlias
 from attrs import field, frozen
 
 from sinch_voice_async.models import limits
-from sinch_voice_async.models.money import Price
+from sinch_voice_async.models.calls import Price
 from sinch_voice_async.models.shown import Absent, masked, unknown_fields
 
 __all__ = [
     "ApplicationNumber",
     "ApplicationNumbers",
     "AssignNumbers",
+    "CallbackConfiguration",
+    "CallbackUrls",
     "Capability",
     "NumberInformation",
     "NumberQuery",
     "NumberType",
     "UnassignNumber",
 ]
+
+
+@frozen(kw_only=True)
+class CallbackUrls:
+    """Where the platform sends events; ``fallback`` is asked only where ``primary`` fails or takes too long.
+
+    Calling API, Get Callbacks.
+    """
+
+    primary: str | None = field(default=None, validator=limits.text)
+    fallback: str | None = field(default=None, validator=limits.text)
+    extra: Mapping[str, Any] = unknown_fields()
+
+
+@frozen(kw_only=True)
+class CallbackConfiguration:
+    """What holds the :class:`CallbackUrls`, in answers and in requests. Calling API, Update Callbacks."""
+
+    url: CallbackUrls = CallbackUrls()
+    extra: Mapping[str, Any] = unknown_fields()
+
 
 Capability: TypeAlias = Literal["voice", "sms"] | str
 """What a number can be used for."""
