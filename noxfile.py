@@ -145,6 +145,14 @@ def vendors(session: nox.Session) -> None:
 
 
 @nox.session
+@nox.parametrize("version", ["1.7.0", "1.14.0"])
+def pipecat(session: nox.Session, version: str) -> None:
+    """Run the tests of the serializer for Pipecat, which brings a hundred packages, with two versions of it."""
+    session.install("-e", ".[sandbox]", f"pipecat-ai[websocket]=={version}", *_group("test"))
+    session.run("pytest", "tests/streams/test_pipecat.py", *session.posargs)
+
+
+@nox.session
 def typing(session: nox.Session) -> None:
     """Check the types: mypy strict, pyright, and that every public name has a type."""
     session.install("-e", f".[{EXTRAS}]", *_group("test"), *_group("examples"), *_group("typing"))

@@ -261,6 +261,31 @@ class StreamApp:
         finally:
             connection.end("server", "the server was stopped")
 
+    async def admit(self, socket: Socket, query: str = "") -> StreamRequest:
+        """Do the handshake alone, and return the call: for a framework that has the WebSocket afterwards.
+
+        Waits for ``connect``, checks the token, asks ``on_request``, and answers. ``max_calls`` and the heartbeat are
+        then the framework's.
+
+        :raises StreamClosed: the call was refused, or the platform has closed the stream.
+        """
+        connection = Connection(socket, REAL_TIME, max_message=self._max_message)
+        with anyio.move_on_after(self._answer_timeout):
+            while not connection.progress.is_set():
+                await connection.read_one()
+        request = connection.request
+        if request is None or not await self._is_admitted(request, query):
+            await self._refuse(connection, None if request is None else "reject", 1008)
+            raise connection.closed()
+        request = _without_token(request)
+        verdict = await self._asked(request)
+        if verdict != "answer":
+            await self._refuse(connection, verdict, 1008 if verdict == "reject" else 1000)
+            raise connection.closed()
+        await connection.send(connection.protocol.answer())
+        self.answered += 1
+        return request
+
     async def _receive_call(self, connection: Connection, query: str, tasks: TaskGroup) -> None:
         await connection.timing.wait(connection.progress, self._answer_timeout)
         request = connection.request
@@ -280,7 +305,7 @@ class StreamApp:
             return
         self.active += 1
         try:
-            verdict = await self._asked(connection, request)
+            verdict = await self._asked(request) if self._on_call is not None else self._unready(request)
             if verdict != "answer":
                 await self._refuse(connection, verdict, 1008 if verdict == "reject" else 1000)
             elif connection.ended is None:
@@ -290,6 +315,8 @@ class StreamApp:
 
     async def _refuse(self, connection: Connection, verdict: Verdict | None, code: int) -> None:
         self.refused += 1
+        if connection.ended is not None:
+            return
         with anyio.move_on_after(1):
             try:
                 if verdict is not None:
@@ -331,10 +358,12 @@ class StreamApp:
             LOG.exception("the replay cache failed: the call is rejected")
             return False
 
-    async def _asked(self, connection: Connection, request: StreamRequest) -> Verdict:
-        if self._on_call is None:
-            LOG.error("call %r was rejected: no handler is registered by @on_call", request.call_id[:64])
-            return "reject"
+    @staticmethod
+    def _unready(request: StreamRequest) -> Verdict:
+        LOG.error("call %r was rejected: no handler is registered by @on_call", request.call_id[:64])
+        return "reject"
+
+    async def _asked(self, request: StreamRequest) -> Verdict:
         if self._on_request is None:
             return "answer"
         try:

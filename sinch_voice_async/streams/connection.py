@@ -118,19 +118,24 @@ class Connection:
 
     async def read(self) -> None:
         """Read until the end."""
+        while self.ended is None:
+            await self.read_one()
+
+    async def read_one(self) -> None:
+        """Read one message."""
         try:
-            while self.ended is None:
-                message = await self._socket.receive()
-                self._heard_at = self.timing.now()
-                if len(message) > self._max_message:
-                    self.end("server", f"the platform sent a message of {len(message)} bytes")
-                    await self.close(1009)
-                elif isinstance(message, bytes):
-                    self._take(message)
-                else:
-                    self._obey(message)
+            message = await self._socket.receive()
         except SocketClosed as closed:
             self._part(closed)
+            return
+        self._heard_at = self.timing.now()
+        if len(message) > self._max_message:
+            self.end("server", f"the platform sent a message of {len(message)} bytes")
+            await self.close(1009)
+        elif isinstance(message, bytes):
+            self._take(message)
+        else:
+            self._obey(message)
 
     def _take(self, message: bytes) -> None:
         if self.protocol.state != "answered":

@@ -703,3 +703,54 @@ async def test_two_senders_and_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
         await caller.vanish()
         await caller.wait(0.5)
     assert errors == ["lost", "lost"]
+
+
+class Script:
+    """A socket that gives messages, and keeps what it gets."""
+
+    def __init__(self, *messages: str | bytes) -> None:
+        self.messages = [*messages]
+        self.sent: list[str | bytes] = []
+        self.code: int | None = None
+
+    async def receive(self) -> str | bytes:
+        """Return the next message; then nothing comes."""
+        if not self.messages:
+            await anyio.sleep_forever()
+        message = self.messages.pop(0)
+        if message == "close":
+            raise connections.SocketClosed("closed", 1000)
+        return message
+
+    async def send(self, message: str | bytes) -> None:
+        """Keep a message."""
+        self.sent.append(message)
+
+    async def close(self, code: int) -> None:
+        """Keep the code."""
+        self.code = code
+
+
+async def test_the_handshake_alone() -> None:
+    """For a framework that has the WebSocket afterwards: admitted, refused, decided, silent, or gone."""
+    app = app_of(answer_timeout=0.1)
+    hello = '{"command": "connect", "callId": "call-1"}'
+    socket = Script(b"early", hello)
+    request = await app.admit(socket, f"token={app.token('call-1')}")
+    assert (request.call_id, socket.sent, socket.code) == ("call-1", ['{"command":"answer"}'], None)
+    for messages, query, sent, code in (
+        ((hello,), "", ['{"command":"reject"}'], 1008),
+        ((), "", [], 1008),
+        (("close",), "", [], None),
+    ):
+        socket = Script(*messages)
+        with pytest.raises(StreamClosed):
+            await app.admit(socket, query)
+        assert (socket.sent, socket.code) == (sent, code)
+    for verdict, code in (("busy", 1000), ("reject", 1008)):
+        app.on_request(lambda request, verdict=verdict: verdict)
+        socket = Script(hello)
+        with pytest.raises(StreamClosed):
+            await app.admit(socket, f"token={app.token()}")
+        assert socket.code == code
+    assert (app.answered, app.refused) == (1, 5)
