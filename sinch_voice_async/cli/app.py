@@ -27,6 +27,7 @@ _COMMANDS: Final = {
     "numbers": "List, assign, unassign and look up numbers.",
     "callbacks": "Get and set where events are sent.",
     "dial": "Call every contact of a file, and no number twice.",
+    "stream": "Call the server of a media stream, and report how it does.",
     "svaml": "Check SVAML documents.",
     "sign": "Print the signature of a request.",
     "verify": "Say why a signature is refused.",
