@@ -11,6 +11,7 @@ import pytest
 
 import sinch_voice_async
 from sinch_voice_async import VoiceClient, dialer, errors, otel, sandbox, streams, svaml, testing, webhooks
+from sinch_voice_async._wire.svaml_codec import ACTIONS, INSTRUCTIONS
 from sinch_voice_async.dialer import cluster
 
 MODULES: list[ModuleType] = [sinch_voice_async, svaml, webhooks, streams, dialer, cluster, sandbox, testing, otel]
@@ -81,6 +82,14 @@ def test_the_signatures_are_the_contract(name: str) -> None:
     assert inspect.getdoc(target)
 
 
+def test_every_endpoint_has_a_signature() -> None:
+    """A new method of the client has to be promised above."""
+    client = VoiceClient("key", "c2VjcmV0")
+    groups = {name: type(value) for name, value in vars(client).items() if not name.startswith("_")}
+    methods = {f"{name}.{each}" for name, group in groups.items() for each in vars(group) if not each.startswith("_")}
+    assert methods - set(SIGNATURES) == set()
+
+
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 def test_every_public_name_is_there_sorted_and_documented(module: ModuleType) -> None:
     """A module exports what it lists, in order, and each class and function says what it does."""
@@ -115,6 +124,11 @@ def test_every_error_is_exported() -> None:
     """The whole tree can be imported from the top."""
     tree = {name for name in errors.__all__ if inspect.isclass(getattr(errors, name))}
     assert tree <= set(sinch_voice_async.__all__)
+
+
+def test_every_step_that_the_codec_knows_is_exported() -> None:
+    """A new instruction or action has to be in svaml, too."""
+    assert {step.__name__ for step in (*INSTRUCTIONS.values(), *ACTIONS.values())} <= set(svaml.__all__)
 
 
 def test_instructions_and_actions_are_exported() -> None:
