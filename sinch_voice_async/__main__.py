@@ -1,4 +1,4 @@
-"""``python -m sinch_voice_async``: the command line, where ``sinch-voice`` is not on the path."""
+"""``python -m sinch_voice_async``: the command line, without ``sinch-voice`` on the path."""
 
 import sys
 

@@ -1,8 +1,8 @@
-"""What an observer is told about each attempt: enough to trace and to measure, nothing secret.
+"""What an observer learns about each attempt: enough to trace and to measure, without secrets.
 
 Give an object with these methods to ``VoiceClient(observer=...)``. They are called in the task that makes the request,
-so that context variables (a current span) are the caller's; they must be quick and must not block. One that raises is
-logged once and does not disturb the request.
+so context variables (such as the current span) are those of the caller. They must be quick and must not block. If one
+raises an exception, it is logged once and the request continues.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ __all__ = ["Attempt", "AttemptResult", "Observer"]
 
 @attrs.frozen(kw_only=True)
 class Attempt:
-    """One try of one request: what is asked, of which server, and the number of the attempt.
+    """One attempt of a request: what is requested, from which server, and the number of the attempt.
 
     ``route`` is the template of the path (``/calling/v1/calls/id/{call_id}``), never the ids in it; ``number`` counts
     from 1.
@@ -33,12 +33,12 @@ class Attempt:
 
 @attrs.frozen(kw_only=True)
 class AttemptResult:
-    """How one try ended.
+    """How an attempt ended.
 
-    ``seconds`` runs from just before the connection was asked for until the answer was read whole (for a stream: its
-    head). ``status`` is None if no answer came; ``error`` is the name of the exception's class, ``"Cancelled"`` for an
-    attempt that was cancelled. ``outcome`` is what became of the request, as far as the evidence goes.
-    ``will_retry_in`` is the delay in seconds before the next try, None if there is none.
+    ``seconds`` runs from the request for a connection to the end of the answer (for a stream: of its head). ``status``
+    is None without an answer. ``error`` is the name of the class of the exception, ``"Cancelled"`` for a cancelled
+    attempt. ``outcome`` is what is known about the request. ``will_retry_in`` is the delay in seconds before the next
+    attempt, and None after the last one.
     """
 
     seconds: float
@@ -49,13 +49,13 @@ class AttemptResult:
 
 
 class Observer(Protocol):
-    """What you implement to watch requests: two methods, called around every attempt."""
+    """The interface of an observer: two methods, called around every attempt."""
 
     def attempt_started(self, attempt: Attempt) -> Mapping[str, str] | None:
-        """Called before an attempt; the headers that you return (a ``traceparent``, say) are sent with it, unsigned.
+        """Called before an attempt; the returned headers (such as ``traceparent``) are sent with it, unsigned.
 
-        The host and the length of the body are not yours to set: such headers are left out, with a warning.
+        Headers that set the host or the length of the body are left out, with a warning.
         """
 
     def attempt_ended(self, attempt: Attempt, result: AttemptResult) -> None:
-        """Called after an attempt: succeeded, failed, or failed and about to be repeated (``will_retry_in``)."""
+        """Called after an attempt that succeeded, failed, or will be repeated (``will_retry_in``)."""

@@ -1,7 +1,7 @@
 """Spans and a duration metric for OpenTelemetry, on top of :mod:`~sinch_voice_async.instrumentation`.
 
 Needs the extra ``otel``. Names and attributes are those of the HTTP semantic conventions for client spans and for
-``http.client.request.duration``; ids, numbers and texts are in none of them, since the route's template stands for the
+``http.client.request.duration``. They contain no id, number or text, because the template of the route stands for the
 path.
 """
 
@@ -9,8 +9,8 @@ import importlib.util
 from collections.abc import Mapping
 from contextvars import ContextVar
 
-# Asked for before it is imported, so that one sentence says what is missing.
-if importlib.util.find_spec("opentelemetry") is None:  # pragma: no cover  # tried in a process of its own
+# Checked before the import, for one clear sentence.
+if importlib.util.find_spec("opentelemetry") is None:  # pragma: no cover  # tested in a process of its own
     raise ModuleNotFoundError(
         "spans are made by OpenTelemetry: pip install 'sinch-voice-async[otel]'", name="opentelemetry"
     )
@@ -26,16 +26,16 @@ __all__ = ["OpenTelemetryObserver"]
 
 _SCOPE = "sinch_voice_async"
 _BOUNDARIES = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
-# Attempts of one request follow each other in one task, so that the span of the attempt is the task's own.
+# The attempts of a request run in one task, one after the other.
 _span: ContextVar[Span | None] = ContextVar("sinch_voice_async_span", default=None)
 
 
 class OpenTelemetryObserver:
-    """Makes a client span and a measurement of every attempt: ``VoiceClient(observer=OpenTelemetryObserver())``.
+    """Makes a client span and a measurement for each attempt: ``VoiceClient(observer=OpenTelemetryObserver())``.
 
-    Each try is a span of its own, a child of the current one, with ``http.request.resend_count`` on the second and
-    later ones; ``sinch.outcome`` says what became of the request. The trace context is sent along in the headers of the
-    global propagator (``traceparent``), unless ``propagate_context`` is False. Providers left out are the global ones.
+    Each attempt is a span, a child of the current one, with ``http.request.resend_count`` from the second attempt on;
+    ``sinch.outcome`` is the outcome. The trace context is sent in the headers of the global propagator
+    (``traceparent``), unless ``propagate_context`` is False. The providers are by default the global ones.
 
     Source: OpenTelemetry HTTP, client spans and metrics.
     """
@@ -58,7 +58,7 @@ class OpenTelemetryObserver:
         self._propagate = propagate_context
 
     def attempt_started(self, attempt: Attempt) -> Mapping[str, str] | None:
-        """Start a span, and return the headers that carry it on."""
+        """Start a span, and return the headers that propagate it."""
         attributes = _attributes(attempt) | {"url.scheme": attempt.scheme}
         if attempt.number > 1:
             attributes["http.request.resend_count"] = attempt.number - 1
@@ -70,7 +70,7 @@ class OpenTelemetryObserver:
         return headers
 
     def attempt_ended(self, attempt: Attempt, result: AttemptResult) -> None:
-        """End the span, and record how long it took."""
+        """End the span, and record its duration."""
         attributes = _attributes(attempt)
         if result.status is not None:
             attributes["http.response.status_code"] = result.status

@@ -1,4 +1,4 @@
-"""Where the platform is: the calling host of each region, and the one host that keeps the configuration."""
+"""The hosts of the platform: a calling host for each region, and one host for the configuration."""
 
 import enum
 import os
@@ -20,7 +20,7 @@ _PLATFORM_HOST: Final = re.compile(r"([a-z0-9-]+\.)+api\.sinch\.com")
 class Region(enum.StrEnum):
     """A region of the calling host; ``GLOBAL`` lets the platform choose the closest.
 
-    A conference lives in one region: place and manage everything of one conference through the same one.
+    A conference lives in one region: place and manage all its calls through that region.
 
     Source: OpenAPI, servers.
     """
@@ -34,7 +34,7 @@ class Region(enum.StrEnum):
 
     @property
     def host(self) -> str:
-        """The host name that calls of this region are managed on."""
+        """The name of the calling host of this region."""
         return f"calling{'' if self is Region.GLOBAL else '-' + self.value}{_PLATFORM_SUFFIX}"
 
     @classmethod
@@ -67,14 +67,14 @@ class Region(enum.StrEnum):
 
     @classmethod
     def _unknown(cls, name: str) -> "Region":
-        """Return a region beside the members, as the platform may have opened it after this version was made."""
+        """Return a region that is not a member: one that is newer than this version."""
         region = str.__new__(cls, name)
         region._name_, region._value_ = name.upper(), name
         return region
 
 
 class _Unnamed(str):
-    """A region's name that can be told from the same name given by hand."""
+    """The default name, which differs from the same name in an argument."""
 
     __slots__ = ()
 
@@ -84,5 +84,5 @@ UNNAMED: Final = _Unnamed(Region.GLOBAL)
 
 
 def is_platform_host(host: str) -> bool:
-    """Whether a host name, already parsed out of its URL, is one of the platform's own."""
+    """Return if a host name, parsed from a URL, belongs to the platform."""
     return host == CONFIGURATION_HOST or _PLATFORM_HOST.fullmatch(host) is not None

@@ -1,4 +1,4 @@
-"""Placing callouts: the platform rings somebody, and speaks, connects to a conference, or does as SVAML says."""
+"""Callouts: the platform calls a destination, then speaks, connects it to a conference, or carries out SVAML."""
 
 from collections.abc import Mapping
 
@@ -31,8 +31,9 @@ _KINDS = (TtsCallout, ConferenceCallout, CustomCallout)
 class Callouts:
     """Places callouts: ``client.callouts``.
 
-    A callout rings somebody's telephone and the platform has no idempotency key, so none is ever sent twice unless it
-    is proven that the first one was not acted on. An exception whose ``outcome`` is ``"unknown"`` means just that.
+    A callout makes a telephone ring, and the platform has no idempotency key. So a callout is sent again only if it is
+    proven that the platform did not act on the first request. An exception with the ``outcome`` ``"unknown"`` means
+    that the telephone may ring.
     """
 
     _transport: Transport
@@ -54,15 +55,15 @@ class Callouts:
         enable_pie: bool | None = None,
         callback_headers: Mapping[str, str] | None = None,
     ) -> CalloutReceipt:
-        """Ring a destination and speak a text, or play prompts.
+        """Call a destination and speak a text, or play prompts.
 
         The parameters are the fields of :class:`TtsCallout`; ``destination`` as a ``str`` is a telephone number.
-        ``text`` and each ``#tts[...]`` of ``prompts`` hold at most the client's ``max_text_length`` characters; one of
-        the two must be there, unless ``enable_ace`` is True and your answer to ACE speaks.
-        Without ``cli`` the platform takes the callout, and the call may never be connected. For
-        ``callback_headers`` see :meth:`place`.
+        ``text`` and each ``#tts[...]`` of ``prompts`` have at most ``max_text_length`` characters, an option of the
+        client. One of the two is required, unless ``enable_ace`` is True and your answer to ACE speaks. Without
+        ``cli`` the platform accepts the callout, but may not connect the call. For ``callback_headers`` see
+        :meth:`place`.
 
-        :raises InvalidRequestError: a parameter cannot be sent; nothing was.
+        :raises InvalidRequestError: a parameter is not valid; nothing was sent.
         :raises SinchVoiceError: as :meth:`place` does.
 
         Source: Calling API, Text-to-speech Callout.
@@ -101,12 +102,12 @@ class Callouts:
         enable_pie: bool | None = None,
         callback_headers: Mapping[str, str] | None = None,
     ) -> CalloutReceipt:
-        """Ring a destination and connect it to a conference, which is made where it does not exist.
+        """Call a destination and connect it to a conference, which is created if it does not exist.
 
         The parameters are the fields of :class:`ConferenceCallout`: ``conference_id`` of at most 64 characters,
         ``max_duration`` in seconds, at most 14,400. For ``callback_headers`` see :meth:`place`.
 
-        :raises InvalidRequestError: a parameter cannot be sent; nothing was.
+        :raises InvalidRequestError: a parameter is not valid; nothing was sent.
         :raises SinchVoiceError: as :meth:`place` does.
 
         Source: Calling API, Conference Callout.
@@ -146,14 +147,14 @@ class Callouts:
         pop: str | None = None,
         callback_headers: Mapping[str, str] | None = None,
     ) -> CalloutReceipt:
-        """Ring a destination and decide at each event of the call how it goes on.
+        """Call a destination and decide at each event what the call does next.
 
-        ``ice``, ``ace``, ``pie`` and ``dice`` are each the URL of a callback or a :class:`Svaml`, which is sent as the
-        JSON string that the platform wants; the application's callback URL is used for the ones left out. The other
+        ``ice``, ``ace``, ``pie`` and ``dice`` are each a callback URL or a :class:`Svaml`, which is sent as a JSON
+        string. For those left out, the callback URL of the application is used. The other
         parameters are the fields of :class:`CustomCallout`; ``max_duration`` in seconds, at most 14,400. For
         ``callback_headers`` see :meth:`place`.
 
-        :raises InvalidRequestError: a parameter cannot be sent; nothing was.
+        :raises InvalidRequestError: a parameter is not valid; nothing was sent.
         :raises SinchVoiceError: as :meth:`place` does.
 
         Source: Calling API, Custom Callout.
@@ -185,10 +186,10 @@ class Callouts:
         ``callback_headers`` are forwarded to your callback URL: at most five, names of at most 32 characters that begin
         with ``X-CB-``, values of at most 128 printable ASCII characters.
 
-        :raises InvalidRequestError: it is no callout, it has nothing to speak, or a header or the length of a text
-            cannot be sent; nothing was.
-        :raises APIError: the platform refused it; 402 not enough credit, 403 destination forbidden, 429 too many.
-        :raises TransportError: no answer came; ``outcome`` says whether the telephone may ring all the same.
+        :raises InvalidRequestError: ``callout`` has another type or nothing to speak, a text is too long, or a header
+            is not valid; nothing was sent.
+        :raises APIError: the platform refused it: 402 not enough credit, 403 destination forbidden, 429 too many.
+        :raises TransportError: no answer arrived; ``outcome`` says if the telephone may ring.
 
         Source: Calling API, Conference and Text-To-Speech Callouts, HTTP headers in callout requests.
         """
@@ -210,6 +211,7 @@ class Callouts:
     def _check_spoken(self, callout: TtsCallout) -> None:
         text, prompts, limit = callout.text, callout.prompts, self._max_text_length
         if text is None and prompts is None and not callout.enable_ace:
-            limits.refuse("text", "given where prompts and enable_ace are not: else nothing would be heard")
-        if limit is not None and len(text or "") + len(prompts or "") > limit:  # The quick question first.
+            message = "nothing to say: pass text or prompts, or set enable_ace=True"
+            raise InvalidRequestError(message, field="text")
+        if limit is not None and len(text or "") + len(prompts or "") > limit:  # the quick check first
             limits.check_text_length(text, prompts, limit)

@@ -1,4 +1,4 @@
-"""Looking at calls, and changing them while they last."""
+"""Calls: their state, and changes of ongoing calls."""
 
 from typing import Literal
 
@@ -21,7 +21,7 @@ __all__ = ["Calls"]
 _PREFIX = "/calling/v1/calls/id/"
 _ROUTE = _PREFIX + "{call_id}"
 _LEGS = ("caller", "callee", "both")
-# The one document that is written here; for its sake alone SVAML need not be loaded.
+# Written here so that hanging up does not load the models of SVAML.
 _HANG_UP = b'{"action":{"name":"hangup"}}'
 
 
@@ -29,17 +29,17 @@ _HANG_UP = b'{"action":{"name":"hangup"}}'
 class Calls:
     """Reads and manages calls: ``client.calls``.
 
-    Wherever a ``call_id`` is asked for, the ``call_resource_url`` of an event will do: the request then goes to the
-    region that owns the call. Credentials follow only to a host of the platform, or to the client's own.
+    Every ``call_id`` may also be the ``call_resource_url`` of an event; the request then goes to the region of the
+    call. Credentials are sent only to a host of the platform, or to the host that the client was configured with.
     """
 
     _transport: Transport
 
     async def get(self, call_id: str) -> Call:
-        """Return what the platform knows about a call.
+        """Return the state of a call.
 
-        :raises InvalidRequestError: ``call_id`` cannot be an id, or is a URL of somebody else.
-        :raises NotFoundError: there is no such call.
+        :raises InvalidRequestError: ``call_id`` is not valid, or is a URL of another host.
+        :raises NotFoundError: the call does not exist.
 
         Source: Calling API, Get Call Result.
         """
@@ -49,13 +49,13 @@ class Calls:
         return decode(response.body, Call, status=response.status, attempts=response.attempts)
 
     async def update(self, call_id: str, svaml: Svaml) -> None:
-        """Carry out SVAML on an ongoing call, or un-park a parked one with what its ICE was not answered with.
+        """Carry out SVAML on an ongoing call, or continue a parked call with any answer that its ICE allows.
 
-        Only for calls that originate from or terminate to PSTN or SIP. Never repeated on doubt: a message must not be
-        heard twice.
+        Only for calls that originate from or terminate to PSTN or SIP. A request of unknown outcome is not repeated,
+        so that the caller does not hear a message twice.
 
-        :raises InvalidRequestError: ``call_id`` cannot be an id or is a URL of somebody else, or ``svaml`` is none.
-        :raises NotFoundError: there is no such ongoing call.
+        :raises InvalidRequestError: ``call_id`` is not valid or is a URL of another host, or ``svaml`` is not SVAML.
+        :raises NotFoundError: the call does not exist or is over.
 
         Source: Calling API, Manage Call.
         """
@@ -65,11 +65,11 @@ class Calls:
     async def update_leg(self, call_id: str, leg: Literal["caller", "callee", "both"], svaml: Svaml) -> None:
         """Carry out SVAML on one side of an ongoing call.
 
-        The leg matters to ``PlayFiles`` and ``Say`` only, and the platform ignores it for calls in a conference and
-        calls that began as a callout. Never repeated on doubt.
+        The leg matters for ``PlayFiles`` and ``Say`` only. The platform ignores it for calls in a conference and for
+        calls that began as a callout. A request of unknown outcome is not repeated.
 
-        :raises InvalidRequestError: ``call_id``, ``leg`` or ``svaml`` cannot be one.
-        :raises NotFoundError: there is no such ongoing call.
+        :raises InvalidRequestError: ``call_id``, ``leg`` or ``svaml`` is not valid.
+        :raises NotFoundError: the call does not exist or is over.
 
         Source: Calling API, Manage Call.
         """
@@ -82,8 +82,8 @@ class Calls:
     async def hang_up(self, call_id: str) -> None:
         """End an ongoing call.
 
-        :raises InvalidRequestError: ``call_id`` cannot be an id, or is a URL of somebody else.
-        :raises NotFoundError: there is no such ongoing call; it may have ended a moment before.
+        :raises InvalidRequestError: ``call_id`` is not valid, or is a URL of another host.
+        :raises NotFoundError: the call does not exist or is over; it may have ended a moment ago.
 
         Source: Calling API, Manage Call.
         """
@@ -97,14 +97,14 @@ class Calls:
         poll_interval: float = 2.0,
         timeout: float | None = None,
     ) -> Call:
-        """Ask for a call again and again until its status is FINAL, and return it.
+        """Poll a call until its status is FINAL, and return it.
 
-        ``poll_interval`` and ``timeout`` are seconds; a :class:`~sinch_voice_async.webhooks.CallTracker` learns the
-        same from callbacks, without asking.
+        ``poll_interval`` and ``timeout`` are seconds; without ``timeout`` it waits as long as the call lasts. A
+        :class:`~sinch_voice_async.webhooks.CallTracker` learns the same from callbacks, without polling.
 
         :raises RequestTimeoutError: the call was not final within ``timeout``.
-        :raises InvalidRequestError: a parameter is out of range, or ``call_id`` cannot be an id.
-        :raises NotFoundError: there is no such call.
+        :raises InvalidRequestError: a parameter is out of range, or ``call_id`` is not valid.
+        :raises NotFoundError: the call does not exist.
 
         Source: Calling API, Get Call Result.
         """

@@ -1,4 +1,4 @@
-"""Looking at conferences, and managing who is in them."""
+"""Conferences: their participants, and commands to them."""
 
 import attrs
 
@@ -19,14 +19,14 @@ class Conferences:
     """Reads and manages ongoing conferences: ``client.conferences``.
 
     A conference lives in one region: use a client of that region for all of it. Every method raises
-    :class:`InvalidRequestError` for an id that cannot be one, and :class:`NotFoundError` where there is no such ongoing
-    conference or participant. ``call_id`` is that of the participant's leg.
+    :class:`InvalidRequestError` if an id is not valid, and :class:`NotFoundError` if the conference or the participant
+    does not exist. ``call_id`` is that of the participant's leg.
     """
 
     _transport: Transport
 
     async def get(self, conference_id: str) -> Conference:
-        """Return who is in an ongoing conference.
+        """Return an ongoing conference with its participants.
 
         Source: Calling API, Get Conference Info.
         """
@@ -35,21 +35,21 @@ class Conferences:
         return decode(response.body, Conference, status=response.status, attempts=response.attempts)
 
     async def mute(self, conference_id: str, call_id: str) -> None:
-        """Let the others no longer hear a participant.
+        """Mute a participant: the others no longer hear it.
 
         Source: Calling API, Mute/Unmute Conference Participant.
         """
         await self._command(conference_id, call_id, ConferenceCommand(command="mute"))
 
     async def unmute(self, conference_id: str, call_id: str) -> None:
-        """Let the others hear a participant again.
+        """Unmute a participant: the others hear it again.
 
         Source: Calling API, Mute/Unmute Conference Participant.
         """
         await self._command(conference_id, call_id, ConferenceCommand(command="unmute"))
 
     async def hold(self, conference_id: str, call_id: str, moh: MusicOnHold | None = None) -> None:
-        """Put a participant on hold, with ``moh`` as the music: ring, music1, music2 or music3.
+        """Put a participant on hold. ``moh`` is the music: ring, music1, music2 or music3.
 
         Source: OpenAPI, Manage Conference Participant.
         """
@@ -63,7 +63,7 @@ class Conferences:
         await self._command(conference_id, call_id, ConferenceCommand(command="resume"))
 
     async def kick(self, conference_id: str, call_id: str) -> None:
-        """Remove one participant.
+        """End the call of one participant.
 
         Source: Calling API, Kick Conference Participant.
         """
@@ -71,7 +71,7 @@ class Conferences:
         await self._transport.send(Request(method="DELETE", path=path, route=_PARTICIPANT_ROUTE, repeatable=True))
 
     async def kick_all(self, conference_id: str) -> None:
-        """Remove all participants, which ends the conference.
+        """End the calls of all participants, and so the conference.
 
         Source: Calling API, Kick All Conference Participants.
         """

@@ -1,4 +1,4 @@
-"""The configuration of your account: your numbers, and the URLs that the platform sends events to."""
+"""The configuration of an account: its numbers, and the callback URLs of its applications."""
 
 from collections.abc import Iterable
 
@@ -34,7 +34,7 @@ class Numbers:
     _transport: Transport
 
     async def list(self) -> list[ApplicationNumber]:
-        """Return all numbers that you own; those assigned to an application carry its key.
+        """Return all numbers of the account; a number that is assigned to an application carries its key.
 
         Source: Calling API, Get Numbers.
         """
@@ -46,12 +46,12 @@ class Numbers:
     async def assign(
         self, numbers: str | Iterable[str], *, application_key: str | None = None, capability: Capability | None = None
     ) -> None:
-        """Assign 1 to 100 numbers, in E.164, to an application; without a key, to the one that asks.
+        """Assign 1 to 100 numbers, in E.164, to an application: by default, to that of the client.
 
         ``capability`` is ``"voice"`` or ``"sms"``, and the numbers must have it.
 
-        :raises InvalidRequestError: there are none or too many, or one is no telephone number.
-        :raises BadRequestError: the platform could not assign them, or knows no such application.
+        :raises InvalidRequestError: the list is empty or too long, or an item is not a telephone number.
+        :raises BadRequestError: the platform could not assign them, or does not know the application.
 
         Source: Calling API, Update Numbers.
         """
@@ -62,10 +62,10 @@ class Numbers:
     async def unassign(
         self, number: str, *, application_key: str | None = None, capability: Capability | None = None
     ) -> None:
-        """Take a number, in E.164, away from an application; without a key, from the one that asks.
+        """Remove a number, in E.164, from an application: by default, from that of the client.
 
-        :raises InvalidRequestError: it is no telephone number.
-        :raises BadRequestError: the platform could not un-assign it, or knows no such application.
+        :raises InvalidRequestError: ``number`` is not a telephone number.
+        :raises BadRequestError: the platform could not remove it, or does not know the application.
 
         Source: Calling API, Un-assign Number.
         """
@@ -73,11 +73,11 @@ class Numbers:
         await self._change("DELETE", change)
 
     async def query(self, number: str) -> NumberInformation:
-        """Return the country, the kind and the price per minute of a number, written in any way.
+        """Return the country, the kind and the price per minute of a number, in any spelling.
 
         The platform has marked this as deprecated in favour of its Number Lookup API.
 
-        :raises InvalidRequestError: ``number`` cannot stand in a path.
+        :raises InvalidRequestError: ``number`` cannot be part of a path.
         :raises BadRequestError: the platform cannot read it as a number.
 
         Source: Calling API, Query Number.
@@ -107,7 +107,7 @@ _ROUTE = _PREFIX + "{application_key}"
 class Callbacks:
     """Reads and sets callback URLs, on the configuration host: ``client.callbacks``.
 
-    ``application_key`` left out means the client's own application.
+    ``application_key`` is by default that of the client.
     """
 
     _transport: Transport
@@ -115,8 +115,8 @@ class Callbacks:
     async def get(self, application_key: str | None = None) -> CallbackUrls:
         """Return the primary and the fallback callback URL.
 
-        :raises InvalidRequestError: ``application_key`` cannot be one.
-        :raises BadRequestError: the platform knows no such application.
+        :raises InvalidRequestError: ``application_key`` is not valid.
+        :raises BadRequestError: the platform does not know the application.
 
         Source: Calling API, Get Callbacks.
         """
@@ -131,15 +131,15 @@ class Callbacks:
     ) -> None:
         """Set the callback URLs; the fallback is used when the primary fails or does not answer in time.
 
-        What is None is left out; the documents do not say how a URL is taken away.
+        None is not sent. The documents do not say how a URL is removed.
 
-        :raises InvalidRequestError: one is no http or https URL, or both are None; nothing was sent.
-        :raises BadRequestError: the platform knows no such application.
+        :raises InvalidRequestError: a URL is not http or https, or both are None; nothing was sent.
+        :raises BadRequestError: the platform does not know the application.
 
         Source: Calling API, Update Callbacks.
         """
         if primary is None and fallback is None:
-            raise InvalidRequestError("primary must be given where fallback is not", field="primary")
+            raise InvalidRequestError("primary or fallback must be given", field="primary")
         _bounds.url(primary, "primary", optional=True, error=InvalidRequestError)
         _bounds.url(fallback, "fallback", optional=True, error=InvalidRequestError)
         body = encode(CallbackConfiguration(url=CallbackUrls(primary=primary, fallback=fallback)))

@@ -1,7 +1,7 @@
-"""Paths of requests: ids that are checked and percent-encoded, and requests to paths of your own.
+"""Paths of requests: ids that are checked and percent-encoded, and requests to other paths.
 
 An id cannot reach another endpoint. Characters that need no encoding stay as they are (``+ @ : ~`` and the
-sub-delimiters of RFC 3986), since the platform's documents write them so, and the signed path is the one on the wire.
+sub-delimiters of RFC 3986), as in the documents of the platform. The signed path is the path on the wire.
 """
 
 import re
@@ -22,14 +22,14 @@ _KEPT = "+@:~-._!$&'()*,;="
 def segment(value: str, field: str) -> str:
     """Return a name that the user chose (a conference, a recording) as one segment of a path.
 
-    :raises InvalidRequestError: it is no string, empty, ``.`` or ``..``, or holds a control character.
+    :raises InvalidRequestError: ``value`` is not a str, is empty, ``.`` or ``..``, or has a control character.
     """
     if not isinstance(value, str):
         raise InvalidRequestError(f"{field} must be a str, not {type(value).__name__}", field=field)
     if value in ("", ".", ".."):
         raise InvalidRequestError(f"{field} must not be {value!r}", field=field)
     if any(ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 for character in value):
-        raise InvalidRequestError(f"{field} must not hold control characters", field=field)
+        raise InvalidRequestError(f"{field} must not have control characters", field=field)
     try:
         return quote(value, safe=_KEPT)
     except UnicodeEncodeError:
@@ -39,7 +39,7 @@ def segment(value: str, field: str) -> str:
 def conference_segment(value: str) -> str:
     """Return the id of a conference, 1 to 64 characters that the user chose, as one segment of a path.
 
-    :raises InvalidRequestError: as for :func:`segment`, or it is longer.
+    :raises InvalidRequestError: as for :func:`segment`, or ``value`` is longer.
     """
     encoded = segment(value, "conference_id")
     if len(value) > LONGEST_CONFERENCE_ID:
@@ -50,19 +50,19 @@ def conference_segment(value: str) -> str:
 
 
 def id_segment(value: str, field: str) -> str:
-    r"""Return an id that the platform made as one segment of a path: it never holds a slash, a query or a fragment.
+    r"""Return an id of the platform as one segment of a path: without a slash, a query or a fragment.
 
-    :raises InvalidRequestError: as for :func:`segment`, or it holds ``/``, ``?``, ``#`` or a backslash.
+    :raises InvalidRequestError: as for :func:`segment`, or ``value`` has ``/``, ``?``, ``#`` or a backslash.
     """
     encoded = segment(value, field)
     if any(character in value for character in "/?#\\"):
-        raise InvalidRequestError(f"{field} must not hold '/', '?', '#' or a backslash", field=field)
+        raise InvalidRequestError(f"{field} must not have '/', '?', '#' or a backslash", field=field)
     return encoded
 
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
-# RFC 9110 section 9.2.2, but nothing that could ring a telephone: whatever POST and PATCH may mean is not repeated.
+# Idempotent by RFC 9110, section 9.2.2. POST and PATCH are not repeated: they may make a telephone ring.
 _REPEATABLE = ("GET", "HEAD", "PUT", "DELETE", "OPTIONS")
 
 
