@@ -5,6 +5,8 @@ platform does. Run it with ``python -m nox -s quickstart``.
 """
 
 import sys
+import time
+from typing import Any
 
 import anyio
 from rich.box import SIMPLE_HEAD
@@ -20,7 +22,10 @@ from sinch_voice_async import (
     VoiceClient,
     svaml,
 )
-from sinch_voice_async.sandbox import Sandbox
+from sinch_voice_async.sandbox import Interrupt, Sandbox
+from sinch_voice_async.streams import CallStream, Pcm, StreamApp
+from sinch_voice_async.testing import serve_app
+from sinch_voice_async.webhooks import IncomingCall, WebhookApp
 
 CLI = "46000000000"
 CALLEE = "46000000001"
@@ -106,6 +111,51 @@ async def show_what_fails(sandbox: Sandbox) -> None:
                 console.print(f"  {error}", highlight=False, markup=False)
 
 
+async def talk_to_an_agent() -> None:
+    """Have a caller ask a voice agent something, interrupt it and hang up; print what happened, and when."""
+    key, secret = "quickstart", "cXVpY2tzdGFydA=="
+    callbacks, streams = WebhookApp(key, secret), StreamApp(key, secret)
+    transcript: list[tuple[float, str, str]] = []
+    began = time.monotonic()
+
+    def note(who: str, what: str) -> None:
+        transcript.append((time.monotonic() - began, who, what))
+
+    @callbacks.ice
+    async def incoming(event: IncomingCall) -> svaml.IceSvaml:
+        note("application", "the call is connected to the agent, with a one-time token")
+        return svaml.Svaml(action=streams.connect(event))
+
+    @streams.on_call
+    async def agent(stream: CallStream) -> None:
+        note("agent", "answers, and begins a text of 5 seconds")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(stream.send_audio, Pcm.tone(300, 5.0, stream.sample_rate))
+            async for frame in stream:
+                if Pcm.level_db(frame) > -40:
+                    unheard = await stream.clear()
+                    note("agent", f"falls silent: {unheard.seconds:.1f} of the 5 seconds were not heard")
+                    break
+        await stream.send_audio(Pcm.tone(500, 0.5, stream.sample_rate))
+        note("agent", "says goodbye, waits until it is heard, and hangs up")
+        await stream.hang_up()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await (streams if scope["type"] == "websocket" else callbacks)(scope, receive, send)
+
+    with serve_app(app) as url:
+        streams.url = url.replace("http", "ws")
+        async with Sandbox(key, secret, callback_url=url).serve() as sandbox:
+            sandbox.phone(CALLEE).says(Interrupt(after=1.0))
+            call = await sandbox.dial_in(CALLEE, CLI)
+            await call.until_final(20)
+            note("caller", f"heard {len(sandbox.streams[call.call_id].heard) / 32_000:.1f} seconds in all")
+    console.print("\n[bold]A call that a voice agent answers[/bold]")
+    for at, who, what in transcript:
+        console.print(f"  {at:4.1f} s  {who:<11}  {what}", highlight=False)
+    console.print(f"  result {call.result}, reason {call.reason}", highlight=False)
+
+
 async def main(backend: str) -> None:
     """Serve a sandbox in which time runs ten times faster, and place the callouts."""
     async with Sandbox(speed=10).serve() as sandbox:
@@ -115,6 +165,7 @@ async def main(backend: str) -> None:
         await place_and_follow(sandbox, backend)
         if backend == "trio":
             await show_what_fails(sandbox)
+            await talk_to_an_agent()
 
 
 if __name__ == "__main__":

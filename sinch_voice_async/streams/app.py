@@ -138,6 +138,15 @@ class StreamApp:
     def __repr__(self) -> str:
         return f"<StreamApp {self._url or 'without url'} at {self.sample_rate} Hz, {self.active} active>"
 
+    @property
+    def url(self) -> str | None:
+        """Where the platform reaches this application; may be set once the port is known."""
+        return self._url
+
+    @url.setter
+    def url(self, url: str | None) -> None:
+        self._url = _web_socket_url(url)
+
     def on_call(self, handler: _Call) -> _Call:
         """Register what runs for each call, in a task of its own. Its return hangs up, after the caller has heard all
         that was sent; so does an exception, at once, which is logged and counted in ``failed``.

@@ -1,7 +1,7 @@
 """The examples that place calls and answer them do what their first lines say."""
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -53,8 +53,34 @@ async def test_quickstart_shows_four_calls(
     monkeypatch.setattr(quickstart, "console", quickstart.Console(width=100))
     await quickstart.main(anyio_backend_name)
     shown = capsys.readouterr().out
-    assert shown.count("ANSWERED") == 4
+    assert shown.count("ANSWERED") == (5 if anyio_backend_name == "trio" else 4)
     assert ("outcome 'unsent' after 3 attempt(s)" in shown) == (anyio_backend_name == "trio")
+    assert ("A call that a voice agent answers" in shown) == (anyio_backend_name == "trio")
+
+
+async def test_a_voice_agent_is_interrupted() -> None:
+    """It answers a question, falls silent while it speaks, and knows how far it was heard."""
+    with anyio.fail_after(60):
+        transcript = await load("voice_agent").rehearse()
+    assert [who for _, who, _ in transcript] == ["agent", "caller", "agent"]
+    heard = transcript[1][2].removeprefix("interrupts after ").strip("'")
+    assert 5 < len(heard) < 50
+    assert transcript[0][2].startswith(heard)
+
+
+async def test_the_smallest_voice_server(sinch_stream: Callable[..., Any]) -> None:
+    """It connects a call to itself, and echoes."""
+    app = load("voice_agent_echo").build("https://agent.example.com")
+    headers, body = signed_callback({"event": "ice", "callid": "1234"}, CREDENTIALS, "/sinch/")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://me.example") as platform:
+        response = await platform.post("/sinch/", headers=headers, content=body)
+    action = svaml.loads(response.content).action
+    assert isinstance(action, svaml.ConnectStream)
+    async with sinch_stream(app, action=action, call_id="1234") as caller:
+        await caller.say(b"\x10\x10" * 3_200)
+        await caller.wait(0.5)
+        assert caller.verdict == "answer"
+        assert caller.heard.level_db() > -60
 
 
 async def test_batch_calls_no_number_twice(capsys: pytest.CaptureFixture[str]) -> None:

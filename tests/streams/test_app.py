@@ -51,6 +51,12 @@ def test_connect_refuses_what_cannot_be() -> None:
     """No URL, a header that is the token's, another place, and too many bytes."""
     with pytest.raises(ConfigurationError, match="url is missing"):
         StreamApp(KEY, SECRET).connect()
+    late = StreamApp(KEY, SECRET)
+    late.url = URL
+    assert late.url == URL
+    assert late.connect().destination.endpoint.startswith(URL)
+    with pytest.raises(ConfigurationError, match="url must be"):
+        late.url = "http://agent.example.com"
     with pytest.raises(InvalidRequestError, match="'token'"):
         app_of().connect(call_headers={"Token": "x"})
     with pytest.raises(InvalidRequestError, match="token_in"):
