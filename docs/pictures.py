@@ -6,10 +6,10 @@
 import fcntl
 import os
 import pty
-import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 import time
 from html import escape
@@ -24,6 +24,10 @@ from sinch_voice_async import VoiceClient, svaml
 from sinch_voice_async.sandbox import Sandbox
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.sandbox.page.chromium import Chromium, chromium_program  # noqa: E402  # from the clone, not installed
+
 STATIC = ROOT / "docs" / "_static"
 COLUMNS, CHARACTER, LINE, EDGE = 80, 8.4, 19, 16
 CONSOLE = Console(width=COLUMNS, color_system="truecolor", force_terminal=True)
@@ -87,8 +91,8 @@ def make_terminal() -> None:
     (STATIC / "quickstart.svg").write_text(drawn("python -m nox -s quickstart", lines), encoding="utf-8")
 
 
-async def _calls(sandbox: Sandbox) -> None:
-    """Place the calls that the page shows: one with a menu, one to a busy line."""
+async def _calls(sandbox: Sandbox) -> str:
+    """Place the calls that the page shows: to a busy line, and with a menu; return the id of the second."""
     sandbox.phone("+46700000001").answers(after=2).presses("1").hangs_up(after=60)
     sandbox.phone("+46700000003").is_busy()
     menu = svaml.Menu(
@@ -104,18 +108,22 @@ async def _calls(sandbox: Sandbox) -> None:
             pie=svaml.Svaml(instructions=[svaml.Say("Thank you. See you then.")], action=svaml.Hangup()),
         )
         await sandbox.calls[receipt.call_id].until_final(timeout=30)
+    return receipt.call_id
 
 
-def make_page(name: str = "sandbox-page.png", size: str = "1280,800", *options: str) -> None:
+def make_page() -> None:
     """Serve a sandbox with a few calls, and take a picture of its page."""
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
+    program = chromium_program()
+    if program is None:
         sys.exit("chromium is needed for the picture of the page")
-    with Sandbox(speed=20).serve() as sandbox:
-        anyio.run(_calls, sandbox)
-        command = [browser, "--headless", "--no-sandbox", "--hide-scrollbars", "--timeout=4000", *options]
-        target = [f"--screenshot={STATIC / name}", f"--window-size={size}", f"{sandbox.url}/_sandbox/"]
-        subprocess.run([*command, *target], check=True, capture_output=True, timeout=60)
+    with Sandbox(speed=20).serve() as sandbox, tempfile.TemporaryDirectory() as profile:
+        call_id = anyio.run(_calls, sandbox)
+        with Chromium(program, Path(profile)) as browser:
+            browser.appear(width=1280, height=800)
+            browser.open(f"{sandbox.url}/_sandbox/#call={call_id}")
+            browser.wait_for("document.body.innerText.includes('Ended by the application')")
+            browser.wait_for("!document.body.innerText.includes('Connecting')")
+            (STATIC / "sandbox-page.png").write_bytes(browser.picture())
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ Needs the extra ``pipecat``, and is imported by its own name. Ask the platform f
 Pipecat paces what it sends, and says nothing while its bot is silent: the platform gives a stream up after a minute
 without any message (assumed), so have the pipeline send silence, if its pauses are that long.
 
-Source: Voice Stream; Pipecat 1.14, serializers.
+Source: Voice Stream; Pipecat, serializers.
 """
 
 import importlib
