@@ -181,7 +181,7 @@ class Callouts:
         *,
         callback_headers: Mapping[str, str] | None = None,
     ) -> CalloutReceipt:
-        """Place a callout that was built before, and return the id of its call.
+        """Place a callout, and return the receipt with the id of its call.
 
         ``callback_headers`` are forwarded to your callback URL: at most five, names of at most 32 characters that begin
         with ``X-CB-``, values of at most 128 printable ASCII characters.

@@ -1,6 +1,7 @@
 """The configuration of an account: its numbers, and the callback URLs of its applications."""
 
 from collections.abc import Iterable
+from typing import Final
 
 import attrs
 
@@ -24,7 +25,9 @@ from sinch_voice_async.models.configuration import (
 
 __all__ = ["Callbacks", "Numbers"]
 
-_PATH = "/v1/configuration/numbers"
+_PATH: Final = "/v1/configuration/numbers"
+_PREFIX: Final = "/v1/configuration/callbacks/applications/"
+_ROUTE: Final = _PREFIX + "{application_key}"
 
 
 @attrs.frozen(eq=False)
@@ -97,10 +100,6 @@ class Numbers:
         await self._transport.send(
             Request(method=method, path=_PATH, route=_PATH, repeatable=True, body=body, configuration=True)
         )
-
-
-_PREFIX = "/v1/configuration/callbacks/applications/"
-_ROUTE = _PREFIX + "{application_key}"
 
 
 @attrs.frozen(eq=False)

@@ -5,7 +5,7 @@ sub-delimiters of RFC 3986), as in the documents of the platform. The signed pat
 """
 
 import re
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from sinch_voice_async._transport.messages import Request, Response
@@ -17,6 +17,10 @@ from sinch_voice_async.models.limits import LONGEST_CONFERENCE_ID
 __all__ = ["conference_segment", "id_segment", "request", "segment"]
 
 _KEPT = "+@:~-._!$&'()*,;="
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_STRAY_PERCENT: Final = re.compile("%(?![0-9A-Fa-f]{2})")
+# RFC 9110 section 9.2.2. POST and PATCH could call a telephone, so they are not repeated.
+_REPEATABLE: Final = ("GET", "HEAD", "PUT", "DELETE", "OPTIONS")
 
 
 def segment(value: str, field: str) -> str:

@@ -15,7 +15,7 @@ Rules:
 - A class that is not registered is refused by name.
 
 Reading is one straight pass that trusts the document. If it fails, :func:`decode` reads once more and saves what can be
-saved: an optional field of a wrong shape is None, and its raw value stands in ``extra`` under the name that it came
+saved: an optional field of a wrong shape is ``None``, and its raw value stands in ``extra`` under the name that it came
 with. If a required field is wrong, :mod:`~sinch_voice_async._wire.codec` finds the path. The result of any bytes is
 the model or :class:`~sinch_voice_async.errors.DecodeError`.
 """

@@ -46,8 +46,8 @@ register_tagged(
 def decode_event(body: bytes) -> Event:
     """Return the event that a callback's body holds.
 
-    Only ``event`` and the call id are required: an optional field of a wrong shape is None, and its raw value stands in
-    ``extra``. Bytes that are not UTF-8 are replaced by U+FFFD, for a call waits for the answer.
+    Only ``event`` and the call id are required: an optional field of a wrong shape is ``None``, and its raw value
+    stands in ``extra``. Bytes that are not UTF-8 are replaced by U+FFFD, for a call waits for the answer.
 
     :raises DecodeError: the body is not an event, or one of a kind that is not documented.
     """

@@ -1,7 +1,7 @@
-"""An answer that is no success -> the :class:`APIError` that it stands for.
+"""An answer without success -> its :class:`APIError`.
 
 The platform's body is ``{"errorCode": 40400, "message": "…", "reference": "…"}``; the code comes as a number or as a
-string, any field may be missing, and a proxy on the way may answer with HTML or nothing at all. Nothing here raises.
+string, any field may be missing, and a proxy may answer with HTML or an empty body. No function here raises an error.
 
 Source: Calling API, Errors; OpenAPI, schema Error.
 """
@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from sinch_voice_async._wire.json import ODD_FROM_TEXT
 from sinch_voice_async.errors import (
     APIError,
     AuthenticationError,
@@ -44,7 +45,7 @@ _KNOWN = frozenset({"errorcode", "message", "reference"})
 
 
 def api_error(status: int, headers: Mapping[str, str], body: bytes, *, attempts: int = 1) -> APIError:
-    """Return the error for one answer, whatever its body is.
+    """Return the error for one answer with any body.
 
     Source: Calling API, Errors.
     """
@@ -70,7 +71,7 @@ def api_error(status: int, headers: Mapping[str, str], body: bytes, *, attempts:
 
 
 def outcome_of_status(status: int, headers: Mapping[str, str]) -> Outcome:
-    """Say what an answer proves: 2xx accepted, 5xx unknown (a 503 with Retry-After: rejected), else rejected."""
+    """Return what an answer proves: 2xx accepted, 5xx unknown (a 503 with Retry-After: rejected), else rejected."""
     if 200 <= status < 300:
         return "accepted"
     if status >= 500 and not (status == 503 and retry_after(headers) is not None):
@@ -79,7 +80,7 @@ def outcome_of_status(status: int, headers: Mapping[str, str]) -> Outcome:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Return the seconds that a ``Retry-After`` asks for, 0 or more; None where it is missing or garbled.
+    """Return the seconds of a ``Retry-After``, 0 or more; None if it is missing or garbled.
 
     Both forms of RFC 9110 section 10.2.3 are read: a number of seconds and a date.
     """
@@ -89,7 +90,7 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
         return seconds if math.isfinite(seconds) else None
     try:
         until = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     # A date without a zone ("-0000") is UTC by RFC 5322.
     until = until if until.tzinfo else until.replace(tzinfo=UTC)
@@ -100,14 +101,22 @@ def _fields(body: bytes) -> dict[str, Any]:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        return {}
+        document = _odd_document(body)
     return document if isinstance(document, dict) else {}
+
+
+def _odd_document(body: bytes) -> object:
+    # One absurd number, or bytes that are not UTF-8, must not hide the code and the message.
+    try:
+        return ODD_FROM_TEXT(body.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _code(value: object) -> int | None:
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 9:
         return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**9 else None
 
 
 def _text(value: object) -> str:
@@ -124,4 +133,4 @@ def _sentence(status: int, code: int | None, message: str, headers: Mapping[str,
     coding = headers.get("content-encoding", "identity").lower()
     if coding != "identity":
         return f"{start}: the answer is compressed ({coding!r}), although the request allows no coding"
-    return f"{start}: the answer says nothing more (content type {headers.get('content-type', 'none')!r})"
+    return f"{start}: the answer has no message (content type {headers.get('content-type', 'none')!r})"

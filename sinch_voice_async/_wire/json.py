@@ -93,7 +93,7 @@ ODD_FROM_TEXT: Final = json.JSONDecoder(
 
 
 def parse_timestamp(text: str) -> datetime:
-    """Return the moment that an ISO 8601 text names, aware and in UTC; raise ValueError where it names none."""
+    """Return the moment that an ISO 8601 text names, aware and in UTC; raise ValueError if it names none."""
     try:
         moment = datetime.fromisoformat(text.upper())
         if moment.tzinfo is UTC:
@@ -104,7 +104,7 @@ def parse_timestamp(text: str) -> datetime:
 
 
 def format_timestamp(moment: datetime) -> str:
-    """Return ``2022-03-21T13:13:59Z`` of an aware datetime; raise ValueError where it has no zone."""
+    """Return ``2022-03-21T13:13:59Z`` of an aware datetime; raise ValueError if it has no zone."""
     if moment.tzinfo is None:
         raise ValueError("a time with a zone is expected, such as datetime.now(UTC)")
     return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
@@ -190,7 +190,7 @@ def enumeration_reader(known: tuple[str, ...]) -> Callable[[Any, Any], str]:
 
 
 def plain(value: Any) -> Any:
-    """Return a JSON value whose numbers are ordinary where that loses nothing."""
+    """Return a JSON value with ordinary numbers, as far as that loses nothing."""
     if value.__class__ is dict:
         return read_object(value)
     if value.__class__ is list:

@@ -3,8 +3,8 @@
 Five lines, joined by line feeds, none at the end::
 
     VERB
-    base64(MD5(body))           empty where there is no body
-    Content-Type                exactly as sent; empty where the header is not sent
+    base64(MD5(body))           empty without a body
+    Content-Type                exactly as sent; empty without the header
     x-timestamp:<its value>
     /path                       exactly as on the wire: percent-encoded, without scheme, host and query
 
@@ -40,12 +40,12 @@ _LINES = ("the HTTP verb", "the Content-MD5 of the body", "the Content-Type", "t
 def string_to_sign(method: str, path: str, body: bytes, content_type: str, timestamp: str) -> str:
     """Return the five lines that are signed for one request.
 
-    ``path`` is the path on the wire; a query behind it is left out. ``content_type`` is ``""`` where the header is
-    not sent. ``timestamp`` is the value of the ``x-timestamp`` header.
+    ``path`` is the path on the wire; a query behind it is left out. ``content_type`` is ``""`` without the
+    header. ``timestamp`` is the value of the ``x-timestamp`` header.
 
     Source: Authentication, Application signed request.
     """
-    # The platform wants MD5 as a check sum inside what is signed; nothing here leans on it for secrecy.
+    # MD5 is a checksum inside the signed text; the secrecy does not depend on it.
     digest = _base64(hashlib.md5(body, usedforsecurity=False).digest()) if body else ""
     return f"{method.upper()}\n{digest}\n{content_type}\nx-timestamp:{timestamp}\n{path.partition('?')[0]}"
 
@@ -91,7 +91,7 @@ def _digest(credentials: Credentials, text: str) -> bytes:
 
 @functools.lru_cache(maxsize=64)
 def _keyed(key: bytes) -> "tuple[hashlib._Hash, hashlib._Hash]":
-    # HMAC as in RFC 2104, begun once for each key: setting one up anew costs more than the signature itself.
+    # HMAC as in RFC 2104, begun once for each key: a new one costs more than the signature itself.
     block = (hashlib.sha256(key).digest() if len(key) > 64 else key).ljust(64, b"\0")
     return hashlib.sha256(block.translate(_INNER)), hashlib.sha256(block.translate(_OUTER))
 
@@ -122,19 +122,19 @@ def _whole_second(seconds: int) -> str:
 
 
 def signature_matches(credentials: Credentials, text: str, signature: str) -> bool:
-    """Say whether a base64 signature belongs to a string to sign, in a time that does not depend on where they differ.
+    """Return whether a base64 signature belongs to a string to sign, in a time that does not depend on the difference.
 
     Source: Authentication, Callback signed request.
     """
-    # The texts are compared, not what they decode to: base64 has several spellings, of which the canonical one is good.
+    # The texts are compared, not the decoded bytes: base64 has several spellings, and only the canonical one is valid.
     return hmac.compare_digest(sign(credentials, text).encode(), signature.encode("utf-8", "surrogatepass"))
 
 
 def explain_signature(ours: str, theirs: str) -> str:
-    """Compare two strings to sign and say in one sentence which line differs first.
+    """Compare two strings to sign, and return one sentence about the first line that differs.
 
-    ``ours`` is what you signed (:func:`string_to_sign`), ``theirs`` what the other side says that it signed: the
-    sandbox answers 40102 with it. Where they are the same, the secrets differ, and the sentence says so.
+    ``ours`` is what you signed (:func:`string_to_sign`), ``theirs`` the string of the other side: the
+    sandbox answers 40102 with it. If they are the same, the secrets differ, and the sentence says so.
 
     Source: Authentication, Application signed request.
     """

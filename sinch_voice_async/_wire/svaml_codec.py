@@ -4,9 +4,9 @@ Rules:
 
 - Names of instructions and actions are read in any casing (``connectPSTN``, ``runmenu``), and written as the table
   here spells them.
-- A document is read as somebody wrote it: what passes a limit, or a menu that leads nowhere, is read, written back, and
-  refused by ``Svaml.check``. What is no SVAML at all is a ``DecodeError``.
-- ``"instructions": []`` is written where an empty list was given or read, and nothing where none was.
+- A document is read as it was written: a value beyond a limit, or a menu that leads to a missing one, is read, written
+  back, and refused by ``Svaml.check``. A document that is not SVAML is a ``DecodeError``.
+- ``"instructions": []`` is written if an empty list was given or read, and left out otherwise.
 - Recording is an action in the Calling API's Manage Call: there its options are ``recordingOptions``.
 """
 
@@ -57,9 +57,12 @@ _IRREGULAR: Final[dict[type, Spellings]] = {
 
 
 def loads(document: bytes | str) -> Svaml[Any, Any]:
-    """Read a SVAML document, as bytes or text; raises ``DecodeError``, whose ``path`` says where it is none.
+    """Read a SVAML document, as bytes or text.
 
-    Limits are not checked, since other people's documents are read as they are: ``Svaml.check`` does that.
+    Limits are not checked, since documents of others are read as they are: ``Svaml.check`` does that.
+
+    :raises DecodeError: the document is not SVAML; ``path`` says where.
+    :raises InvalidRequestError: ``document`` is neither bytes nor a ``str``.
     """
     body = document.encode("utf-8", "surrogatepass") if isinstance(document, str) else document
     if not isinstance(body, bytes):
@@ -68,12 +71,12 @@ def loads(document: bytes | str) -> Svaml[Any, Any]:
         with as_written():
             return decode(body, Svaml, strict=True)
     except DecodeError as error:
-        error.outcome = "unsent"  # Nobody was asked for anything.
+        error.outcome = "unsent"  # Nothing was requested.
         raise
 
 
 def dumps(document: Svaml[Any, Any]) -> str:
-    """Write a SVAML document as compact JSON; raises ``InvalidRequestError`` for what JSON cannot hold."""
+    """Write a SVAML document as compact JSON; raise ``InvalidRequestError`` if JSON cannot hold it."""
     if not isinstance(document, Svaml):
         raise InvalidRequestError(f"document must be a Svaml, not {type(document).__name__}", field="document")
     return encode(document).decode()

@@ -1,6 +1,8 @@
-"""Calls that the platform is asked to make: text-to-speech, conference and custom callouts, and the receipt for one.
+"""Callouts: text-to-speech, conference and custom callouts, and the receipt for one.
 
-A field left None is left out of the request. Source: Calling API, Conference and Text-To-Speech Callouts.
+A field that is ``None`` is left out of the request.
+
+Source: Calling API, Conference and Text-To-Speech Callouts.
 """
 
 from collections.abc import Mapping
@@ -23,17 +25,20 @@ __all__ = ["CalloutReceipt", "ConferenceCallout", "CustomCallout", "Domain", "Tt
 
 @frozen(kw_only=True)
 class TtsCallout:
-    """Call somebody and speak a text, or play prompts.
+    """A callout that speaks a text, or plays prompts.
 
-    ``cli`` is the number shown to the callee; without it the platform takes the callout, and the call may never
-    connect. ``text`` has at most 600 characters unless the account allows more, and so has each ``#tts[...]`` of
-    ``prompts``, which is the alternative to it. ``locale`` is a language such as ``en-US`` or a voice. ``dtmf`` is
-    sent on answer: ``0-9 # w``, where w is a pause of 500 ms. ``custom`` comes back in events, at most 1,024 bytes.
-    ``enable_ace``, ``enable_dice`` and ``enable_pie`` ask for the events, which the platform leaves out by default.
-    One of ``text`` and ``prompts`` must be there when it is placed, unless ``enable_ace`` lets your answer to ACE speak
-    in their place; where both are, both are sent, and the documents do not say which is heard.
+    ``cli`` is the number shown to the callee; without it the platform accepts the callout, and the call may never be
+    connected. ``text`` has at most 600 characters unless the account allows more, and so has each ``#tts[...]`` of
+    ``prompts``, which is the alternative to it. ``locale`` is a language such as ``en-US`` or a voice. ``dtmf`` is sent
+    on answer: ``0-9``, ``#``, and ``w`` for a pause of 500 ms. ``custom`` comes back in events, at most 1,024 bytes.
+    ``enable_ace``, ``enable_dice`` and ``enable_pie`` request the events, which the platform does not send by default.
 
-    Raises ``InvalidRequestError`` naming the field. Calling API, Text-to-speech Callout.
+    ``text`` or ``prompts`` is required when the callout is placed, unless ``enable_ace`` lets your answer to ACE speak
+    instead. If both are given, both are sent; the documents do not say which one is heard.
+
+    :raises InvalidRequestError: a field cannot be sent; ``field`` names it.
+
+    Source: Calling API, Text-to-speech Callout.
     """
 
     destination: Destination = field(converter=limits.to_destination)
@@ -52,13 +57,15 @@ class TtsCallout:
 
 @frozen(kw_only=True)
 class ConferenceCallout:
-    """Call somebody into a conference, which is made if it does not exist.
+    """A callout into a conference, which is created if it does not exist.
 
     ``conference_id`` has 1 to 64 characters; ``greeting`` is spoken first; ``max_duration`` is at most 14,400 seconds;
-    ``moh_class`` is the music while alone. A conference lives in one region: every callout into it must use the same.
-    The rest is as in :class:`TtsCallout`.
+    ``moh_class`` is the music for a single participant. A conference belongs to one region: use the same region for
+    every callout into it. The other fields are those of :class:`TtsCallout`.
 
-    Raises ``InvalidRequestError`` naming the field. Calling API, Conference Callout.
+    :raises InvalidRequestError: a field cannot be sent; ``field`` names it.
+
+    Source: Calling API, Conference Callout.
     """
 
     destination: Destination = field(converter=limits.to_destination)
@@ -81,7 +88,7 @@ class ConferenceCallout:
 
 
 def _answer(_: object, attribute: "Attribute[Any]", value: object) -> None:
-    """Allow a URL, a string of JSON, or a Svaml that the platform takes at this event."""
+    """Allow a URL, a string of JSON, or a Svaml that the platform accepts at this event."""
     if isinstance(value, Inline):
         try:
             value.check(attribute.name)
@@ -97,17 +104,19 @@ def _is_url_or_json(value: object) -> bool:
 
 @frozen(kw_only=True)
 class CustomCallout:
-    """Call as SVAML says, event by event.
+    """A callout that follows SVAML, event by event.
 
-    ``ice``, ``ace``, ``pie`` and ``dice`` answer the events of the call. Each is a URL that the platform asks, or a
-    ``Svaml`` (or its JSON), which is sent along; left None, the application's callback URL is asked. ``destination``
+    ``ice``, ``ace``, ``pie`` and ``dice`` answer the events of the call. Each is a URL that the platform calls, or a
+    ``Svaml`` (or its JSON), which is sent along; for ``None`` the application's callback URL is called. ``destination``
     and ``cli`` are sent beside an inline ICE answer too, as the vendor's SDKs send them; the documentation asks to
     leave them out there, since the platform takes both from the SVAML.
 
     ``pop``, ``enable_ace`` and ``enable_dice`` stand only in examples of the OpenAPI document, which does not explain
-    them. The rest is as in :class:`ConferenceCallout`.
+    them. The other fields are those of :class:`ConferenceCallout`.
 
-    Raises ``InvalidRequestError`` naming the field. Calling API, Custom Callout.
+    :raises InvalidRequestError: a field cannot be sent; ``field`` names it.
+
+    Source: Calling API, Custom Callout.
     """
 
     destination: Destination | None = field(default=None, converter=limits.to_destination_or_none)
@@ -127,9 +136,9 @@ class CustomCallout:
 
 @frozen(kw_only=True)
 class CalloutReceipt:
-    """What the platform answers to a callout that it took: the id by which the call is followed from now on.
+    """The platform's answer to a callout that it accepted; ``call_id`` is the id of the call.
 
-    Calling API, Callouts.
+    Source: Calling API, Callouts.
     """
 
     call_id: str

@@ -15,10 +15,11 @@ __all__ = ["Call", "CallReason", "CallResult", "CallStatus", "Domain", "Price"]
 
 @frozen(kw_only=True)
 class Price:
-    """An amount in a currency: what a call has cost, or the rate of one minute.
+    """An amount in a currency: the cost of a call, or the rate of one minute.
 
-    ``currency_id`` is an ISO 4217 code such as ``USD``, None where the platform names none.
-    Calling API, Get Call Result, ``money``.
+    ``currency_id`` is an ISO 4217 code such as ``USD``, None if the platform does not name it.
+
+    Source: Calling API, Get Call Result.
     """
 
     currency_id: str | None = None
@@ -30,10 +31,10 @@ Domain: TypeAlias = Literal["pstn", "mxp"] | str
 """``pstn`` for telephones, ``mxp`` for app and web clients."""
 
 CallStatus: TypeAlias = Literal["ONGOING", "FINAL"] | str
-"""Whether the call goes on."""
+"""Whether the call has ended."""
 
 CallResult: TypeAlias = Literal["N/A", "ANSWERED", "BUSY", "NOANSWER", "FAILED"] | str
-"""How the call ended; ``N/A`` while it goes on."""
+"""The result of the call; ``N/A`` while it is ongoing."""
 
 CallReason: TypeAlias = (
     Literal[
@@ -50,16 +51,18 @@ CallReason: TypeAlias = (
     ]
     | str
 )
-"""Why the call ended; ``N/A`` while it goes on."""
+"""The reason why the call ended; ``N/A`` while it is ongoing."""
 
 
 @frozen(kw_only=True)
 class Call:
-    """One call: who, how long, how it ended and what it cost.
+    """One call: its ends, duration, result and cost.
 
     ``duration`` is in seconds; ``user_rate`` is the price of one minute and ``debit`` that of the call; ``timestamp``
-    is in UTC. ``custom`` is what the callout was given: the documents say both an object and a string, so it is what
-    came. What the platform leaves out is None. Calling API, Get Call Result.
+    is in UTC. ``custom`` is the value that the callout had: the documents have an object and a string, so it may be
+    either. A field that the platform leaves out is ``None``.
+
+    Source: Calling API, Get Call Result.
     """
 
     call_id: str
@@ -78,5 +81,5 @@ class Call:
 
     @property
     def is_final(self) -> bool:
-        """Whether the call has ended, so that nothing of it will change any more."""
+        """Whether the call has ended, so that none of its fields changes any more."""
         return self.status == "FINAL"

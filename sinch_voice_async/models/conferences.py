@@ -1,4 +1,4 @@
-"""Conferences: who is in one, and what one can be told."""
+"""Conferences: their participants, and the commands for them."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
@@ -11,19 +11,22 @@ from sinch_voice_async.models.shown import Absent, masked, unknown_fields
 __all__ = ["Conference", "ConferenceCommand", "ConferenceDtmfOptions", "DtmfMode", "MusicOnHold", "Participant"]
 
 MusicOnHold: TypeAlias = Literal["ring", "music1", "music2", "music3"] | str
-"""What is played to somebody who waits."""
+"""The music or tone for a participant who waits."""
 
 DtmfMode: TypeAlias = Literal["ignore", "forward", "detect"] | str
-"""What becomes of the keys that a participant presses; the platform's default is ``ignore``."""
+"""How keys that a participant presses are treated; the platform's default is ``ignore``."""
 
 
 @frozen(kw_only=True)
 class ConferenceDtmfOptions:
-    """What becomes of the keys that a participant presses.
+    """How keys that a participant presses are treated.
 
     ``forward`` plays them to the others. ``detect`` sends them in PromptInput events, in sequences of ``max_digits``
-    (the platform's default is 1), ended early by a pause of ``timeout_mills`` milliseconds (3,000). Raises
-    ``InvalidRequestError`` for a negative number. Voice API, connectConf, ``conferenceDtmfOptions``.
+    (the platform's default is 1), ended early by a pause of ``timeout_mills`` milliseconds (default 3,000).
+
+    :raises InvalidRequestError: a number is negative.
+
+    Source: SVAML, connectConf.
     """
 
     mode: DtmfMode | None = field(default=None, validator=limits.text)
@@ -36,8 +39,10 @@ class ConferenceDtmfOptions:
 class Participant:
     """One leg in a conference.
 
-    ``call_id`` is the id of the leg's call; ``cli`` the number of a telephone, or whatever an app gave; ``duration``
-    the seconds in the conference. What the platform leaves out is None. Calling API, Get Conference Info.
+    ``call_id`` is the id of the leg's call; ``cli`` is the number of a telephone, or the text that an app gave;
+    ``duration`` is the seconds in the conference. A field that the platform leaves out is ``None``, the id too.
+
+    Source: Calling API, Get Conference Info.
     """
 
     call_id: str | None = None
@@ -50,7 +55,10 @@ class Participant:
 
 @frozen(kw_only=True)
 class Conference:
-    """An ongoing conference and who is in it. Calling API, Get Conference Info."""
+    """An ongoing conference and its participants.
+
+    Source: Calling API, Get Conference Info.
+    """
 
     participants: tuple[Participant, ...] = Absent()
     extra: Mapping[str, Any] = unknown_fields()
@@ -58,9 +66,9 @@ class Conference:
 
 @frozen(kw_only=True)
 class ConferenceCommand:
-    """What is to become of one participant; ``moh`` goes with ``onhold`` only.
+    """A command for one participant; ``moh`` is for ``onhold`` only.
 
-    Calling API, Mute/Unmute Conference Participant.
+    Source: Calling API, Mute/Unmute Conference Participant.
     """
 
     command: Literal["mute", "unmute", "onhold", "resume"] | str = field(validator=limits.text)

@@ -25,9 +25,9 @@ __all__ = [
 
 @frozen(kw_only=True)
 class CallbackUrls:
-    """Where the platform sends events; ``fallback`` is asked only where ``primary`` fails or takes too long.
+    """The URLs that the platform sends events to; ``fallback`` is called only if ``primary`` fails or is too slow.
 
-    Calling API, Get Callbacks.
+    Source: Calling API, Get Callbacks.
     """
 
     primary: str | None = field(default=None, validator=limits.text)
@@ -37,24 +37,27 @@ class CallbackUrls:
 
 @frozen(kw_only=True)
 class CallbackConfiguration:
-    """What holds the :class:`CallbackUrls`, in answers and in requests. Calling API, Update Callbacks."""
+    """The document around :class:`CallbackUrls`, in answers and in requests.
+
+    Source: Calling API, Update Callbacks.
+    """
 
     url: CallbackUrls = CallbackUrls()
     extra: Mapping[str, Any] = unknown_fields()
 
 
 Capability: TypeAlias = Literal["voice", "sms"] | str
-"""What a number can be used for."""
+"""The use of a number."""
 
 NumberType: TypeAlias = Literal["Unknown", "Fixed", "Mobile", "Other"] | str
-"""What kind of line a number is."""
+"""The kind of line of a number."""
 
 
 @frozen(kw_only=True)
 class ApplicationNumber:
-    """A number that the account owns; ``application_key`` is None where it is assigned to no application.
+    """A number that the account owns; ``application_key`` is ``None`` if it is not assigned to an application.
 
-    Calling API, Get Numbers.
+    Source: Calling API, Get Numbers.
     """
 
     number: str = field(repr=masked)
@@ -65,7 +68,10 @@ class ApplicationNumber:
 
 @frozen(kw_only=True)
 class ApplicationNumbers:
-    """Every number that the account owns: the list is not paged. Calling API, Get Numbers."""
+    """Every number that the account owns: the list is not paged.
+
+    Source: Calling API, Get Numbers.
+    """
 
     numbers: tuple[ApplicationNumber, ...] = Absent()
     extra: Mapping[str, Any] = unknown_fields()
@@ -73,9 +79,11 @@ class ApplicationNumbers:
 
 @frozen(kw_only=True)
 class AssignNumbers:
-    """Give 1 to 100 numbers to an application; without ``application_key``, to the one that signs the request.
+    """Assign 1 to 100 numbers to an application; without ``application_key``, to the one that signs the request.
 
-    Raises ``InvalidRequestError`` naming the field. Calling API, Update Numbers.
+    :raises InvalidRequestError: a field cannot be sent; ``field`` names it.
+
+    Source: Calling API, Update Numbers.
     """
 
     numbers: tuple[str, ...] = field(
@@ -87,9 +95,11 @@ class AssignNumbers:
 
 @frozen(kw_only=True)
 class UnassignNumber:
-    """Take a number from an application; without ``application_key``, from the one that signs the request.
+    """Unassign a number from an application; without ``application_key``, from the one that signs the request.
 
-    Raises ``InvalidRequestError`` naming the field. Calling API, Un-assign Number.
+    :raises InvalidRequestError: a field cannot be sent; ``field`` names it.
+
+    Source: Calling API, Un-assign Number.
     """
 
     number: str = field(converter=limits.to_phone_number, repr=masked)
@@ -99,10 +109,12 @@ class UnassignNumber:
 
 @frozen(kw_only=True)
 class NumberInformation:
-    """What the platform knows of a number.
+    """Information about a number.
 
-    ``country_id`` is an ISO 3166-1 code such as ``SE``, ``rate`` the price of one minute to the number, and
-    ``restricted`` whether it may not be called. What the platform leaves out is None. Calling API, Query Number.
+    ``country_id`` is an ISO 3166-1 code such as ``SE``, ``rate`` is the price of one minute to the number, and
+    ``restricted`` says that it may not be called. A field that the platform leaves out is ``None``.
+
+    Source: Calling API, Query Number.
     """
 
     country_id: str | None = None
@@ -115,7 +127,10 @@ class NumberInformation:
 
 @frozen(kw_only=True)
 class NumberQuery:
-    """The answer that holds a :class:`NumberInformation`. Calling API, Query Number."""
+    """The answer that holds a :class:`NumberInformation`.
+
+    Source: Calling API, Query Number.
+    """
 
     number: NumberInformation
     extra: Mapping[str, Any] = unknown_fields()

@@ -1,4 +1,4 @@
-"""Where a call goes or came from: a telephone number, a user of your app, or a SIP address."""
+"""The ends of calls: a telephone number, a user of your app, or a SIP address."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
@@ -12,15 +12,17 @@ from sinch_voice_async.models.shown import masked, unknown_fields
 __all__ = ["Destination", "DestinationType", "checked"]
 
 DestinationType: TypeAlias = Literal["number", "username", "sip", "did", "conference", "Websocket"] | str
-"""What an endpoint is. Callouts go to ``number``, ``username`` and ``sip``; the platform reports the others."""
+"""The kind of an endpoint. Callouts go to ``number``, ``username`` and ``sip``; the platform reports the others."""
 
 
 @frozen(kw_only=True)
 class Destination:
     """One end of a call; make one with :meth:`number`, :meth:`username` or :meth:`sip`.
 
-    What the platform sends may be anything, so only the three constructors, and the callout that a destination is given
-    to, check it. Calling API, Conference and Text-to-Speech Callouts, ``destination``.
+    The platform may send any text, so the three constructors and the callout check a destination, and the class does
+    not.
+
+    Source: Calling API, Conference and Text-to-Speech Callouts.
     """
 
     type: DestinationType | None = None
@@ -32,24 +34,25 @@ class Destination:
         """Return the telephone with this number in E.164 form: an optional ``+`` and 5 to 15 digits.
 
         The plus is optional because the platform's own samples leave it out; ``00`` is read as a plus. Spaces, hyphens
-        and brackets are left out of the endpoint, and ``(0)`` behind a country code is a trunk zero. Raises
-        ``InvalidRequestError`` for anything else: a number that begins with one 0 is national, and is not guessed.
+        and brackets are left out of the endpoint, and ``(0)`` behind a country code is a trunk zero.
+
+        :raises InvalidRequestError: the text has no certain reading: a number that begins with one 0 is national.
         """
         return checked(cls(type="number", endpoint=endpoint), "endpoint")
 
     @classmethod
     def username(cls, endpoint: str) -> "Destination":
-        """Return the user of your app with this name; raise ``InvalidRequestError`` where it is empty."""
+        """Return the user of your app with this name; raise ``InvalidRequestError`` if it is empty."""
         return checked(cls(type="username", endpoint=endpoint), "endpoint")
 
     @classmethod
     def sip(cls, endpoint: str) -> "Destination":
-        """Return the SIP address ``name@host``; raise ``InvalidRequestError`` where it is empty or has a space."""
+        """Return the SIP address ``name@host``; raise ``InvalidRequestError`` if it is empty or has a space."""
         return checked(cls(type="sip", endpoint=endpoint), "endpoint")
 
 
 def checked(destination: Destination, field_name: str) -> Destination:
-    """Return a destination that a callout can be placed to; raise ``InvalidRequestError`` naming the field."""
+    """Return a destination that can be called; raise ``InvalidRequestError``, which names the field, if it cannot."""
     endpoint: object = destination.endpoint
     if destination.type == "number" and isinstance(endpoint, str):
         number = _dialable(endpoint, field_name)
@@ -64,6 +67,6 @@ def checked(destination: Destination, field_name: str) -> Destination:
 def _dialable(endpoint: str, field_name: str) -> str:
     try:
         return read_dialable(endpoint, field_name)
-    except InvalidRequestError as problem:
+    except InvalidRequestError as error:
         remedy = "; use Destination.username(...) or Destination.sip(...) for anything else"
-        raise InvalidRequestError(f"{problem}{remedy}", field=field_name) from None
+        raise InvalidRequestError(f"{error}{remedy}", field=field_name) from None

@@ -1,12 +1,15 @@
-"""What a callback carries: one class per event of a call, and the notifications. Voice API, Callbacks.
+"""Events: one class per callback of a call, and the notifications.
 
 Rules:
 
-- Events come from the platform only: nothing is measured against a limit, unknown fields stay in ``extra``, unknown
-  values of an enumeration stay as they came, and what one form of an event leaves out is None.
+- Events come from the platform only: no limit is checked, unknown fields are kept in ``extra``, unknown values of an
+  enumeration are kept as they came, and a field that an event leaves out is ``None``.
+- Only the call id is required. Any other field of a wrong shape is ``None``, and its raw value is kept in ``extra``.
 - Durations are seconds, ``debit`` is the price of the call and ``user_rate`` its price per minute.
-- Events have no slots: a class that is frozen fills twenty of them at twice the cost of a dictionary.
-- What callers pressed, cookies, ``custom`` and telephone numbers are left out of reprs or masked in them.
+- Events have no slots: a frozen class fills twenty of them at twice the cost of a dictionary.
+- Pressed keys, cookies, ``custom`` and telephone numbers are left out of reprs or masked in them.
+
+Source: Callbacks.
 """
 
 from collections.abc import Mapping
@@ -76,7 +79,7 @@ NotificationType: TypeAlias = (
 
 @frozen(kw_only=True)
 class Cookie:
-    """What a ``SetCookie`` instruction earlier in the call has left behind."""
+    """A value that a ``SetCookie`` instruction has set earlier in the call."""
 
     key: str
     value: str = field(repr=length)
@@ -85,10 +88,12 @@ class Cookie:
 
 @frozen(kw_only=True)
 class AmdResult:
-    """Whether a machine answered. Voice API, Answering Machine Detection.
+    """Whether a machine answered.
 
-    ``status`` is machine, human, notsure or hangup, and inprogress while the detection goes on beside the call;
+    ``status`` is machine, human, notsure or hangup, and inprogress while the detection continues beside the call;
     ``duration`` is how many seconds it took.
+
+    Source: AMD v2, Results.
     """
 
     status: AmdStatus | None = None
@@ -99,10 +104,13 @@ class AmdResult:
 
 @frozen(kw_only=True)
 class MenuResult:
-    """How a menu ended. Voice API, Prompt Input Event.
+    """How a menu ended.
 
-    ``type`` is ``return`` (``value`` is what ``return_`` was given), ``sequence`` (``value`` is the digits), timeout,
-    hangup, invalidinput or error. ``menu_id`` is the conference id where the digits were pressed in a conference.
+    ``type`` is ``return`` (``value`` is the argument of ``return_``), ``sequence`` (``value`` is the digits), timeout,
+    hangup, invalidinput or error. ``menu_id`` is the conference id if the digits were pressed in a conference.
+    ``add_to_context`` is sent by the platform, and not documented.
+
+    Source: Callbacks, Prompt Input Event.
     """
 
     menu_id: str | None = None
@@ -115,10 +123,10 @@ class MenuResult:
 
 @frozen(kw_only=True, slots=False)
 class CallEvent:
-    """What every event has.
+    """The fields of every event.
 
-    ``call_id`` names the call, or the participant's leg in a conference; ``custom`` is what the callout was given, as
-    JSON where that is no text; ``cookies`` are what ``SetCookie`` has left (see ``cookie``).
+    ``call_id`` names the call, or the participant's leg in a conference; ``custom`` is the value that the callout had,
+    as JSON if it is not a text; ``cookies`` are those that ``SetCookie`` has set (see ``cookie``).
     """
 
     call_id: str
@@ -132,7 +140,7 @@ class CallEvent:
     extra: Mapping[str, Any] = unknown_fields()
 
     def cookie(self, key: str) -> str | None:
-        """The value that ``SetCookie(key, ...)`` set last, None where it has not."""
+        """Return the value that ``SetCookie(key, ...)`` set last, None if it set none."""
         return next((cookie.value for cookie in reversed(self.cookies) if cookie.key == key), None)
 
 
@@ -140,9 +148,11 @@ class CallEvent:
 class IncomingCall(CallEvent):
     """ICE, the Incoming Call Event: a call has reached the platform and waits for ``IceSvaml``.
 
-    Without an answer the caller hears an error and the call ends. ``call_resource_url`` may stand for ``call_id`` in
-    ``client.calls``: it is in the region that owns the call. ``cli`` is the caller, ``to`` what was called, ``rdnis``
-    the number that forwarded the call.
+    Without an answer the caller hears an error and the call ends. ``call_resource_url`` may be used as ``call_id`` in
+    ``client.calls``: it is in the region that owns the call. ``cli`` is the caller, ``to`` the called endpoint,
+    ``rdnis`` the number that forwarded the call.
+
+    Source: Callbacks, Incoming Call Event.
     """
 
     call_resource_url: str | None = field(default=None, repr=False)
@@ -158,10 +168,12 @@ class IncomingCall(CallEvent):
 
 @frozen(kw_only=True, slots=False)
 class AnsweredCall(CallEvent):
-    """ACE, the Answered Call Event: the callee has answered, and ``AceSvaml`` says what happens.
+    """ACE, the Answered Call Event: the callee has answered, and ``AceSvaml`` says how the call continues.
 
     Without an answer of yours the call is connected. It is not sent for calls to a user name. ``call_resource_url``
-    may stand for ``call_id`` in ``client.calls``. ``amd`` is set if the call was connected with ``Amd()``.
+    may be used as ``call_id`` in ``client.calls``. ``amd`` is set if the call was connected with ``Amd()``.
+
+    Source: Callbacks, Answered Call Event.
     """
 
     call_resource_url: str | None = field(default=None, repr=False)
@@ -172,7 +184,9 @@ class AnsweredCall(CallEvent):
 class DisconnectedCall(CallEvent):
     """DiCE, the Disconnected Call Event: the call is over. An empty answer is enough.
 
-    ``from_`` is a number, a name or ``private``. ``duration`` is None where the platform says nothing.
+    ``from_`` is a number, a name or ``private``. ``duration`` is ``None`` if the platform does not say.
+
+    Source: Callbacks, Disconnected Call Event.
     """
 
     reason: DisconnectReason | None = None
@@ -187,9 +201,11 @@ class DisconnectedCall(CallEvent):
 
 @frozen(kw_only=True, slots=False)
 class PromptInput(CallEvent):
-    """PIE, the Prompt Input Event: a menu has ended, and ``PieSvaml`` says what happens next.
+    """PIE, the Prompt Input Event: a menu has ended, and ``PieSvaml`` says how the call continues.
 
-    Digits pressed in a conference that detects them come as this event too; an empty answer is enough for those.
+    Digits pressed in a conference that detects them arrive as this event too; an empty answer is enough for those.
+
+    Source: Callbacks, Prompt Input Event.
     """
 
     menu_result: MenuResult = MenuResult()
@@ -197,11 +213,13 @@ class PromptInput(CallEvent):
 
 @frozen(kw_only=True, slots=False)
 class Notification(CallEvent):
-    """Something to know about a call; an empty answer is enough.
+    """A notification about a call; an empty answer is enough.
 
     ``type`` says what: recordings and transcriptions have their file in ``destination``, answering machine detection
-    its result in ``amd``, a ``callingerror`` its ``error_code`` and ``error_message``. Often without ``timestamp``
+    its result in ``amd``, a ``callingerror`` its ``error_code`` and ``error_message``. It often has no ``timestamp``
     and ``application_key``.
+
+    Source: Callbacks, Notification Event.
     """
 
     type: NotificationType | None = None
@@ -212,4 +230,4 @@ class Notification(CallEvent):
 
 
 Event: TypeAlias = IncomingCall | AnsweredCall | DisconnectedCall | PromptInput | Notification
-"""Every event there is."""
+"""Any event."""

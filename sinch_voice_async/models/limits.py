@@ -1,12 +1,14 @@
-"""What a field of a request may hold: attrs validators and converters, each naming its field where it refuses.
+"""The limits of a request's fields: attrs validators and converters, whose errors name the field.
 
 Rules:
 
-- Only what the platform documents is checked, when the model is built and so before anything is sent.
-- None means left out, and passes where a field is optional. A value of the wrong type is refused like one of the wrong
-  size, with :class:`~sinch_voice_async.errors.InvalidRequestError`.
-- No message repeats a value: it may be a phone number, a PIN or a text.
+- Only documented limits are checked, when the model is built and so before anything is sent.
+- None means left out, and passes if a field is optional. A value of a wrong type is refused like one of a wrong size,
+  with :class:`~sinch_voice_async.errors.InvalidRequestError`.
+- No message repeats a text: it may be a phone number or a PIN.
 - This is the hot path: the only code of this library that runs when a callout to a telephone number is built.
+
+Source: Calling API, Callouts; SVAML, Actions.
 """
 
 import re
@@ -24,19 +26,19 @@ Field: TypeAlias = "attrs.Attribute[Any]"
 Validator: TypeAlias = Callable[[object, Field, object], None]
 
 LONGEST_CALL: Final = 14_400
-"""Seconds. Voice API, connectPstn, ``maxDuration``."""
+"""Seconds."""
 
 MOST_CUSTOM_BYTES: Final = 1024
-"""Bytes of UTF-8. Voice API, Call headers."""
+"""Bytes of UTF-8."""
 
 LONGEST_CONFERENCE_ID: Final = 64
-"""Characters. Voice API, connectConf."""
+"""Characters."""
 
 MOST_NUMBERS: Final = 100
-"""Numbers in one request. Voice API, Assign numbers."""
+"""Numbers in one request."""
 
 MOST_CALLBACK_HEADERS: Final = 5
-"""Calling API, HTTP headers in callout requests."""
+"""Headers of one callout."""
 
 _HEADER_NAME: Final = re.compile(r"X-CB-[A-Za-z0-9!#$%&'*+.^_`|~-]{1,27}", re.IGNORECASE)
 _HEADER_VALUE: Final = re.compile(r"[ -~]{0,128}")
@@ -50,7 +52,7 @@ def refuse(field: str, rule: str) -> NoReturn:
 
 
 def to_destination(value: str | Destination) -> Destination:
-    """Turn a phone number into a destination, and check a destination that a callout is to reach."""
+    """Return the destination of a callout: made from a phone number, or checked."""
     if isinstance(value, str):
         number = value if DIALABLE.fullmatch(value) else read_dialable(value, "destination")
         return Destination(type="number", endpoint=number)
@@ -60,7 +62,7 @@ def to_destination(value: str | Destination) -> Destination:
 
 
 def to_destination_or_none(value: str | Destination | None) -> Destination | None:
-    """Do the same, and let None pass."""
+    """Return the destination of a callout, or None."""
     return None if value is None else to_destination(value)
 
 
@@ -145,23 +147,28 @@ def flag(_: object, field: Field, value: object) -> None:
 def callback_headers(headers: Mapping[str, str]) -> tuple[tuple[bytes, bytes], ...]:
     """Return headers that the platform forwards to your callback URL, as bytes, in the order given.
 
-    At most five; names are ``X-CB-`` and more, of at most 32 characters; values are of at most 128 characters, 0x20 to
-    0x7e. The platform drops those past the fifth without a word, so more are refused here; and so is a name that comes
-    twice, in two casings, since it is one header to HTTP. Calling API, HTTP headers in callout requests.
+    At most five; a name begins with ``X-CB-`` and has at most 32 characters; a value has at most 128 characters, 0x20
+    to 0x7e. The platform drops headers beyond the fifth without an error, so more are refused here; and so is a name in
+    two casings, which is one header to HTTP.
+
+    Source: Calling API, HTTP headers in callout requests.
     """
     given: object = headers
     if not isinstance(given, Mapping) or len(given) > MOST_CALLBACK_HEADERS:
         refuse("callback_headers", f"a mapping of at most {MOST_CALLBACK_HEADERS} headers")
     pairs = tuple(_callback_header(name, value) for name, value in given.items())
     if len({name.lower() for name, _ in pairs}) < len(pairs):
-        refuse("callback_headers", "headers of different names, whatever their casing")
+        refuse("callback_headers", "headers whose names differ in more than their casing")
     return pairs
 
 
 def check_text_length(spoken: str | None, prompts: str | None, limit: int | None) -> None:
-    """Refuse a ``text``, or a ``#tts[...]`` part of ``prompts``, of more than ``limit`` characters; None is no limit.
+    """Refuse a ``text``, or a ``#tts[...]`` part of ``prompts``, of more than ``limit`` characters; ``None`` means no
+    limit.
 
-    Not checked by the models: an account may have the platform's 600 raised. Calling API, Text-to-speech Callout.
+    The models do not check it: an account may have a higher limit than the platform's 600.
+
+    Source: Calling API, Text-to-speech Callout.
     """
     if limit is None:
         return
@@ -187,7 +194,7 @@ def _spoken_parts(prompts: str) -> Iterator[str]:
 
 def _callback_header(name: object, value: object) -> tuple[bytes, bytes]:
     if not (isinstance(name, str) and _HEADER_NAME.fullmatch(name)):
-        refuse("callback_headers", "headers whose names are X-CB- and more, of at most 32 characters that HTTP allows")
+        refuse("callback_headers", "headers whose names begin with X-CB- and have at most 32 characters of a token")
     if not (isinstance(value, str) and _HEADER_VALUE.fullmatch(value)):
         refuse("callback_headers", f"headers whose values have at most 128 printable ASCII characters; {name} has not")
     return name.encode(), value.encode()

@@ -90,7 +90,7 @@ def read_dialable(written: object, field: str) -> str:
 
     Digits in one group are taken as they are: whether a country has such numbers is not known here.
 
-    :raises InvalidRequestError: it begins with a 0 that is no international prefix, or has no certain reading.
+    :raises InvalidRequestError: it begins with a 0 that is not an international prefix, or has no certain reading.
     """
     if isinstance(written, str) and DIALABLE.fullmatch(written):
         return written

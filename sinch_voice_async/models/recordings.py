@@ -1,4 +1,4 @@
-"""Recordings that the platform keeps."""
+"""Recordings that the platform stores."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,9 +15,10 @@ __all__ = ["ArchiveSummary", "Recording"]
 class Recording:
     """One file in the Sinch Drive.
 
-    ``key`` is what it is downloaded and deleted by; ``created_on`` and ``expires_on`` are in UTC, and the platform
-    deletes the file at the second; ``headers`` is what else is known of it. What the platform leaves out is None.
-    Calling API, List Recordings.
+    ``key`` names it for downloads and deletion; ``created_on`` and ``expires_on`` are in UTC, and the platform deletes
+    the file at the second; ``headers`` are further facts. A field that the platform leaves out is ``None``.
+
+    Source: Calling API, List Recordings.
     """
 
     key: str
@@ -30,10 +31,10 @@ class Recording:
 
 @frozen(kw_only=True)
 class ArchiveSummary:
-    """What one run of an archive did, in numbers of recordings.
+    """The result of one run of an archive, in numbers of recordings.
 
     ``listed`` are those on the platform; of them, ``already_there`` were in the archive, ``downloaded`` were not, and
-    ``vanished`` were deleted by somebody else before they could be. ``deleted`` are gone from the platform now;
+    ``vanished`` disappeared before they could be downloaded. ``deleted`` are gone from the platform now;
     ``bytes_downloaded`` is the size of the new files.
     """
 

@@ -1,6 +1,6 @@
-"""What a repr shows of a field: enough to tell two models apart, never a whole telephone number or what is spoken.
+"""The reprs of fields: enough to tell two models apart, never a whole telephone number or a spoken text.
 
-Reprs end in logs and error reports, which more people read than may know whom somebody called and why.
+Reprs end in logs and error reports, whose readers may not know who called whom and why.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ def masked(value: object) -> str:
 
 
 def length(value: object) -> str:
-    """Show how long a text is; anything else that is there shows its class alone."""
+    """Show the length of a text, and the class of any other value."""
     if isinstance(value, str):
         return f"<{len(value)} characters>"
     return "None" if value is None else f"<{type(value).__name__}>"

@@ -1,4 +1,4 @@
-"""Fixtures for the tests of applications, found by pytest where this package is installed.
+"""Fixtures for the tests of applications, which pytest finds if this package is installed.
 
 ``signed_callback``, ``sinch_credentials``, ``sinch_sandbox``, ``sinch_stream`` and ``voice_client``. None of them needs
 an event loop, so they serve tests on asyncio and on trio, under anyio's plugin, pytest-asyncio and pytest-trio alike.

@@ -86,7 +86,7 @@ async def test_event_without_a_handler_is_answered(name: str, body: bytes) -> No
 async def test_none_of_an_ace_handler_is_continue() -> None:
     """With any fallback, the call continues as if the handler did not exist."""
     # Two callbacks of one millisecond have the same signature.
-    hang_up = {"ace": svaml.Svaml(action=svaml.Hangup())}
+    hang_up: Any = {"ace": svaml.Svaml(action=svaml.Hangup())}
     app = WebhookApp(credentials=CREDENTIALS, fallbacks=hang_up, allow_repeats=True)
     assert (await call_back(app, "ace")).content == HANGUP
     app.ace(lambda event: None)

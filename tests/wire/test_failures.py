@@ -174,3 +174,25 @@ def test_headers_do_not_care_about_case() -> None:
     assert len(headers) == 2
     assert headers == {"x-two": "a, b", "date": "now"}
     assert "now" not in repr(headers)
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "NaN", "1e99999999999999999999", "1e999999999", "-" + "9" * 4000])
+def test_an_absurd_number_hides_nothing(number: str) -> None:
+    """The message is read, whether the number is the code or in another field; the sentence stays short."""
+    for name in ("errorCode", "other"):
+        body = f'{{"{name}": {number}, "message": "no credit", "reference": "r"}}'.encode()
+        error = api_error(402, Headers(), body)
+        assert (error.message, error.reference, error.code) == ("no credit", "r", None)
+        assert len(str(error)) < 100
+
+
+def test_bytes_that_are_not_text_hide_nothing() -> None:
+    """A message in another encoding is shown with replacement characters."""
+    error = api_error(400, Headers(), b'{"errorCode": 40001, "message": "caf\xe9"}')
+    assert (error.code, error.message) == (40001, "caf\ufffd")
+
+
+@pytest.mark.parametrize("value", ["Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "9" * 5000, "1e9", "Jan " * 99])
+def test_a_retry_after_out_of_range_is_none(value: str) -> None:
+    """As if it were not there."""
+    assert retry_after(Headers([(b"retry-after", value.encode())])) is None

@@ -37,7 +37,7 @@ from sinch_voice_async.errors import APIError, DecodeError, DownloadError, Inval
 __all__ = ["Download", "ResumingStream", "save_stream"]
 
 Progress: TypeAlias = Callable[[int, int | None], object]
-"""Called with the number of bytes so far and in all, which is None if the platform does not say."""
+"""Called with the number of bytes so far and in all, which is ``None`` if the platform does not say."""
 
 _BREAK: Final = Failure(kind="transient", outcome="unknown")
 _NAMES: Final = ("etag", "last-modified")
@@ -152,8 +152,8 @@ class Download:
         next ``save`` of the same recording to the same path continues it, if ``NAME.part.json`` beside it proves that
         it is the same. Links at these names are never followed.
 
-        ``progress(bytes_so_far, total)`` is called for every chunk; ``total`` is None if the platform does not say. A
-        file that exists already is kept, and an error, unless ``overwrite`` is true. Run one save per path at a time.
+        ``progress(bytes_so_far, total)`` is called for every chunk; ``total`` is ``None`` if the platform does not say.
+        A file that exists already is kept, and an error, unless ``overwrite`` is true. Run one save per path at a time.
 
         :raises DownloadError: the stream could not be resumed; or the file cannot be written: the disk is full,
             ``path`` is a directory or exists, or its directory does not exist. ``bytes_written`` and ``part_path`` say

@@ -1,7 +1,9 @@
-"""The actions of SVAML: what becomes of the call once the instructions are done. Voice API, SVAML, Actions.
+"""The actions of SVAML: how the call continues after the instructions.
 
 Durations are whole seconds. ``record`` with ``recording_options`` on an action records the call that it connects; on
 ``ConnectConference`` that is the whole conference, until all have left. Only the recording page has the pair.
+
+Source: SVAML, Actions.
 """
 
 from collections.abc import Iterable, Mapping
@@ -56,7 +58,10 @@ Transport: TypeAlias = Literal["UDP", "TCP", "TLS"] | str
 
 @frozen(field_transformer=typed)
 class CallHeader(Open):
-    """One key and value that the other side of the call gets, and later events too. Voice API, Call headers."""
+    """One key and value that the other side of the call receives, and later events too.
+
+    Source: Call Headers.
+    """
 
     key: str
     value: str = field(repr=length)
@@ -64,9 +69,12 @@ class CallHeader(Open):
 
 @frozen(field_transformer=typed)
 class Amd(Open):
-    """Answering machine detection. Voice API, Answering Machine Detection.
+    """Answering machine detection.
 
-    With ``async_`` the call goes on at once and a notification brings the result; otherwise the ACE event waits for it.
+    With ``async_`` the call continues at once and a notification brings the result; otherwise the ACE event waits for
+    it.
+
+    Source: AMD v2, Request.
     """
 
     enabled: bool | None = True
@@ -75,14 +83,17 @@ class Amd(Open):
 
 @frozen(field_transformer=typed, kw_only=True)
 class StreamingOptions(Open):
-    """The protocol's ``version`` and the ``sample_rate`` in hertz of a streamed call. Voice API, connectStream."""
+    """The protocol's ``version`` and the ``sample_rate`` in hertz of a streamed call.
+
+    Source: connectStream, Options.
+    """
 
     version: int | None = field(default=None, validator=limit(count))
     sample_rate: int | None = field(default=None, validator=limit(count))
 
 
 def _headers(headers: Mapping[str, str] | Iterable[CallHeader] | None) -> tuple[CallHeader, ...] | None:
-    """Call headers are given as a mapping or as ``CallHeader``; the wire has a list."""
+    """Return call headers as the wire has them, from a mapping or from ``CallHeader`` items."""
     if isinstance(headers, Mapping):
         return tuple(CallHeader(key, value) for key, value in cast("Mapping[str, str]", headers).items())
     return None if headers is None else listed(headers)
@@ -107,20 +118,25 @@ def _sip(address: str | Destination) -> Destination:
 def _websocket(url: str | Destination) -> Destination:
     if isinstance(url, str):
         url = Destination(type="websocket", endpoint=url)
-    # The one type that the platform's documents write with a capital letter.
+    # The documents write this type alone with a capital letter.
     return evolve(url, type="Websocket") if getattr(url, "type", None) == "websocket" else url
 
 
 @frozen(field_transformer=typed)
 class Hangup(Action):
-    """End the call."""
+    """End the call.
+
+    Source: SVAML, hangup.
+    """
 
 
 @frozen(field_transformer=typed)
 class Continue(Action):
-    """Go on as if nothing had been asked: connect the call, or play what the callout was for.
+    """Continue as if there had been no event: connect the call, or play the text of the callout.
 
-    Not allowed in answer to ICE, where there is nothing to go on with.
+    It is not allowed in answer to ICE, which has nothing to continue with.
+
+    Source: SVAML, continue.
     """
 
     record: bool | None = field(default=None, kw_only=True)
@@ -156,7 +172,7 @@ class ConnectPstn(Action):
 class ConnectMxp(Action):
     """Connect the call to an app or web client.
 
-    ``destination`` is its user name; left out, the one that was called. ``call_headers``, a mapping or ``CallHeader``
+    ``destination`` is its user name; by default the one that was called. ``call_headers``, a mapping or ``CallHeader``
     items, have at most 1,024 bytes in all, keys included.
     """
 
@@ -170,9 +186,11 @@ class ConnectMxp(Action):
 
 @frozen(field_transformer=typed)
 class ConnectConference(Action):
-    """Connect the call to a conference, which is made if there is none of that id (1 to 64 characters).
+    """Connect the call to a conference, which is created if it does not exist; its id has 1 to 64 characters.
 
-    ``moh`` is heard while nobody else is there.
+    ``moh`` is heard by a single participant. ``suppress_callbacks`` asks for no ACE and no DiCE of this leg.
+
+    Source: SVAML, connectConf.
     """
 
     conference_id: str = field(validator=limit(at_most_characters(LONGEST_CONFERENCE_ID)))
@@ -188,7 +206,7 @@ class ConnectConference(Action):
 class ConnectSip(Action):
     """Connect the call to a SIP server; ``destination`` is an address, as in ``46708000000@sip.example.com``.
 
-    ``transport`` is UDP where left out. ``call_headers`` go as private SIP headers, at most 1,024 bytes of them;
+    ``transport`` is UDP by default. ``call_headers`` go as private SIP headers, at most 1,024 bytes of them;
     ``max_duration`` is at most 14,400 s; ``moh`` is heard until the other side answers.
     """
 
@@ -233,8 +251,12 @@ class RunMenu(Action):
     """Play menus and wait for keys; a PIE event brings what was pressed.
 
     One menu must be ``main``, or be named by ``main_menu``; each id is there once, no option leads to a menu that is
-    not there, and no menu is out of reach: ``InvalidRequestError`` otherwise. ``barge`` (True where left out) lets
-    the caller press before the prompt has ended. ``enable_voice`` takes spoken answers, and wants a ``locale``.
+    not there, and no menu is out of reach. ``barge`` (True by default) lets the caller press a key
+    before the prompt has ended. ``enable_voice`` accepts spoken answers, and requires a ``locale``.
+
+    :raises InvalidRequestError: the menus are broken in one of these ways.
+
+    Source: SVAML, runMenu.
     """
 
     menus: tuple[Menu, ...] = field(converter=_menus, validator=_connected)
@@ -248,7 +270,9 @@ class RunMenu(Action):
 class Park(Action):
     """Hold the call until it is managed (``client.calls.update``), for at most ``max_duration`` seconds: 600.
 
-    ``intro_prompt`` is played once, ``hold_prompt`` over and over.
+    ``intro_prompt`` is played once, ``hold_prompt`` repeatedly.
+
+    Source: SVAML, park.
     """
 
     locale: Voice | None = field(default=None, kw_only=True)

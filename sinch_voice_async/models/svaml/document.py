@@ -1,8 +1,10 @@
-"""The SVAML document, and what may be in it where: one table, which is the types' and ``Svaml.check``'s.
+"""The SVAML document, and its contents for each event: one table, of which types and ``Svaml.check`` are made.
 
-Known instructions and actions are where the platform's table has them. Unknown ones are allowed everywhere: only the
-platform knows. A document for an ongoing call may hold any action, since a parked call takes what would have answered
-its ICE event.
+Known instructions and actions are allowed as in the platform's table. Unknown ones are allowed everywhere: only the
+platform can tell. A document for an ongoing call may hold any action, since a parked call takes the actions that may
+answer its ICE event.
+
+Source: SVAML, Instructions and Actions.
 """
 
 from collections.abc import Iterable
@@ -68,7 +70,7 @@ __all__ = [
 ]
 
 Place: TypeAlias = Literal["ice", "ace", "pie", "dice", "call"]
-"""Where a document goes: in answer to an event, or to an ongoing call (``client.calls.update``)."""
+"""The use of a document: the answer to an event, or an update of an ongoing call (``client.calls.update``)."""
 
 AceInstruction: TypeAlias = PlayFiles | Say | SetCookie | StartRecording | StopRecording | UnknownInstruction
 PieInstruction: TypeAlias = AceInstruction | SendDtmf
@@ -85,16 +87,16 @@ CallAction: TypeAlias = IceAction | Continue | StartRecording | StopRecording
 DiceAction: TypeAlias = Hangup | UnknownAction
 
 if TYPE_CHECKING:
-    # Only type checkers need it: they bring it along, and it stays no dependency of ours.
+    # Only type checkers need it, and they bring it along: it is not a dependency of ours.
     from typing_extensions import TypeVar
 
-    # Svaml alone is any document, and may go where a narrower one is expected.
+    # Svaml alone is any document, and may be passed as a narrower one.
     I_co = TypeVar("I_co", bound=Instruction, covariant=True, default=Any)
     A_co = TypeVar("A_co", bound=Action, covariant=True, default=Any)
 else:
     from typing import TypeVar
 
-    # The codec asks the bounds what there is to read.
+    # The codec reads the bounds.
     I_co = TypeVar("I_co", bound=Instruction, covariant=True)
     A_co = TypeVar("A_co", bound=Action, covariant=True)
 
@@ -113,12 +115,15 @@ def _steps(instructions: Iterable[I_co]) -> tuple[I_co, ...]:
 
 @frozen(field_transformer=typed)
 class Svaml(Open, Inline, Generic[I_co, A_co]):
-    """A whole document: any number of instructions, taken in order, and the action after them.
+    """A whole document: any number of instructions, carried out in order, and the action after them.
 
-    ``Svaml`` alone is any document; ``IceSvaml``, ``AceSvaml``, ``PieSvaml``, ``DiceSvaml`` and ``CallSvaml`` are
-    those that may go there, to mypy and pyright. The platform's schema does not ask for an action, so none is allowed
-    here; every sample has one. All cookies together have at most 1,024 bytes: ``InvalidRequestError`` past that.
-    Voice API, SVAML.
+    ``Svaml`` alone is any document; to mypy and pyright ``IceSvaml``, ``AceSvaml``, ``PieSvaml``, ``DiceSvaml`` and
+    ``CallSvaml`` are those that are allowed for the event. The platform's schema does not require an action, so it may
+    be left out; every sample has one. All cookies together have at most 1,024 bytes.
+
+    :raises InvalidRequestError: a field has a wrong type, or a limit is passed.
+
+    Source: SVAML, Document.
     """
 
     instructions: tuple[I_co, ...] = field(
@@ -127,10 +132,12 @@ class Svaml(Open, Inline, Generic[I_co, A_co]):
     action: A_co | None = field(default=None, kw_only=True)
 
     def check(self, place: Place) -> None:
-        """Raise ``InvalidRequestError`` if the platform would refuse this document there.
+        """Raise ``InvalidRequestError`` if the platform would refuse this document for an event.
 
-        That is: an instruction or action that is not allowed there, or any limit passed (which only a document that was
-        read can have done). Voice API, SVAML, Instructions and Actions.
+        The reason is an instruction or action that is not allowed there, or a limit that is passed, which is possible
+        in a document that was read.
+
+        Source: SVAML, Instructions and Actions.
         """
         if place not in _ALLOWED:
             raise InvalidRequestError(f"place must be one of {', '.join(_ALLOWED)}", field="place")

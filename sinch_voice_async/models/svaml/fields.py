@@ -1,13 +1,13 @@
-"""What the fields of SVAML have in common: their types and their limits are checked when you write them.
+"""The fields of SVAML: their types and limits, which are checked when you write a document, and the base classes.
 
 Rules:
 
 - Every field of yours is checked against its annotation (``@frozen(field_transformer=typed)``): a wrong type is an
-  ``InvalidRequestError`` naming the field, where attrs would let it pass and JSON would fail later.
-- A limit is a pure function, value -> what is wrong with it or None. It is checked when you build a model and by
-  ``Svaml.check``, and not while a stored document is read: other people's documents are read as they are, and their
-  types are the codec's business.
-- ``extra`` is checked by nobody but JSON, when it is written.
+  ``InvalidRequestError`` that names the field. attrs would let it pass, and JSON would fail later.
+- A limit is a pure function from a value to its fault, or None. It is checked when you build a model and by
+  ``Svaml.check``, and not while a document is read: documents of others are read as they are, and the codec checks
+  their types.
+- ``extra`` is checked by the codec alone, when it is written.
 """
 
 import functools
@@ -45,7 +45,7 @@ Validator: TypeAlias = "Callable[[Any, attrs.Attribute[Any], Any], None]"
 
 _WORDS: Final[Mapping[type, str]] = {types.NoneType: "None", tuple: "a list"}
 _LIMIT: Final = "limit"
-"""Where a field's metadata has the limit alone, without the check of its type."""
+"""The key in a field's metadata of its limit alone, without the check of its type."""
 
 _measuring: ContextVar[bool] = ContextVar("measuring", default=True)
 
@@ -61,7 +61,7 @@ def as_written() -> Generator[None]:
 
 
 def limit(rule: Rule) -> Validator:
-    """An attrs validator that raises ``InvalidRequestError`` with what ``rule`` finds wrong; None is always allowed."""
+    """Return an attrs validator that raises ``InvalidRequestError`` with the fault that ``rule`` finds; None passes."""
 
     def validate(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
         if value is not None and (fault := rule(value)):
@@ -86,7 +86,7 @@ def caller_without_separators(number: str | None) -> str | None:
 
 
 def measure(model: Any) -> None:
-    """Check every limit of a model and of the models in it, as building it would have."""
+    """Check every limit of a model and of the models in it, as building it does."""
     for attribute, rule in _measured(model.__class__):
         value = getattr(model, attribute.name)
         if rule is not None:
@@ -97,20 +97,20 @@ def measure(model: Any) -> None:
 
 @functools.cache
 def _measured(cls: type) -> "tuple[tuple[attrs.Attribute[Any], Validator | None], ...]":
-    """The fields of a class that have a limit or may hold a model, which are few, each with its limit."""
+    """Return the fields of a class that have a limit or may hold a model, each with its limit."""
     fields = attrs.fields(cls) if attrs.has(cls) else ()
     rules = [(field, field.metadata.get(_LIMIT, field.validator)) for field in fields]
     return tuple((field, rule) for field, rule in rules if rule or any(map(attrs.has, sum(_classes(field.type), ()))))
 
 
 def typed(_: type, fields: "list[attrs.Attribute[Any]]") -> "list[attrs.Attribute[Any]]":
-    """The ``field_transformer`` of every SVAML class: each field is checked against its annotation first."""
+    """Check each field against its annotation: the ``field_transformer`` of every SVAML class."""
     # getattr, because the stubs of attrs leave out "inherited".
     return [field if getattr(field, "inherited", False) else _checked(field) for field in fields]
 
 
 def listed(values: Iterable[T]) -> tuple[T, ...]:
-    """Make a tuple of a list; what is no list is left for ``typed`` to refuse, which knows the field."""
+    """Return a tuple of a list; any other value is left for ``typed`` to refuse, which knows the field."""
     if values.__class__ is list:  # The quick question first, here too.
         return tuple(values)
     given: object = values
@@ -147,7 +147,7 @@ def _refuse_unless(value: object, allowed: tuple[type, ...], field: str) -> None
 
 
 def _classes(annotation: Any) -> tuple[tuple[type, ...], tuple[type, ...]]:
-    """The classes that an annotation allows, and those of the items where it is a tuple."""
+    """Return the classes that an annotation allows, and those of the items of a tuple."""
     options = get_args(annotation) if get_origin(annotation) in (types.UnionType, Union) else (annotation,)
     items = next((get_args(option)[:1] for option in options if get_origin(option) is tuple), ())
     return tuple(map(_class, options)), tuple(map(_class, items))
@@ -165,17 +165,17 @@ _MENU_KEY: Final = re.compile(r"[0-9*#]+")
 
 
 def tones(value: str) -> str | None:
-    """DTMF to send: digits, ``#``, and ``w`` for a pause of 500 ms."""
+    """Allow DTMF to send: digits, ``#``, and ``w`` for a pause of 500 ms."""
     return None if _TONES.fullmatch(value) else "may hold only the tones 0-9 and #, and w for a pause of half a second"
 
 
 def menu_key(value: str) -> str | None:
-    """DTMF to wait for: digits, ``#`` or ``*``. The documents show digits alone and are silent on the two others."""
+    """Allow DTMF to wait for: digits, ``#`` or ``*``. The documents show digits alone and do not mention the others."""
     return None if _MENU_KEY.fullmatch(value) else "must be what a caller can press: 0-9, * or #"
 
 
 def phone_number(value: str) -> str | None:
-    """A number that can be dialled as it stands: E.164, with or without the plus, as the platform's samples have it."""
+    """Allow a number that can be dialled as it stands: E.164, with or without the plus."""
     try:
         read_dialable(value, "must be a phone number in E.164 form and")
     except InvalidRequestError as problem:
@@ -184,28 +184,28 @@ def phone_number(value: str) -> str | None:
 
 
 def count(value: int) -> str | None:
-    """A number of things, of milliseconds or of seconds without a documented end."""
+    """Allow a number of things, milliseconds or seconds without a documented limit."""
     return None if value >= 0 else "must be 0 or more"
 
 
 def seconds(most: int) -> Callable[[int], str | None]:
-    """A duration of at most so many seconds."""
+    """Allow a duration of at most so many seconds."""
     return lambda value: None if 0 <= value <= most else f"must be 0 to {most} seconds"
 
 
 def at_most_characters(most: int) -> Callable[[str], str | None]:
-    """A text of 1 to so many characters."""
+    """Allow a text of 1 to so many characters."""
     return lambda value: None if 1 <= len(value) <= most else f"must have 1 to {most} characters, and has {len(value)}"
 
 
 def at_most_bytes(most: int, texts: Iterable[str]) -> str | None:
-    """Keys and values that together have at most so many bytes of UTF-8."""
+    """Allow keys and values that together have at most so many bytes of UTF-8."""
     found = sum(map(size, texts))
     return None if found <= most else f"must have at most {most} bytes in all, keys included, and has {found}"
 
 
 def size(text: str) -> int:
-    """How many bytes a text has in UTF-8; a lone surrogate counts as three."""
+    """Return the bytes of a text in UTF-8; a lone surrogate counts as three."""
     return len(text.encode("utf-8", "surrogatepass"))
 
 
@@ -221,23 +221,29 @@ class Open:
 
 @frozen(field_transformer=typed)
 class Instruction(Open):
-    """One step of a document; the platform takes them in order. Voice API, SVAML, Instructions."""
+    """One step of a document; the platform carries out the steps in order.
+
+    Source: SVAML, Instructions.
+    """
 
 
 @frozen(field_transformer=typed)
 class Action(Open):
-    """The one decision of a document: what becomes of the call. Voice API, SVAML, Actions."""
+    """The one decision of a document: how the call continues.
+
+    Source: SVAML, Actions.
+    """
 
 
 @frozen(field_transformer=typed)
 class UnknownInstruction(Instruction):
-    """An instruction that this library has no class for: its name, and its fields in ``extra``; written unchanged."""
+    """An instruction without a class of its own: its name, and its fields in ``extra``; it is written unchanged."""
 
     name: str
 
 
 @frozen(field_transformer=typed)
 class UnknownAction(Action):
-    """An action that this library has no class for: its name, and its fields in ``extra``; written unchanged."""
+    """An action without a class of its own: its name, and its fields in ``extra``; it is written unchanged."""
 
     name: str

@@ -34,15 +34,17 @@ __all__ = [
 ]
 
 RecordingFormat: TypeAlias = Literal["mp3"] | str
-"""The file's format; the documents name no other than mp3, which is the default."""
+"""The format of the file; the documents name mp3 alone, which is the default."""
 
 
 @frozen(field_transformer=typed, kw_only=True)
 class TranscriptionOptions(Open):
-    """Whether the recording is transcribed, and in which language. Voice API, Recording, Transcription.
+    """Whether the recording is transcribed, and from which language.
 
-    The text lands beside the recording some minutes later, and a ``transcription_available`` notification says where.
-    ``locale`` is the language spoken, as in ``en-US``.
+    The text is stored beside the recording some minutes later; a ``transcription_available`` notification names the
+    file. ``locale`` is the spoken language, such as ``en-US``.
+
+    Source: SVAML, Recording.
     """
 
     enabled: bool | None = None
@@ -51,13 +53,15 @@ class TranscriptionOptions(Open):
 
 @frozen(field_transformer=typed, kw_only=True)
 class RecordingOptions(Open):
-    """Where a recording is stored, and how. Voice API, Recording.
+    """The place and the format of a recording.
 
     ``destination_url`` is ``s3://bucket/[folder/][file]`` with ``credentials`` ``AccessKey:SecretKey:Region``, or
     ``azure://account/container[/file]`` with the access key. Without a file name the platform makes one from the
     time, the application key and the call id; a file of that name is overwritten. ``notification_events`` (the
     platform's default is True) asks for the ``recording_finished`` and ``recording_available`` notifications. The
     repr leaves out the credentials.
+
+    Source: SVAML, Recording.
     """
 
     destination_url: str | None = None
@@ -74,7 +78,7 @@ CallStatus: TypeAlias = Literal["success", "failure"] | str
 
 
 def too_many_cookies(instructions: Iterable[Instruction]) -> str | None:
-    """What is wrong with the cookies that a document sets, or None."""
+    """Return the fault of the cookies that a document sets, or None."""
     cookies = [step for step in instructions if isinstance(step, SetCookie)]
     if not cookies:
         return None
@@ -90,8 +94,10 @@ def _prompts(ids: Iterable[str]) -> tuple[str, ...]:
 class PlayFiles(Instruction):
     """Play prompts to the caller, one after the other.
 
-    Each of ``ids`` is the name of a recorded file, a URL, or what ``tts``, ``ssml`` or ``href`` returns. ``locale``
-    is the language or voice of those that are spoken.
+    Each of ``ids`` is the name of a recorded file, a URL, or the result of ``tts``, ``ssml`` or ``href``. ``locale`` is
+    the language or voice of the spoken ones.
+
+    Source: SVAML, playFiles.
     """
 
     ids: tuple[str, ...] = field(converter=_prompts, repr=lambda ids: f"<{len(ids)} prompts>")
@@ -102,8 +108,10 @@ class PlayFiles(Instruction):
 class Say(Instruction):
     """Speak a text.
 
-    At most 600 characters, unless your account says otherwise: not checked here. ``locale`` is a language
+    At most 600 characters, unless your account allows more: the limit is not checked here. ``locale`` is a language
     (``en-US``), a language and a gender (``en-US/male``) or the name of a voice.
+
+    Source: SVAML, say.
     """
 
     text: str = field(repr=length)
@@ -114,7 +122,9 @@ class Say(Instruction):
 class SendDtmf(Instruction):
     """Send DTMF tones: ``0-9`` and ``#``, and ``w`` for a pause of 500 ms, as in ``ww1234#w#``.
 
-    Raises ``InvalidRequestError`` for any other character.
+    :raises InvalidRequestError: the text has any other character.
+
+    Source: SVAML, sendDtmf.
     """
 
     value: str = field(repr=length, validator=limit(tones))
@@ -124,7 +134,11 @@ class SendDtmf(Instruction):
 class SetCookie(Instruction):
     """Remember a value for the rest of the call: later events bring it back (``event.cookie(key)``).
 
-    All cookies of a document together have at most 1,024 bytes, keys included; ``InvalidRequestError`` past that.
+    All cookies of a document together have at most 1,024 bytes, keys included.
+
+    :raises InvalidRequestError: they have more.
+
+    Source: SVAML, setCookie.
     """
 
     key: str = field(validator=limit(lambda key: at_most_bytes(MOST_COOKIE_BYTES, (key,))))
@@ -133,15 +147,20 @@ class SetCookie(Instruction):
 
 @frozen(field_transformer=typed)
 class Answer(Instruction):
-    """Answer the call before the action is taken. Billing starts here."""
+    """Answer the call before the action is carried out. Billing starts here.
+
+    Source: SVAML, answer.
+    """
 
 
 @frozen(field_transformer=typed)
 class StartRecording(Instruction, Action):
-    """Record this participant's call until it ends or ``StopRecording``. Voice API, Recording.
+    """Record this participant's call until it ends or until ``StopRecording``.
 
-    Also an action when an ongoing call is managed, as in the Calling API, Manage Call; newer documents have the
-    instruction alone. The platform ignores it together with ``ConnectMxp``: use that action's ``record``.
+    It is an action too when an ongoing call is managed; newer documents have the instruction alone. The platform
+    ignores it together with ``ConnectMxp``: use that action's ``record``.
+
+    Source: SVAML, startRecording; Calling API, Manage Call.
     """
 
     options: RecordingOptions | None = None
@@ -149,14 +168,19 @@ class StartRecording(Instruction, Action):
 
 @frozen(field_transformer=typed)
 class StopRecording(Instruction, Action):
-    """Stop what ``StartRecording`` started; also an action when a call is managed (Calling API, Manage Call)."""
+    """Stop the recording of ``StartRecording``; it is an action too when an ongoing call is managed.
+
+    Source: SVAML, stopRecording; Calling API, Manage Call.
+    """
 
 
 @frozen(field_transformer=typed)
 class ReportCallStatus(Instruction):
     """Tell the platform's call records how the call went; answered to DiCE, and only there.
 
-    ``value`` is ``success`` or ``failure``; ``details`` has at most 64 characters. Only the 2021 documents have it.
+    ``value`` is ``success`` or ``failure``; ``details`` has at most 64 characters. Only the documents of 2021 have it.
+
+    Source: Callback API, Disconnected Call Event.
     """
 
     value: CallStatus

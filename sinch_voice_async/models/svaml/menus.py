@@ -26,49 +26,59 @@ _PART: Final = re.compile(r"#\w+\[[^\];]*\]|[^#;][^;]*")
 
 
 def tts(text: str) -> str:
-    """A prompt part that is spoken: ``#tts[text]``.
+    """Return a prompt part that is spoken: ``#tts[text]``.
 
-    The platform speaks at most 600 characters of each part, unless your account says otherwise. Raises
-    ``InvalidRequestError`` for a text with ``;`` or ``]`` in it. Calling API, Text-to-speech Callout.
+    The platform speaks at most 600 characters of each part, unless your account allows more.
+
+    :raises InvalidRequestError: the text holds ``;`` or ``]``.
+
+    Source: Calling API, Text-to-speech Callout.
     """
     return _part("tts", "text", text, "write a comma or a round bracket, or let a Say instruction speak it")
 
 
 def ssml(markup: str) -> str:
-    """A prompt part that is spoken as its markup says: ``#ssml[<speak>…</speak>]``.
+    """Return a prompt part that is spoken as its markup says: ``#ssml[<speak>…</speak>]``.
 
-    Raises ``InvalidRequestError`` for markup with ``;`` or ``]`` in it, entities included. Voice API, Prompts.
+    :raises InvalidRequestError: the markup holds ``;`` or ``]``, for example in an entity.
+
+    Source: SVAML, Prompts.
     """
     return _part("ssml", "markup", markup, "write entities such as &amp; in words")
 
 
 def href(url: str) -> str:
-    """A prompt part that plays the file at a URL, of at most 1 MB: ``#href[url]``.
+    """Return a prompt part that plays the file at a URL, of at most 1 MB: ``#href[url]``.
 
-    Raises ``InvalidRequestError`` for a URL with ``;`` or ``]`` in it. Voice API, Prompts.
+    :raises InvalidRequestError: the URL holds ``;`` or ``]``.
+
+    Source: SVAML, Prompts.
     """
     return _part("href", "url", url, "percent-encode them as %3B and %5D")
 
 
 def prompts(*parts: str) -> str:
-    """Several prompt parts, played one after the other without a pause.
+    """Return several prompt parts as one prompt; they are played one after the other without a pause.
 
-    Each is made by ``tts``, ``ssml`` or ``href``, or is a bare URL or the name of a recorded file. Raises
-    ``InvalidRequestError`` for a part that would be read as two, or as none. Calling API, Text-to-speech Callout.
+    Each is made by ``tts``, ``ssml`` or ``href``, or is a bare URL or the name of a recorded file.
+
+    :raises InvalidRequestError: a part would be read as two parts, or as an empty one.
+
+    Source: Calling API, Text-to-speech Callout.
     """
     for index, part in enumerate(parts):
         if not _is_part(part):
             raise InvalidRequestError(
-                f"parts[{index}] is not one prompt: give the name of a file, a URL, or what tts, ssml or href returns",
+                f"parts[{index}] is not one prompt: pass the name of a file, a URL, or the result of tts, ssml or href",
                 field=f"parts[{index}]",
             )
     if not parts:
-        raise InvalidRequestError("parts must not be empty: there is nothing to play", field="parts")
+        raise InvalidRequestError("nothing to play: pass at least one part", field="parts")
     return ";".join(parts)
 
 
 def unplayable(prompt: str) -> str | None:
-    """What is wrong with a whole prompt, or None: each part of it must be closed where it ends."""
+    """Return the fault of a whole prompt, or None: each part must be closed at its end."""
     if all(not part or _is_part(part) for part in prompt.split(";")):
         return None
     return (
@@ -96,17 +106,17 @@ _FIRST: Final = "main"
 
 
 def return_(value: str) -> str:
-    """End the menus with a value: the PIE event has it in ``menu_result.value``.
+    """Return the action that ends the menus with a value, which the PIE event has in ``menu_result.value``.
 
-    Raises ``InvalidRequestError`` for a value with a round bracket in it, which would not be read back whole.
+    :raises InvalidRequestError: the value holds a round bracket, and would not be read back whole.
     """
     return _target("return", "value", value)
 
 
 def go_to(menu_id: str) -> str:
-    """Go on with another menu of the same document.
+    """Return the action that continues with another menu of the same document.
 
-    Raises ``InvalidRequestError`` for an id with a round bracket in it.
+    :raises InvalidRequestError: the id holds a round bracket.
     """
     return _target("menu", "menu_id", menu_id)
 
@@ -118,15 +128,17 @@ def _target(kind: str, field_name: str, inside: object) -> str:
 
 
 def _no_target(action: str) -> str | None:
-    return None if _TARGET.fullmatch(action) else "must be what return_() or go_to() returns"
+    return None if _TARGET.fullmatch(action) else "must be the result of return_() or go_to()"
 
 
 @frozen(field_transformer=typed)
 class MenuOption(Open):
-    """What one key does: ``MenuOption("1", return_("sales"))``.
+    """The action of one key: ``MenuOption("1", return_("sales"))``.
 
-    ``dtmf`` holds ``0-9``; the documents are silent on ``*`` and ``#``, and on more than one key. ``action`` is what
-    ``return_`` or ``go_to`` returns. Raises ``InvalidRequestError`` for anything else.
+    ``dtmf`` holds ``0-9``; the documents do not mention ``*``, ``#`` and more than one key. ``action`` is the result of
+    ``return_`` or ``go_to``.
+
+    :raises InvalidRequestError: a field holds anything else.
     """
 
     dtmf: str = field(validator=limit(menu_key))
@@ -140,12 +152,15 @@ def _options(options: Iterable[MenuOption] | None) -> tuple[MenuOption, ...] | N
 
 @frozen(field_transformer=typed)
 class Menu(Open):
-    """One menu: what is played, and what may be pressed.
+    """One menu: its prompt, and the keys that may be pressed.
 
-    ``repeat_prompt`` is played on each of ``repeats`` repetitions. With ``max_digits`` the menu collects digits,
-    until there are that many, ``#`` is pressed or nothing for ``timeout_mills`` milliseconds (5,000 where left out).
-    ``max_timeout_mills`` (20,000) bounds the wait for spoken input. A prompt that would be cut short, or a negative
-    number, is an ``InvalidRequestError``.
+    ``repeat_prompt`` is played on each of ``repeats`` repetitions. With ``max_digits`` the menu collects digits, until
+    that many are pressed, ``#`` is pressed, or no key for ``timeout_mills`` milliseconds (default 5,000).
+    ``max_timeout_mills`` (default 20,000) bounds the wait for spoken input.
+
+    :raises InvalidRequestError: a prompt would be cut short, or a number is negative.
+
+    Source: SVAML, runMenu.
     """
 
     id: str
@@ -158,7 +173,7 @@ class Menu(Open):
     options: tuple[MenuOption, ...] | None = field(default=None, kw_only=True, converter=_options)
 
     def targets(self) -> Iterator[str]:
-        """The ids of the menus that the options lead to."""
+        """Yield the ids of the menus that the options lead to."""
         for option in self.options or ():
             target = _TARGET.fullmatch(option.action)
             if target and target[1] == "menu":
@@ -166,7 +181,7 @@ class Menu(Open):
 
 
 def broken_menus(menus: Iterable[Menu], main_menu: str | None) -> str | None:
-    """What is wrong with the menus of one action, or None: each id is there once, and within reach of the first."""
+    """Return the fault of the menus of one action, or None: each id is there once, and within reach of the first."""
     by_id: dict[str, Menu] = {}
     for menu in menus:
         if menu.id in by_id:
@@ -188,7 +203,7 @@ def _dangling(menus: Mapping[str, Menu]) -> str | None:
 
 def _unreachable(menus: Mapping[str, Menu], first: str) -> str | None:
     seen: set[str] = set()
-    # "main" is there for the platform's sake where another menu comes first: it asks for one.
+    # The platform requires a menu "main" even if another one comes first.
     ahead = [first, _FIRST] if _FIRST in menus else [first]
     while ahead:
         menu_id = ahead.pop()
