@@ -5,6 +5,7 @@ without a request, is not used. It never follows a redirect, never sends a reque
 bounded answer. Source: RFC 9112, 9 Connection Management.
 """
 
+import errno
 import os
 import socket
 import ssl
@@ -27,7 +28,9 @@ MOST_BYTES = 8 * 1_048_576
 """Of an answer with its framing: a chunk of one byte takes six."""
 MOST_CONNECTIONS = 100
 MOST_HEADERS = 200
+NOT_READY = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 PIECE = 65_536
+CONNECTING = {errno.EINPROGRESS, errno.EWOULDBLOCK}
 KEPT_FOR = 30.0
 """Seconds after which an idle connection is closed."""
 SAFE = "/%:@!$&'()*+,;=~-._"
@@ -240,31 +243,33 @@ class _Connection:
         while left:
             try:
                 left = left[self._socket.send(left) :]
-            except (BlockingIOError, ssl.SSLWantWriteError):
-                await anyio.wait_writable(self._socket)
-            except ssl.SSLWantReadError:
-                await anyio.wait_readable(self._socket)
+            except NOT_READY as problem:
+                await self._ready(problem, to_write=True)
 
     async def _read(self) -> bytes:
         while True:
             try:
                 return self._socket.recv(PIECE)
-            except (BlockingIOError, ssl.SSLWantReadError):
-                await anyio.wait_readable(self._socket)
-            except ssl.SSLWantWriteError:
-                await anyio.wait_writable(self._socket)
+            except NOT_READY as problem:
+                await self._ready(problem, to_write=False)
+
+    async def _ready(self, problem: Exception, *, to_write: bool) -> None:
+        """Wait until what was refused is possible. TLS may have to write for a read, and to read for a write."""
+        if isinstance(problem, ssl.SSLWantWriteError) or (to_write and isinstance(problem, BlockingIOError)):
+            await anyio.wait_writable(self._socket)
+        else:
+            await anyio.wait_readable(self._socket)
 
     async def open(self, address: Any) -> None:
         """Connect to an address, as :func:`socket.getaddrinfo` returns it."""
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
-            self._socket.connect(address)
-        except BlockingIOError:
+        code = self._socket.connect_ex(address)
+        if code in CONNECTING:
             await anyio.wait_writable(self._socket)
             code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if code:
-                raise OSError(code, os.strerror(code)) from None
+        if code:
+            raise OSError(code, os.strerror(code))
 
     async def handshake(self, target: Target) -> None:
         """Begin TLS."""
@@ -274,10 +279,8 @@ class _Connection:
         while True:
             try:
                 self._socket.do_handshake()
-            except ssl.SSLWantReadError:
-                await anyio.wait_readable(self._socket)
-            except ssl.SSLWantWriteError:
-                await anyio.wait_writable(self._socket)
+            except NOT_READY as problem:
+                await self._ready(problem, to_write=False)
             else:
                 return
 

@@ -278,11 +278,11 @@ class _Serving(Serving[Sandbox]):
 
     def stop(self) -> None:
         """Stop the server, and close the sandbox."""
-        sandbox = self.served
-        if self.url is not None:
-            super().stop()
-            sandbox.recordings.base_url = OWN_URL
-            sandbox.close()
+        was_served = self.url is not None
+        super().stop()
+        if was_served:
+            self.served.recordings.base_url = OWN_URL
+            self.served.close()
 
 
 def _check_application(key: str | None, secret: str | None, callback_url: str) -> None:

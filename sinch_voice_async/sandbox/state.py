@@ -81,8 +81,9 @@ def _restore_people(people: People, kept: Mapping[str, Any]) -> None:
 
 
 def _person(kept: Mapping[str, Any]) -> Person:
-    says = tuple(restored(each) for each in kept.get("says", ()))
-    return Person(**{**_paired(kept, "keys"), "says": says})
+    fields = _paired(kept, "keys")
+    fields["says"] = tuple(restored(each) for each in kept.get("says", ()))
+    return Person(**fields)
 
 
 def _paired(kept: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sinch_voice_async.sandbox import Sandbox
+from sinch_voice_async.sandbox import Sandbox, account
 
 from .caller import Caller, error, in_process
 
@@ -119,3 +119,11 @@ async def test_numbers_are_looked_up_in_any_form(caller: Caller, number: str, fo
 async def test_what_is_no_number_is_refused(caller: Caller, number: str) -> None:
     """Too short, too long, or without its country."""
     assert error(await caller.send("GET", f"/v1/calling/query/number/{number}")) == (400, 40001)
+
+
+async def test_numbers_are_bounded(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that assigns numbers for ever does not fill the memory."""
+    monkeypatch.setattr(account, "MOST_NUMBERS", 3)
+    numbers = ["+46700000001", "+46700000002"]
+    assert (await caller.send("POST", "/v1/configuration/numbers", {"numbers": numbers})).status_code == 204
+    assert error(await caller.send("POST", "/v1/configuration/numbers", {"numbers": numbers})) == (400, 40001)

@@ -167,6 +167,28 @@ async def test_a_connection_with_stray_bytes_is_not_used(client: HttpClient) -> 
     server.close()
 
 
+async def test_a_connection_that_was_reset_is_not_used(client: HttpClient) -> None:
+    """While it was idle."""
+
+    def script(connection: socket.socket) -> None:
+        server.read(connection)
+        connection.sendall(OK)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+        reset.wait(20)
+        connection.close()
+
+    reset = threading.Event()
+    server = Server(script)
+    await post(client, server.url)
+    [kept] = next(iter(client._idle.values()))
+    reset.set()
+    with anyio.fail_after(20):
+        await anyio.wait_readable(kept._socket)
+    assert (await post(client, server.url)).body == b"ok"
+    assert server.connections == 2
+    server.close()
+
+
 async def test_an_old_connection_is_not_used(client: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server, or a box on the way, may have forgotten it."""
     monkeypatch.setattr(http_client, "KEPT_FOR", -1.0)
@@ -197,6 +219,30 @@ async def test_an_answer_that_ends_with_its_connection(client: HttpClient) -> No
     """As HTTP/1.0 had it."""
     with serving(b"HTTP/1.1 200 OK\r\n\r\nuntil the end", then_close=True) as server:
         assert (await post(client, server.url)).body == b"until the end"
+
+
+async def test_a_large_request_waits_for_its_reader(client: HttpClient) -> None:
+    """The server begins to read when the socket is full; the event loop is free meanwhile."""
+    full = threading.Event()
+
+    def script(connection: socket.socket) -> None:
+        assert full.wait(20)
+        while server.read(connection):
+            connection.sendall(OK)
+
+    server = Server(script)
+    body = b"x" * 20_000_000 + b"\r\n\r\nbody"
+    async with anyio.create_task_group() as tasks:
+
+        async def release() -> None:
+            await anyio.sleep(0.1)
+            full.set()
+
+        tasks.start_soon(release)
+        with anyio.fail_after(30):
+            assert (await client.post(Target.of(server.url), {}, body)).body == b"ok"
+    assert len(server.requests[0]) > 20_000_000
+    server.close()
 
 
 async def test_an_answer_in_single_bytes(client: HttpClient) -> None:
@@ -260,6 +306,12 @@ async def test_nothing_listens(client: HttpClient) -> None:
         port = listener.getsockname()[1]
     with pytest.raises(HttpError, match=r"cannot connect to localhost:[0-9]+: Connection refused"):
         await post(client, f"http://localhost:{port}/")
+
+
+async def test_an_address_that_cannot_be_one(client: HttpClient) -> None:
+    """The system refuses it at once: nobody connects to a broadcast."""
+    with pytest.raises(HttpError, match=r"cannot connect to 255\.255\.255\.255:80: "):
+        await post(client, "http://255.255.255.255/")
 
 
 async def test_a_name_that_nobody_has(client: HttpClient) -> None:

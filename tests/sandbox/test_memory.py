@@ -130,3 +130,14 @@ def test_the_size_of_a_body() -> None:
     assert size_of_body(b"[" + b"[]," * 1_000 + b"[]]") > 100_000
     assert size_of_body("\U0001f600".encode() * 1_000) > 8_000
     assert Fields({}).size == 0
+
+
+def test_a_forgotten_call_counts_no_more() -> None:
+    """What happens to it later is neither remembered nor counted."""
+    sandbox = Sandbox(speed=0, history=0)
+    call = place(sandbox)
+    sandbox.clock.step(10)
+    assert call.is_final
+    call.handle.note("late")
+    sandbox.calls.grow(call, 1_000)
+    assert (sandbox.calls.size, sandbox.calls.changed_since(0)) == (0, [])

@@ -181,3 +181,15 @@ def test_routes_are_named_as_in_the_documents(sandbox: Sandbox) -> None:
         ("GET", "/calling/v1/recording/{key}"),
         ("DELETE", "/calling/v1/recording/{key}"),
     }
+
+
+def test_a_sandbox_that_is_not_served_can_be_stopped() -> None:
+    """And stopped again; its URL is its own once more."""
+    sandbox = Sandbox()
+    serving = sandbox.serve()
+    serving.stop()
+    serving.start()
+    assert sandbox.url.startswith("http://127.0.0.1:")
+    serving.stop()
+    serving.stop()
+    assert sandbox.url == "http://localhost"

@@ -13,6 +13,7 @@ import pytest
 
 from sinch_voice_async.sandbox import Recording, Sandbox
 from sinch_voice_async.sandbox.storage.speech import Speech
+from tests.sandbox.caller import in_process
 from tests.sandbox.exchange.scripts import custom
 
 SPEAKS = """
@@ -134,3 +135,20 @@ def test_speech_is_kept(install: Callable[..., None], tmp_path: Path) -> None:
         [tone] = last.recordings
         assert tone.size == len(spoken)
         assert tone.read() != spoken
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a script is no program there")
+async def test_a_part_is_the_same_part(install: Callable[..., None]) -> None:
+    """Downloaded in ranges, with nothing spoken that is not asked for; the name is the platform's, the type is true."""
+    install("espeak-ng", SPEAKS)
+    recording = recorded(("x" * 15, "en-US"), ("y" * 15, "sv-SE"), seconds=1)
+    sandbox = Sandbox()
+    sandbox.recordings.add_of_call(recording.key, recording.content, recording.created_on)
+    async with in_process(sandbox) as caller:
+        whole = await caller.send("GET", f"/calling/v1/recording/{recording.key}")
+        headers = {"range": "bytes=10000-16000"}
+        part = await caller.send("GET", f"/calling/v1/recording/{recording.key}", headers=headers)
+    assert whole.headers["content-type"] == "audio/wav"
+    assert recording.key.endswith(".mp3")
+    assert whole.content == recording.read()
+    assert part.content == whole.content[10_000:16_001]

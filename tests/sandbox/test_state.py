@@ -15,6 +15,7 @@ import pytest
 
 from sinch_voice_async.sandbox import Person, Sandbox
 from sinch_voice_async.sandbox.__main__ import main
+from sinch_voice_async.sandbox.storage.database import _explained
 from tests.sandbox.applications import Application, served
 from tests.sandbox.caller import in_process
 from tests.sandbox.exchange.scripts import ending, lines, place
@@ -346,3 +347,10 @@ def test_a_link_is_not_followed(tmp_path: Path, link: Callable[[Path, Path], Non
     with pytest.raises(OSError, match="cannot be opened for writing"):
         Sandbox(state=name)
     assert other.read_bytes() == b""
+
+
+def test_errors_of_the_disk_are_told_in_words() -> None:
+    """Also those that nobody has thought of."""
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+    assert str(_explained(error, "state.sqlite")) == "state.sqlite cannot be opened for writing: disk I/O error"

@@ -424,7 +424,9 @@ class Calls:
         self.grow(call, BYTES_OF_A_CALL + (call.callout.size if call.callout else 0))
 
     def grow(self, call: Call, size: int) -> None:
-        """Count bytes that a call takes from now on, and make room for them."""
+        """Count bytes that a call takes from now on, and make room for them. A forgotten call takes none."""
+        if call.call_id not in self._by_id:
+            return
         call.size += size
         self.size += size
         if call.size > MOST_OF_A_CALL and call.size > call.shortens_at:
@@ -444,9 +446,11 @@ class Calls:
         call.shortens_at = 2 * call.size
 
     def touch(self, call: Call) -> None:
-        """Note that a call has changed."""
+        """Note that a call has changed. A forgotten call stays forgotten."""
         with self._changing:
             self.sequence += 1
+            if call.call_id not in self._by_id:
+                return
             self._changes.pop(call.call_id, None)
             self._changes[call.call_id] = self.sequence
 
@@ -457,8 +461,7 @@ class Calls:
             for call_id, number in reversed(self._changes.items()):
                 if number <= sequence or len(found) == most:
                     break
-                if call_id in self._by_id:
-                    found.append(self._by_id[call_id])
+                found.append(self._by_id[call_id])
         return found[::-1]
 
     def end(self, call: Call) -> None:
@@ -493,10 +496,10 @@ class Calls:
         self.cleared += 1
 
     def _forget(self, call_id: str) -> None:
-        call = self._by_id.pop(call_id, None)
-        self.size -= call.size if call else 0
         with self._changing:
+            call = self._by_id.pop(call_id, None)
             self._changes.pop(call_id, None)
+        self.size -= call.size if call else 0
         if self.forgotten is not None:
             self.forgotten.append(call_id)
 

@@ -7,7 +7,7 @@ such calls.
 
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 
 import anyio
@@ -151,7 +151,7 @@ class Exchange:
         self.wake()
 
     @contextmanager
-    def step(self) -> Iterator[bool]:
+    def step(self) -> Generator[bool, None, None]:
         """Hold the lock. At the end of the outermost step callbacks are on their way, and the store is up to date."""
         with self._lock as outermost:
             try:
@@ -257,14 +257,14 @@ class Exchange:
                 callback = runner.next_callback()
             if callback is None:
                 break
-            for attempt in range(1, len(callback.urls) + 1):
+            attempt, is_last = 0, False
+            while not is_last:
+                attempt += 1
                 reply = await sender.send(callback, attempt)
                 is_last = attempt == len(callback.urls) or not reply.error
                 with self.step():
                     take_reply(runner, callback, reply, is_last=is_last)
                 self.wake()
-                if is_last:
-                    break
         self.wake()
 
 

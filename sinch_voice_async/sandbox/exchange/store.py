@@ -39,7 +39,7 @@ class CallStore:
         self.settings: dict[str, Any] = {each.name: json.loads(each.value) for each in self._load("setting")}
         self._recordings: dict[str, Recording] = {}
         self._version = 0
-        self._sequence: int | None = None
+        self._sequence = 0
 
     def restore(self, calls: Calls, recordings: Recordings, clock: Clock) -> None:
         """Restore calls and recordings, and keep them from now on."""
@@ -49,15 +49,11 @@ class CallStore:
         calls.forgotten = []
         for each in self._load("call"):
             calls.restore(_restored(each.name, json.loads(each.value), clock))
-        # Calls that were broken off are written again, as they ended.
-        self._sequence = 0
 
     def flush(
         self, calls: Calls, recordings: Recordings, clock: Clock, settings: Mapping[str, object] | None = None
     ) -> None:
         """Write what changed since the last time: calls, recordings, and these settings."""
-        if self._sequence is None or calls.forgotten is None:
-            return
         if not (settings or calls.forgotten or calls.sequence != self._sequence or recordings.version != self._version):
             return
         progress = {"began_on": clock.date(0.0).isoformat(), "now": clock.now(), "placed": calls.placed}
@@ -65,7 +61,7 @@ class CallStore:
         now = {each.key: each for each in recordings}
         stored = [_recording(each) for key, each in now.items() if self._recordings.get(key) is not each]
         gone = [("recording", key) for key in self._recordings if key not in now]
-        forgotten, calls.forgotten = calls.forgotten, []
+        forgotten, calls.forgotten = calls.forgotten or [], []
         self._recordings, self._version = now, recordings.version
         save = [_thing("setting", name, value) for name, value in {"progress": progress, **(settings or {})}.items()]
         self._write([*save, *stored, *_calls(changed)], [*gone, *(("call", call_id) for call_id in forgotten)])

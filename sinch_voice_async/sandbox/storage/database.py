@@ -62,14 +62,12 @@ class Database:
 
 
 def _open(path: str | Path) -> sqlite3.Connection:
-    connection = None
     _make_private(path)
+    connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     try:
-        connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
         _prepare(connection, path)
     except (sqlite3.Error, ValueError) as error:
-        if connection is not None:
-            connection.close()
+        connection.close()
         raise _explained(error, path) from None
     return connection
 

@@ -1,5 +1,6 @@
 """Callbacks over real HTTP: what is sent, in which order, and what becomes of applications that misbehave."""
 
+import gzip
 import logging
 import threading
 import time
@@ -262,3 +263,11 @@ def test_an_answer_nested_without_end_stops_nobody(fast: Sandbox, depth: int) ->
             fast, "ttsCallout", TTS | {"enableAce": True}, ace=lambda _: Response(body, media_type="application/json")
         )
         assert call.is_final
+
+
+def test_a_compressed_answer_counts_as_none(fast: Sandbox) -> None:
+    """Nothing said that it would be understood."""
+    packed = Response(gzip.compress(b"{}"), headers={"content-encoding": "gzip"}, media_type="application/json")
+    call, _ = run(fast, "ttsCallout", TTS | {"enableAce": True}, ace=always(packed))
+    [error] = [entry.data["error"] for entry in call.timeline if entry.kind == "answer"]
+    assert error == "the content encoding 'gzip' was not asked for"
