@@ -100,16 +100,11 @@ class Sandbox:
         allow_hosts: Iterable[str] = (),
     ) -> None:
         _check_application(application_key, application_secret, callback_url)
-        if max_page_size is not None:
-            bounds.whole("max_page_size", max_page_size, least=1)
-        if calls_per_second is not None and bounds.number("calls_per_second", calls_per_second) == 0.0:
-            raise ValueError("calls_per_second must be more than 0")
-        faults = Faults(seed, calls_per_second)
-        self.clock: Clock = Clock(speed)
-        bounds.whole("history", history)
+        _check_limits(max_text_length, max_page_size, history, calls_per_second)
         bounds.flag("show_caller", show_caller)
-        bounds.whole("max_text_length", max_text_length, least=1)
         bounds.seconds("callback_timeout", callback_timeout, least=0.001)
+        self.faults: Faults = Faults(seed, calls_per_second)
+        self.clock: Clock = Clock(speed)
         # The file is opened last: an argument that is out of bounds must not leave one open.
         self._state = None if state is None else StateStore(state)
         key, secret = self._state.application if self._state else (None, None)
@@ -122,7 +117,6 @@ class Sandbox:
         self.people: People = People(person or Person())
         self.numbers: OwnNumbers = OwnNumbers(numbers)
         self.recordings: Recordings = Recordings(self.clock, max_page_size=max_page_size)
-        self.faults: Faults = faults
         self.exchange: Exchange = Exchange(
             self.account,
             self.clock,
@@ -292,6 +286,17 @@ def _check_application(key: str | None, secret: str | None, callback_url: str) -
         bounds.secret("application_secret", secret)
     if callback_url:
         bounds.web_url("callback_url", callback_url)
+
+
+def _check_limits(
+    max_text_length: int, max_page_size: int | None, history: int, calls_per_second: float | None
+) -> None:
+    bounds.whole("max_text_length", max_text_length, least=1)
+    bounds.whole("history", history)
+    if max_page_size is not None:
+        bounds.whole("max_page_size", max_page_size, least=1)
+    if calls_per_second is not None and bounds.number("calls_per_second", calls_per_second) == 0.0:
+        raise ValueError("calls_per_second must be more than 0")
 
 
 def _made_up_secret() -> str:

@@ -14,7 +14,7 @@ from sinch_voice_async.sandbox.exchange.callouts import read_callout
 from sinch_voice_async.sandbox.exchange.svaml import check_svaml
 from sinch_voice_async.sandbox.fields import read_object
 from sinch_voice_async.sandbox.refusals import RefusalError
-from sinch_voice_async.sandbox.routes.download import requested_span
+from sinch_voice_async.sandbox.routes.recordings import requested_span
 from sinch_voice_async.sandbox.storage.audio import Tone
 from tests.sandbox.shapes import JSON
 

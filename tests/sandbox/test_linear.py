@@ -13,7 +13,7 @@ from sinch_voice_async.sandbox.exchange.svaml import check_svaml
 from sinch_voice_async.sandbox.fields import Fields
 from sinch_voice_async.sandbox.markup import parts, without_markup
 from sinch_voice_async.sandbox.refusals import RefusalError
-from sinch_voice_async.sandbox.routes.download import requested_span
+from sinch_voice_async.sandbox.routes.recordings import requested_span
 
 SHAPES = {
     "a part that does not end": "#tts[",

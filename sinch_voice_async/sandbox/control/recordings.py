@@ -8,8 +8,8 @@ from starlette.responses import JSONResponse, Response
 from sinch_voice_async.sandbox.control.table import Control, member, number, query_whole, seconds, text
 from sinch_voice_async.sandbox.fields import Fields
 from sinch_voice_async.sandbox.refusals import RefusalError
-from sinch_voice_async.sandbox.routes.download import download
 from sinch_voice_async.sandbox.routes.endpoint import path_member
+from sinch_voice_async.sandbox.routes.recordings import download
 from sinch_voice_async.sandbox.storage.recordings import Recording, Recordings
 
 __all__ = ["RecordingControls"]

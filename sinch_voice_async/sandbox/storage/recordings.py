@@ -13,8 +13,18 @@ from urllib.parse import quote
 
 from sinch_voice_async.sandbox import bounds
 from sinch_voice_async.sandbox.clock import Clock
-from sinch_voice_async.sandbox.storage.audio import HEADER_SIZE, SAMPLE_RATE, Content, Corrupted, Stored, Tone
-from sinch_voice_async.sandbox.storage.speech import PITCH, Script, Speech, speaker
+from sinch_voice_async.sandbox.storage.audio import (
+    HEADER_SIZE,
+    PITCH,
+    SAMPLE_RATE,
+    Content,
+    Corrupted,
+    Script,
+    Speech,
+    Stored,
+    Tone,
+    speaker,
+)
 
 __all__ = ["PATH", "Recording", "Recordings", "Trouble"]
 
