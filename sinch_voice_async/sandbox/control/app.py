@@ -43,7 +43,7 @@ GET DELETE               ``/recordings/{key}``                plays and deletes 
 GET                      ``/recordings/{key}/peaks``          the shape of its sound
 =======================  ===================================  ====================================================
 
-There is no password: see :mod:`.guard`. Errors are those of the platform: ``{"errorCode", "message", "reference"}``:
+No password is asked for: see :mod:`.page`. Errors are those of the platform: ``{"errorCode", "message", "reference"}``:
 40001 names an illegal member, 40002 a missing one, and 40003 a body that is not a JSON object.
 """
 
@@ -60,12 +60,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.clock import Clock
-from sinch_voice_async.sandbox.control import openapi
 from sinch_voice_async.sandbox.control.calls import CallControls
 from sinch_voice_async.sandbox.control.conferences import ConferenceControls
-from sinch_voice_async.sandbox.control.guard import Guard
 from sinch_voice_async.sandbox.control.live import LiveControls
-from sinch_voice_async.sandbox.control.page import PAGE, SAFETY, page_routes
+from sinch_voice_async.sandbox.control.page import PAGE, SAFETY, Guard, page_routes
 from sinch_voice_async.sandbox.control.people import PhoneControls, PopulationControls, described, is_page
 from sinch_voice_async.sandbox.control.recordings import RecordingControls
 from sinch_voice_async.sandbox.control.requests import CallbackTest, Logged, RequestControls, Sender
@@ -77,7 +75,7 @@ from sinch_voice_async.sandbox.control.settings import (
     clock_of,
 )
 from sinch_voice_async.sandbox.control.svaml import AnswerControls, SvamlControls
-from sinch_voice_async.sandbox.control.table import Control
+from sinch_voice_async.sandbox.control.table import Control, openapi
 from sinch_voice_async.sandbox.exchange.calls import Call
 from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.exchange.people import People
@@ -173,7 +171,7 @@ class StateControls:
         """Return the endpoints."""
         return [
             Control("GET", "/", self.list),
-            Control("GET", "/openapi.json", self.openapi),
+            Control("GET", "/openapi.json", self.document),
             Control("GET", "/state", self.get),
             Control("POST", "/reset", self.reset, status=204, example={}),
         ]
@@ -197,9 +195,9 @@ class StateControls:
         """List these endpoints, with what each takes."""
         return JSONResponse({"endpoints": [each.described() for each in self.endpoints]})
 
-    async def openapi(self, _request: Request, _fields: Fields) -> Response:
+    async def document(self, _request: Request, _fields: Fields) -> Response:
         """Describe these endpoints as OpenAPI 3.1."""
-        return JSONResponse(openapi.described(self.endpoints, _version()))
+        return JSONResponse(openapi(self.endpoints, _version()))
 
     async def get(self, request: Request, _fields: Fields) -> Response:
         """Tell the account, the clock, the scripted phones, and how many calls and requests there are."""

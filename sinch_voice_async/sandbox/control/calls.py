@@ -13,8 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from sinch_voice_async.sandbox.account import Account
-from sinch_voice_async.sandbox.control.search import Query, page_of
-from sinch_voice_async.sandbox.control.table import Control, member, query_whole, text
+from sinch_voice_async.sandbox.control.table import Control, Query, member, page_of, query_whole, text
 from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Entry
 from sinch_voice_async.sandbox.exchange.svaml import check_svaml
 from sinch_voice_async.sandbox.fields import Fields, read_object
@@ -120,8 +119,11 @@ class CallControls:
         headers = {"content-type": "application/json", "user-agent": "sandbox page"}
         transport = httpx.ASGITransport(self._platform, client=(request.client or ("page", 0))[:2])
         signed = {**headers, "authorization": f"Basic {pair}"}
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
-            answer = await http.post(path, content=body, headers=signed)
+        try:
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+                answer = await http.post(path, content=body, headers=signed)
+        except httpx.HTTPError as error:
+            raise RefusalError(50200, str(error)) from None
         if answer.is_error:
             error = answer.json()
             raise RefusalError(error["errorCode"], error["message"], status=answer.status_code)
@@ -159,7 +161,11 @@ class CallControls:
         state = request.query_params.get("state", "")
         if state not in {"", *STATES}:
             raise RefusalError(40001, f"Illegal parameter 'state': must be one of {', '.join(STATES)}")
-        for call in reversed(list(self._calls)):
+        newest_first = list(self._calls)[::-1]
+        for call in newest_first[:1]:
+            # Brings the whole exchange up to date.
+            call.handle.catch_up()
+        for call in newest_first:
             if (not state or state == _state(call)) and query.matches(lambda: _members(call), lambda: _words(call)):  # noqa: B023  # called at once
                 yield call
 

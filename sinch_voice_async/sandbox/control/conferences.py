@@ -73,6 +73,7 @@ class ConferenceControls:
 def _grouped(calls: Iterable[Call]) -> Mapping[str, list[tuple[Call, Seat]]]:
     groups: dict[str, list[tuple[Call, Seat]]] = {}
     for call in calls:
+        call.handle.catch_up()
         if call.seat is not None:
             groups.setdefault(call.seat.conference_id, []).append((call, call.seat))
     return groups
@@ -112,7 +113,7 @@ def _participant(call: Call, seat: Seat) -> dict[str, object]:
 def _timeline(calls: list[tuple[Call, Seat]]) -> list[dict[str, object]]:
     events: list[dict[str, object]] = []
     for call, seat in calls:
-        who = {"callId": call.call_id, "number": call.listener.endpoint}
+        who: dict[str, object] = {"callId": call.call_id, "number": call.listener.endpoint}
         events.append({"at": seat.joined_at, "kind": "joined", "text": "", **who})
         notes = (entry for entry in call.timeline if entry.kind == "note" and entry.text.startswith("conference: "))
         events += [{"at": entry.at, "kind": entry.text.partition(": ")[2], "text": "", **who} for entry in notes]

@@ -25,7 +25,6 @@ Schema = Mapping[str, object]
 EVENTS = ("ice", "ace", "pie", "dice", "call")
 ANSWERED = ("ice", "ace", "pie")
 MOST_FAULTS = 200
-DEEPEST = 60
 TEXT: Schema = {"type": "string"}
 FLAG: Schema = {"type": "boolean"}
 TARGET = re.compile(r"(menu|return)\(([^()]*)\)", re.IGNORECASE)
@@ -258,7 +257,7 @@ def _step_faults(step: object, path: str, table: Mapping[str, str], event: str) 
         where = "a managed call" if event == "call" else event.upper()
         yield SvamlFault(f"{path}.name", f"{name} is not allowed in {where}")
     _, required, members = next(entry for known, entry in STEPS.items() if known.lower() == name.lower())
-    yield from _object_faults(step, path, {"name": TEXT, **members}, ("name", *required), 0)
+    yield from _object_faults(step, path, {"name": TEXT, **members}, ("name", *required))
     if name.lower() == "runmenu":
         yield from _menu_faults(step, path)
 
@@ -267,23 +266,21 @@ def _names(table: Mapping[str, str]) -> list[str]:
     return [name for name in STEPS if name.lower() in table]
 
 
-def _value_faults(value: object, path: str, rule: Mapping[str, object], depth: int) -> Iterator[SvamlFault]:
+def _value_faults(value: object, path: str, rule: Mapping[str, object]) -> Iterator[SvamlFault]:
     kinds = rule.get("type", ())
     names = [kinds] if isinstance(kinds, str) else list(kinds)  # type: ignore[call-overload]  # a list of texts
-    if depth > DEEPEST:
-        yield SvamlFault(path, "is nested too deeply")
-    elif not any(_is(value, kind) for kind in names):
+    if not any(_is(value, kind) for kind in names):
         yield SvamlFault(path, f"must be {' or '.join(KINDS[kind] for kind in names)}")
     elif isinstance(value, dict):
-        yield from _object_faults(value, path, rule["properties"], rule["required"], depth + 1)  # type: ignore[arg-type]  # of the table above
+        yield from _object_faults(value, path, rule["properties"], rule["required"])  # type: ignore[arg-type]  # of the table above
     elif isinstance(value, list):
-        yield from _list_faults(value, path, rule, depth)
+        yield from _list_faults(value, path, rule)
     else:
         yield from _limit_faults(value, path, rule)
 
 
 def _object_faults(
-    value: Mapping[str, object], path: str, members: Mapping[str, Schema], required: tuple[str, ...], depth: int
+    value: Mapping[str, object], path: str, members: Mapping[str, Schema], required: tuple[str, ...]
 ) -> Iterator[SvamlFault]:
     known = {name.lower(): (name, rule) for name, rule in members.items()}
     present = {name.lower() for name, each in value.items() if each is not None}
@@ -294,25 +291,27 @@ def _object_faults(
         if name.lower() not in known:
             yield SvamlFault(f"{path}.{name}", f"is not known here: {', '.join(sorted(members))}", "warning")
         elif each is not None:
-            yield from _value_faults(each, f"{path}.{name}", known[name.lower()][1], depth)
+            yield from _value_faults(each, f"{path}.{name}", known[name.lower()][1])
 
 
-def _list_faults(value: list[object], path: str, rule: Schema, depth: int) -> Iterator[SvamlFault]:
+def _list_faults(value: list[object], path: str, rule: Schema) -> Iterator[SvamlFault]:
     if not value and rule.get("minItems"):
         yield SvamlFault(path, "must not be empty")
     items = rule.get("items")
     for place, each in enumerate(value if isinstance(items, dict) else []):
-        yield from _value_faults(each, f"{path}[{place}]", items, depth + 1)  # type: ignore[arg-type]  # checked above
+        yield from _value_faults(each, f"{path}[{place}]", items)  # type: ignore[arg-type]  # checked above
 
 
 def _limit_faults(value: object, path: str, rule: Schema) -> Iterator[SvamlFault]:
     least, most = rule.get("minimum"), rule.get("maximum")
-    if isinstance(value, int) and isinstance(least, int) and not isinstance(value, bool):
+    if isinstance(value, int) and isinstance(least, int):
         if value < least or (isinstance(most, int) and value > most):
             yield SvamlFault(path, f"must be {least} or more" if most is None else f"must be from {least} to {most}")
-        return
-    if not isinstance(value, str):
-        return
+    elif isinstance(value, str):
+        yield from _text_faults(value, path, rule)
+
+
+def _text_faults(value: str, path: str, rule: Schema) -> Iterator[SvamlFault]:
     longest, pattern, enum = rule.get("maxLength"), rule.get("pattern"), rule.get("enum")
     if isinstance(longest, int) and len(value) > longest:
         yield SvamlFault(path, f"is {len(value)} characters long; the limit is {longest}")

@@ -2,21 +2,42 @@
 
 An entry says once what an endpoint takes. The same entry describes the endpoint at ``/_sandbox/api/`` and in
 ``openapi.json``, and decides which members are known: an unknown member is refused, because it is a misspelt one.
+Searches are read here too: words that must occur, ``name:value`` for a member, and a minus sign before either.
+
+Source: OpenAPI Specification 3.1.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import Generic, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sinch_voice_async.sandbox.control.guard import BODY_METHODS, Guard
+from sinch_voice_async.sandbox.control.page import BODY_METHODS, Guard
 from sinch_voice_async.sandbox.fields import Fields, read_object
 from sinch_voice_async.sandbox.refusals import RefusalError
 
-__all__ = ["API", "Control", "Member", "flag", "given", "member", "number", "query_whole", "seconds", "text", "texts"]
+__all__ = [
+    "API",
+    "Control",
+    "Found",
+    "Member",
+    "Query",
+    "flag",
+    "given",
+    "member",
+    "number",
+    "openapi",
+    "page_of",
+    "query_whole",
+    "seconds",
+    "text",
+    "texts",
+]
 
 API = "/_sandbox/api"
 LARGEST_BODY = 1_048_576
@@ -78,7 +99,12 @@ class Control:
 
         async def answer(request: Request) -> Response:
             guard.check(request.method, request.headers)
-            return await self.handler(request, await self._members(request))
+            fields = await self._members(request)
+            try:
+                return await self.handler(request, fields)
+            except ValueError as error:
+                # A bound of the sandbox itself, which names the value.
+                raise RefusalError(40001, f"Illegal parameter: {error}") from None
 
         return Route(API + self.path, answer, methods=[self.method])
 
@@ -139,3 +165,161 @@ def query_whole(request: Request, name: str, *, default: int, least: int, most: 
     if not WHOLE.fullmatch(value) or not least <= int(value) <= most:
         raise RefusalError(40001, f"Illegal parameter '{name}': must be a whole number from {least} to {most}")
     return int(value)
+
+
+TERM = re.compile(r'(-?)(?:([A-Za-z]+):)?("[^"]*"|\S+)')
+MOST_TERMS = 20
+WHOLE_WORDS = {"direction", "event", "failed", "method", "state", "status", "verdict"}
+"""Members of few values, which are compared whole: valid does not find invalid."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One condition: a text that occurs somewhere if ``name`` is empty, else in the member of that name."""
+
+    name: str
+    value: str
+    negated: bool
+
+
+class Query:
+    """The conditions of a search. An unknown name is searched for as it stands, as in ``http:``."""
+
+    def __init__(self, text: str, names: Iterable[str]) -> None:
+        known = {name.lower() for name in names}
+        self.terms: list[Term] = []
+        for minus, name, value in islice(TERM.findall(text), MOST_TERMS):
+            plain, member = value.strip('"').lower(), name.lower()
+            if plain and (not member or member in known):
+                self.terms.append(Term(member, plain, bool(minus)))
+            elif plain:
+                self.terms.append(Term("", f"{member}:{plain}", bool(minus)))
+
+    def matches(self, members: Callable[[], Mapping[str, str]], text: Callable[[], str]) -> bool:
+        """Whether all conditions hold. ``members`` has lower-case names."""
+        if not self.terms:
+            return True
+        named = members()
+        haystack = text().lower() if any(not term.name for term in self.terms) else ""
+        return all(_holds(term, named, haystack) is not term.negated for term in self.terms)
+
+
+def _holds(term: Term, members: Mapping[str, str], haystack: str) -> bool:
+    if not term.name:
+        return term.value in haystack
+    value = members.get(term.name, "").lower()
+    if term.name in WHOLE_WORDS:
+        return term.value == value
+    return term.value in value
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[T]):
+    """One page of a search: ``items`` newest first, ``next`` the id to go on before, ``count`` all that match."""
+
+    items: list[T]
+    next: str | None
+    count: int
+
+
+def page_of(newest_first: Iterable[T], *, name: Callable[[T], str], before: str | None, limit: int) -> Found[T]:
+    """Return the items after the one called ``before``, at most ``limit``; all of them are counted."""
+    items: list[T] = []
+    count, more = 0, False
+    skipping = before is not None
+    for item in newest_first:
+        count += 1
+        if skipping:
+            skipping = name(item) != before
+        elif len(items) < limit:
+            items.append(item)
+        else:
+            more = True
+    return Found(items, name(items[-1]) if more and items else None, count)
+
+
+PARAMETER = re.compile(r"\{(\w+)\}")
+ERROR = {
+    "type": "object",
+    "required": ["errorCode", "message", "reference"],
+    "properties": {
+        "errorCode": {"type": "integer", "description": "the HTTP status and two digits"},
+        "message": {"type": "string"},
+        "reference": {"type": "string"},
+    },
+}
+FILES = {"/recordings/{key}", "/requests/{id}/body", "/requests/{id}/response-body"}
+
+
+def openapi(controls: Iterable[Control], version: str) -> dict[str, object]:
+    """Return the document."""
+    paths: dict[str, dict[str, object]] = {}
+    for control in controls:
+        paths.setdefault(API + control.path, {})[control.method.lower()] = _operation(control)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Control API of the Voice sandbox",
+            "version": version,
+            "description": "Places and manages calls of a sandbox, and shows what it sent and received. No password: "
+            "it answers at localhost, at IP addresses, and at names given with --allow-host.",
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {"schemas": {"Error": ERROR}},
+    }
+
+
+def _operation(control: Control) -> dict[str, object]:
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in PARAMETER.findall(control.path)
+    ]
+    parameters += [
+        {"name": name, "in": "query", "description": each.about, "schema": dict(each.schema)}
+        for name, each in control.query.items()
+    ]
+    reference = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    operation: dict[str, object] = {
+        "operationId": _name(control),
+        "summary": control.does,
+        "parameters": parameters,
+        "responses": {
+            str(control.status): {"description": "Done.", **_content(control)},
+            "default": {"description": "Refused: the error says why.", "content": reference},
+        },
+    }
+    if control.takes or control.example is not None:
+        operation["requestBody"] = {"content": {"application/json": _body(control)}}
+    return operation
+
+
+def _content(control: Control) -> Mapping[str, object]:
+    if control.status == 204:
+        return {}
+    if control.path == "/events":
+        return {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    if control.path in FILES and control.method == "GET":
+        return {"content": {"application/octet-stream": {}}}
+    return {"content": {"application/json": {"schema": {"type": "object"}}}}
+
+
+def _body(control: Control) -> Mapping[str, object]:
+    example = {} if control.example is None else {"example": dict(control.example)}
+    return {"schema": _schema(control.takes), **example}
+
+
+def _schema(takes: Mapping[str, Member]) -> Mapping[str, object]:
+    required = [name for name, each in takes.items() if each.required]
+    return {
+        "type": "object",
+        "properties": {name: {**each.schema, "description": each.about} for name, each in takes.items()},
+        **({"required": required} if required else {}),
+        "additionalProperties": False,
+    }
+
+
+def _name(control: Control) -> str:
+    words = re.findall(r"\w+", control.path) or ["root"]
+    return control.method.lower() + "".join(word[:1].upper() + word[1:] for word in words)

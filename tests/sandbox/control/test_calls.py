@@ -12,6 +12,7 @@ from anyio.abc import SocketStream
 
 from sinch_voice_async.sandbox import Sandbox
 from sinch_voice_async.sandbox.control import live as control_live
+from sinch_voice_async.sandbox.exchange import people as people_module
 from tests.sandbox.caller import Caller
 
 from .conftest import Panel
@@ -133,11 +134,11 @@ class Listener:
 
 
 @asynccontextmanager
-async def listening(sandbox: Sandbox) -> AsyncIterator[Listener]:
+async def listening(sandbox: Sandbox, headers: str = "") -> AsyncIterator[Listener]:
     """Open the stream, and stop waiting for it at some time."""
     with anyio.fail_after(20):
         async with await anyio.connect_tcp("127.0.0.1", httpx.URL(sandbox.url).port or 0) as stream:
-            await stream.send(b"GET /_sandbox/api/events HTTP/1.0\r\nhost: localhost\r\n\r\n")
+            await stream.send(f"GET /_sandbox/api/events HTTP/1.0\r\nhost: localhost\r\n{headers}\r\n".encode())
             listener = Listener(stream)
             assert "content-type: text/event-stream" in await listener.block(b"\r\n\r\n")
             yield listener
@@ -200,3 +201,138 @@ async def test_the_api_works_without_a_server(caller: Caller) -> None:
     response = await caller.http.post("http://localhost/_sandbox/api/clock/step", json={"seconds": 5})
     assert response.json()["now"] == 5
     assert (await caller.http.get("http://localhost/_sandboxes")).status_code == 401
+
+
+async def test_calls_are_searched_and_paged(sandbox: Sandbox, panel: Panel) -> None:
+    """Newest first, by words and members and state, and only then in pages; a clear removes what is over."""
+    caller = Caller(sandbox, panel.http)
+    sandbox.phone("+46700000002").is_busy()
+    ids = [await caller.placed(text=f"apples and {each}") for each in ("pears", "plums")]
+    ids.append(await caller.placed(destination={"type": "number", "endpoint": "+46700000002"}, custom="order 7"))
+    await panel.done("POST", "/clock/step", {"seconds": 30})
+    ids.append((await panel.done("POST", "/calls", {"from": "+461", "to": "+462"}))["callId"])
+    for query, found in (
+        ("q=apples", ids[1::-1]),
+        ("q=apples -plums", ids[:1]),
+        ("q=kind:incoming", ids[3:]),
+        ("q=result:busy", ids[2:3]),
+        ('q=custom:"order 7"', ids[2:3]),
+        (f"q=id:{ids[0]}", ids[:1]),
+        ("q=failed:no&state=completed", ids[1::-1]),
+        ("state=failed", ids[2:3]),
+        ("limit=2", ids[:1:-1]),
+        (f"limit=2&before={ids[2]}", ids[1::-1]),
+    ):
+        told = await panel.get(f"/calls?{query}")
+        assert (query, [each["callId"] for each in told["calls"]]) == (query, found)
+    assert (await panel.get("/calls?limit=2"))["next"] == ids[2]
+    assert (await panel.refused("GET", "/calls?state=odd"))[:2] == (400, 40001)
+    assert (await panel.http.delete("/calls?q=apples")).json() == {"deleted": 2}
+    assert [each["callId"] for each in (await panel.get("/calls"))["calls"]] == ids[2:]
+
+
+async def test_a_callout_is_placed_through_the_api(sandbox: Sandbox, panel: Panel) -> None:
+    """Signed by the sandbox, so that it shows in the log; what the platform refuses is refused."""
+    body = {
+        "method": "ttsCallout",
+        "ttsCallout": {"destination": {"type": "number", "endpoint": "+461234567"}, "text": "x"},
+    }
+    response = await panel.do("POST", "/calls/callout", body)
+    told = response.json()
+    assert (response.status_code, told["request"]["body"]) == (201, body)
+    assert told["callId"] in {call.call_id for call in sandbox.calls}
+    assert [each["path"] for each in (await panel.get("/requests"))["requests"]] == ["/calling/v1/callouts"]
+    sandbox.account.out_of_credit = True
+    assert await panel.refused("POST", "/calls/callout", body) == (402, 40200, "Not enough credit")
+    sandbox.faults.add(drop="before")
+    assert (await panel.refused("POST", "/calls/callout", body))[:2] == (502, 50200)
+
+
+async def test_a_call_tells_its_parties_ringing_and_faults(sandbox: Sandbox, panel: Panel) -> None:
+    """Seconds of ringing, who took part, recordings, and SVAML that was illegal."""
+    sandbox.phone(MANUAL).answers(after=4)
+    call_id = await Caller(sandbox, panel.http).placed()
+    await panel.done("POST", "/clock/step", {"seconds": 2})
+    assert (await panel.get(f"/calls/{call_id}"))["ringSeconds"] == 2
+    await panel.done("POST", "/clock/step", {"seconds": 10})
+    call = await panel.get(f"/calls/{call_id}")
+    assert (call["ringSeconds"], call["parties"][0]["endpoint"], call["recordings"]) == (4, MANUAL, [])
+    inbound = (await panel.done("POST", "/calls", {"from": "+461", "to": "+462"}))["callId"]
+    assert (await panel.get(f"/calls/{inbound}"))["ringSeconds"] is None
+
+
+@pytest.mark.parametrize("place", ["latest", "wrong", "other"])
+async def test_a_reader_that_comes_back_gets_what_it_has_missed(sandbox: Sandbox, panel: Panel, place: str) -> None:
+    """By the id of the last event; without a good one, it gets everything."""
+    caller = Caller(sandbox, panel.http)
+    await caller.placed()
+    async with listening(sandbox) as events:
+        await events.named("calls")
+        block = await events.block()
+    seen = next(line for line in block.splitlines() if line.startswith("id: "))[4:]
+    wrong = {"latest": seen, "wrong": "x", "other": f"0{seen[1:]}" if seen[0] != "0" else f"1{seen[1:]}"}[place]
+    second = await caller.placed()
+    async with listening(sandbox, f"last-event-id: {wrong}\r\n") as events:
+        state = await events.named("state")
+        told = await events.named("calls")
+    assert state["fresh"] is (place != "latest")
+    assert [each["callId"] for each in told["calls"]][-1] == second
+    assert len(told["calls"]) == (1 if place == "latest" else 2)
+
+
+async def test_a_page_that_goes_takes_its_phone_along(
+    sandbox: Sandbox, panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a lease; what a program has set stays, and what was there before comes back."""
+    monkeypatch.setattr(people_module, "LEASE_BEGINS", 0.0)
+    monkeypatch.setattr(people_module, "LEASE_LASTS", 0.0)
+    sandbox.phone("+462").is_busy()
+    await panel.done("PUT", "/phones/+461", {"manual": True})
+    async with listening(sandbox, "sec-fetch-site: same-origin\r\n") as events:
+        await events.named("calls")
+        await panel.done("PUT", "/phones/+462", {"manual": True, "lease": "page"})
+        await panel.done("PUT", "/phones/+463", {"manual": True, "lease": "page"})
+        await panel.done("PUT", "/phones/+464", {"manual": True, "lease": "page"})
+        await panel.done("DELETE", "/phones/+464")
+        assert len((await panel.get("/phones"))["phones"]) == 3
+        assert [number for number, _ in sandbox.people.lasting()] == ["462", "461"]
+        assert len(sandbox.people) == 3
+    with anyio.fail_after(20):
+        while len((await panel.get("/phones"))["phones"]) != 2:
+            await anyio.sleep(0.01)
+    assert (sandbox.people.at("+461").is_manual, sandbox.people.at("+462").refuses) == (True, "busy")
+
+
+async def test_a_page_that_only_asks_keeps_its_phone(sandbox: Sandbox, panel: Panel) -> None:
+    """While it goes on asking."""
+    await panel.done("PUT", "/phones/+461", {"manual": True, "lease": "page"})
+    assert (await panel.get("/state?lease=page"))["phones"][0]["manual"] is True
+    changed = await panel.done("PATCH", "/phones/+461", {"answersAfter": 7, "lease": None})
+    assert (changed["manual"], changed["answersAfter"]) == (True, 7)
+    assert [number for number, _ in sandbox.people.lasting()] == ["461"]
+    busy = await panel.done(
+        "PATCH",
+        "/phones/+461",
+        {"refuses": "busy", "manual": False, "presses": ["1"], "machine": True, "hangsUpAfter": 3},
+    )
+    assert (busy["refuses"], busy["presses"], busy["machine"], busy["hangsUpAfter"]) == ("busy", ["1"], True, 3)
+
+
+async def test_a_browser_is_led_to_the_page(sandbox: Sandbox, panel: Panel) -> None:
+    """From the first address, for GET and HEAD; a program that signs nothing is refused as by the platform."""
+    html = {"accept": "text/html,application/xhtml+xml"}
+    for method in ("GET", "HEAD"):
+        answer = await panel.http.request(method, f"{sandbox.url}/", headers=html)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/_sandbox/")
+    assert (await panel.http.get(f"{sandbox.url}/")).status_code == 401
+    assert (await panel.http.post(f"{sandbox.url}/", headers=html)).status_code == 401
+    assert (await panel.http.get(f"{sandbox.url}/calling/v1/calls/id/x", headers=html)).status_code == 401
+    assert (await panel.http.get(f"{sandbox.url}/_sandbox", headers=html)).status_code == 308
+
+
+async def test_a_name_that_was_allowed_is_let_in() -> None:
+    """So that a test in another container reaches the control API."""
+    sandbox = Sandbox(allow_hosts=["sandbox"])
+    async with sandbox.serve(), httpx.AsyncClient(base_url=f"{sandbox.url}/_sandbox/api", trust_env=False) as http:
+        assert (await http.get("/state", headers={"host": "sandbox:8099"})).json()["hosts"] == ["sandbox"]
+        assert (await http.get("/state", headers={"host": "elsewhere"})).status_code == 403

@@ -1,12 +1,14 @@
 """Clock, account, faults, recordings and telephones, set from outside."""
 
 import re
+from importlib.metadata import PackageNotFoundError
 
 import httpx
 import pytest
 
 from sinch_voice_async.sandbox import Population, Sandbox
 from sinch_voice_async.sandbox.control import app as control
+from sinch_voice_async.sandbox.faults import Faults
 from tests.sandbox.caller import Caller
 
 from .conftest import Panel
@@ -274,3 +276,87 @@ async def test_a_fault_of_the_sandbox_itself_is_told(
 
     monkeypatch.setattr(sandbox.people, "clear", fail)
     assert await panel.refused("POST", "/reset") == (500, 50000, "Internal error: ZeroDivisionError")
+
+
+async def test_a_generated_secret_is_told_and_a_given_one_is_not(sandbox: Sandbox, panel: Panel) -> None:
+    """The first protects nothing that this API does not give; the other may be used elsewhere."""
+    told = await panel.get("/account/credentials")
+    assert told == {
+        "applicationKey": sandbox.account.application_key,
+        "applicationSecret": sandbox.account.application_secret,
+        "baseUrl": sandbox.url,
+    }
+    given = Sandbox("key", "c2VjcmV0")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(given.app), base_url="http://localhost") as http:
+        assert (await http.get("/_sandbox/api/account/credentials")).json()["applicationSecret"] is None
+
+
+async def test_the_shape_of_a_recording_is_told(sandbox: Sandbox, panel: Panel) -> None:
+    """As numbers from 0 to 1; of what is no WAV file there is none."""
+    await panel.done("POST", "/recordings", {"key": "tone.wav", "seconds": 2})
+    told = await panel.get("/recordings/tone.wav/peaks?n=50")
+    assert (told["seconds"], len(told["peaks"])) == (2, 50)
+    assert 0 < max(told["peaks"]) <= 1
+    await panel.done("POST", "/recordings", {"key": "note.txt", "text": "Hello"})
+    assert await panel.get("/recordings/note.txt/peaks") == {"seconds": 0, "peaks": []}
+    await panel.done("POST", "/recordings", {"key": "empty.wav", "seconds": 0})
+    assert (await panel.get("/recordings/empty.wav/peaks"))["peaks"] == []
+    assert (await panel.refused("GET", "/recordings/tone.wav/peaks?n=x"))[:2] == (400, 40001)
+
+
+BIG = 10**400
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "member"),
+    [
+        ("PATCH", "/clock", {"offset": -BIG}, "offset"),
+        ("POST", "/clock/step", {"seconds": BIG}, "seconds"),
+        ("PATCH", "/account", {"maxTextLength": BIG}, "maxTextLength"),
+        ("POST", "/faults", {"times": BIG}, "times"),
+        ("POST", "/faults", {"cutAt": BIG}, "cutAt"),
+        ("POST", "/faults", {"retryAfter": BIG}, "retryAfter"),
+        ("PATCH", "/faults", {"callsPerSecond": BIG}, "callsPerSecond"),
+        ("PUT", "/population", {"answer": 1, "seed": BIG}, "seed"),
+        ("PUT", "/phones/1", {"beepsAfter": BIG}, "beepsAfter"),
+        ("POST", "/recordings", {"createdOn": "0001-01-01T00:00:00+14:00"}, "createdOn"),
+        ("POST", "/recordings", {"createdOn": "9999-12-31T23:59:59-14:00"}, "createdOn"),
+        ("POST", "/recordings", {"createdOn": "9999-12-31T23:59:59"}, "createdOn"),
+        ("PUT", "/answers/ice", {"svaml": {"action": {"name": "hangup"}}, "times": BIG}, "times"),
+    ],
+)
+async def test_numbers_and_dates_at_the_ends_are_refused_by_name(
+    panel: Panel, method: str, path: str, body: object, member: str
+) -> None:
+    """An integer of 400 digits is out of range like any other, and a date needs room for 90 days after it."""
+    status, code, message = await panel.refused(method, path, body)
+    assert (status, code) == (400, 40001)
+    assert f"'{member}'" in message
+
+
+async def test_time_has_an_end(panel: Panel) -> None:
+    """A step that leads beyond it is refused, and time can be told before and after."""
+    for _ in range(10):
+        await panel.done("POST", "/clock/step", {"seconds": 1e9})
+    await panel.refused("POST", "/clock/step", {"seconds": 1e9})
+    assert (await panel.get("/clock"))["now"] == 1e10
+
+
+async def test_a_bound_of_the_sandbox_itself_is_told(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As 400 with its words."""
+
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise ValueError("latency must be less")
+
+    monkeypatch.setattr(Faults, "add", fail)
+    assert await panel.refused("POST", "/faults", {}) == (400, 40001, "Illegal parameter: latency must be less")
+
+
+async def test_a_package_that_is_not_installed_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be run from its source alone."""
+
+    def fail(_name: str) -> str:
+        raise PackageNotFoundError
+
+    monkeypatch.setattr(control, "version", fail)
+    assert control._version() == "unknown"
