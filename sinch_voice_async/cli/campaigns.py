@@ -7,9 +7,7 @@ import math
 import os
 import select
 import shlex
-import signal
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,8 +15,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from string import Formatter
-from types import FrameType, TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import anyio
@@ -27,25 +24,20 @@ from attrs import define, field, fields, frozen
 from sinch_voice_async import (
     ConfigurationError,
     InvalidRequestError,
-    RetryPolicy,
     SinchVoiceError,
     TtsCallout,
     VoiceClient,
     _files,
 )
-from sinch_voice_async.cli.client import with_client
-from sinch_voice_async.cli.failures import ExitCode, in_options, masked
-from sinch_voice_async.cli.live import Rate, Standing, display_for, duration
-from sinch_voice_async.cli.output import ask, count, show, tell, visible
+from sinch_voice_async.cli.failures import in_options, masked
+from sinch_voice_async.cli.output import ask, count, duration, tell, visible
 from sinch_voice_async.cli.settings import Settings
 from sinch_voice_async.dialer import (
     BrokenRow,
     CallingWindow,
     Campaign,
-    CampaignRun,
     Contact,
     ContactFile,
-    ContactState,
     Difference,
     KeptCampaign,
     Outcome,
@@ -56,28 +48,31 @@ from sinch_voice_async.dialer import (
     read_numbers,
 )
 from sinch_voice_async.dialer.window import known_zones
-from sinch_voice_async.models.phone_numbers import country_code_of
+from sinch_voice_async.models.phone_numbers import ADVICE, country_code_of
 
 __all__ = [
     "CampaignOptions",
     "Findings",
-    "Interrupts",
     "Template",
-    "Watched",
     "check_output",
     "confirm_differences",
     "confirm_start",
+    "estimate_cost",
     "foretold",
     "is_address",
     "kept_options",
+    "merged",
     "name_of",
+    "now",
     "outcome_record",
+    "outside_hours",
     "report_totals",
-    "standing_of_report",
+    "resume_command",
     "write_rejects",
+    "write_report",
 ]
 
-_LOOK: Final = 0.1
+_ADVICE: Final = f"; {ADVICE}"
 _SHOWN: Final = 20
 _LOOKED_AT: Final = 20_000
 _EARLIEST, _LATEST = 8, 21
@@ -102,7 +97,6 @@ class Template:
     """A text with fields, ``Hi {name}``: plain names of columns alone, and ``{{`` for a brace."""
 
     parts: tuple[tuple[str, str | None], ...]
-    fingerprint: str
 
     @classmethod
     def parse(cls, text: str) -> "Template":
@@ -117,7 +111,7 @@ class Template:
         for _, name, form, conversion in parts:
             if name is not None and (not name or form or conversion or set(name) & set(".[]")):
                 raise ConfigurationError("--text may hold only the names of columns in braces, such as {name}")
-        return cls(tuple((text, name) for text, name, _, _ in parts), text)
+        return cls(tuple((text, name) for text, name, _, _ in parts))
 
     def check(self, columns: Sequence[str] | None) -> None:
         """Make sure that the columns of a file have every field.
@@ -256,11 +250,6 @@ class MakeCallout:
     options: CampaignOptions
     template: Template
 
-    @property
-    def fingerprint(self) -> str:
-        """What the journal compares: the text before its fields are filled in."""
-        return self.template.fingerprint
-
     def __call__(self, contact: Contact) -> TtsCallout:
         """Return the callout."""
         options, text = self.options, self.template.render(contact)
@@ -313,11 +302,6 @@ class Findings:
     by_country: Counter[str] = field(factory=Counter)
     examples: dict[str, str] = field(factory=dict)
 
-    @property
-    def fingerprint(self) -> str:
-        """That of the function itself."""
-        return self.make.fingerprint
-
     def __call__(self, contact: Contact) -> TtsCallout:
         """Return the callout, and note what there is to know about the contact."""
         try:
@@ -342,9 +326,12 @@ class Findings:
     def lines(self, preview: Preview) -> Iterator[str]:
         """Say which rows cannot be called, the first ones one by one."""
         found = sorted([*self.problems, *((row.line, row.problem) for row in preview.broken)])
-        yield from (f"line {line}: {masked(problem)}" for line, problem in found[:_SHOWN])
+        yield from (f"line {line}: {masked(problem.replace(_ADVICE, ''))}" for line, problem in found[:_SHOWN])
         if (more := self.bad + preview.broken_rows - len(found[:_SHOWN])) > 0:
             yield f"and {count(more, 'more line')}"
+        if any(ADVICE in problem for _, problem in found):
+            national = "" if self.make.options.country else "; national numbers need --country"
+            yield f"Numbers are in E.164 form, such as +46 70 123 45 67{national}."
 
     def local_times(self, now: float) -> list[tuple[str, int, bool]]:
         """Return each local time of the called, how many have it, and whether it is outside of 8:00-21:00."""
@@ -458,17 +445,21 @@ def _is_sandbox(settings: Settings) -> bool:
 
 
 def _read_line(question: str, seconds: float) -> str | None:
-    """Return what is typed, None if it takes longer than so many seconds, or where waiting is not possible."""
+    """Return what is typed, None if it takes longer than so many seconds."""
     sys.stderr.write(question)
     sys.stderr.flush()
-    try:
-        ready, _, _ = select.select([sys.stdin], [], [], seconds)
-    except (OSError, ValueError):
-        ready = []
-    if not ready:
+    if not _has_typed(seconds):
         tell("")
         return None
     return sys.stdin.readline()
+
+
+def _has_typed(seconds: float) -> bool:
+    """Wait for a line on stdin for so many seconds at most; some systems cannot wait."""
+    try:
+        return bool(select.select([sys.stdin], [], [], seconds)[0])
+    except (OSError, ValueError):
+        return False
 
 
 async def estimate_cost(client: VoiceClient, findings: Findings) -> str:
@@ -517,7 +508,7 @@ def write_rejects(path: Path, contacts: ContactFile, make: Callable[[Contact], o
         file.write(_row(["line", "problem", *columns]))
         for line, row in contacts.lines():
             if problem := _problem_of(line, row, make, seen):
-                file.write(_row([line, problem, *(row.fields.get(name, "") for name in columns)]))
+                file.write(_row([line, in_options(problem), *(row.fields.get(name, "") for name in columns)]))
                 number += 1
     return number
 
@@ -547,164 +538,6 @@ def _safe(cell: object) -> object:
     """Return a cell that a spreadsheet does not take for a formula; a number keeps its plus behind an apostrophe."""
     text = json.dumps(cell) if isinstance(cell, (dict, list)) else "" if cell is None else str(cell)
     return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) else text
-
-
-class Interrupts:
-    """Counts Ctrl-C, SIGTERM and SIGHUP within ``with``; from the third on Ctrl-C is the event loop's own."""
-
-    def __init__(self) -> None:
-        self.count: int = 0
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> Self:
-        # Other threads get no signals, and may not ask for them.
-        if threading.current_thread() is threading.main_thread():
-            for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-                if (number := getattr(signal, name, None)) is not None:
-                    self._before[number] = signal.signal(number, self._hear)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for number, before in self._before.items():
-            signal.signal(number, before)
-
-    def _hear(self, number: int, frame: FrameType | None) -> None:
-        self.count += 1
-        before = self._before.get(signal.SIGINT)
-        if self.count > 2 and callable(before):
-            before(number, frame)
-
-
-@define(kw_only=True)
-class Watched:
-    """One run: shown while it lasts, stopped by Ctrl-C, and reported on when it ends."""
-
-    settings: Settings
-    campaign: Campaign
-    resuming: str
-    output: Path | None = None
-    stopped: tuple[ExitCode, str] | None = None
-
-    def run(self, start: Callable[[VoiceClient], CampaignRun], max_text_length: int) -> int:
-        """Dial until no contact is left or something stops it; return the exit code."""
-
-        async def dial(client: VoiceClient) -> int:
-            with Interrupts() as interrupts:
-                await self._dial(start(client), interrupts)
-            found = await self.campaign.report()
-            if self.output is not None:
-                await write_report(found, self.output)
-            show(self.settings, report_totals(found), masked(str(found)))
-            return self._end(found)
-
-        return with_client(
-            self.settings,
-            dial,
-            stopped=lambda: f"Stopped. {self.resuming}",
-            max_text_length=max_text_length,
-            # The campaign slows down by itself; a repetition behind its back would break its pace.
-            retry=RetryPolicy(max_attempts=self.settings.max_attempts, max_retry_after=0.0),
-        )
-
-    def _end(self, found: Report) -> int:
-        if self.stopped is not None:
-            code, reason = self.stopped
-            tell(f"sinch-voice: Stopped: {masked(reason)}.")
-            tell(self.resuming)
-            return code
-        if unknown := found.states.get(ContactState.UNKNOWN, 0):
-            tell(f"{count(unknown, 'contact')} unknown: `sinch-voice dial unknowns` lists them; none is dialled again.")
-            return ExitCode.UNKNOWN
-        missed = [f"{number:,} rejected ({reason})" for reason, number in found.rejected.items()]
-        missed += [f"{number:,} skipped ({reason})" for reason, number in found.skipped.items()]
-        if missed:
-            tell(f"Not all were called: {masked(', '.join(missed))}.")
-            return ExitCode.REJECTED
-        return ExitCode.OK
-
-    async def _dial(self, running: CampaignRun, interrupts: Interrupts) -> None:
-        with anyio.CancelScope() as everything:
-            async with running as outcomes, anyio.create_task_group() as beside:
-                beside.start_soon(self._watch, running, interrupts, everything)
-                async for outcome in outcomes:
-                    if self.settings.json:
-                        show(self.settings, outcome_record(outcome), "")
-                beside.cancel_scope.cancel()
-
-    async def _watch(self, running: CampaignRun, interrupts: Interrupts, everything: anyio.CancelScope) -> None:
-        display, rate = display_for(), Rate()
-        try:
-            while True:
-                display(standing_of_run(running, rate))
-                if self.stopped is None:
-                    await self._stop_if_needed(running, interrupts)
-                if interrupts.count > 1:
-                    self.stopped = ExitCode.INTERRUPTED, "callouts that were on their way are unknown now"
-                    everything.cancel()
-                await anyio.sleep(_LOOK)
-        finally:
-            display.end(standing_of_run(running, rate))
-
-    async def _stop_if_needed(self, running: CampaignRun, interrupts: Interrupts) -> None:
-        if interrupts.count:
-            self.stopped = ExitCode.INTERRUPTED, "no other contact is called"
-            tell("Stopping: callouts on their way are waited for. Ctrl-C once more stops at once.")
-            running.cancel()
-            return
-        if running.paused is None:
-            return
-        control = await self.campaign.control()
-        # A pause that a person asked for lasts until a person ends it; any other ends the command.
-        if control.pause is None:
-            self.stopped = ExitCode.REJECTED, running.paused
-            running.cancel()
-
-
-def standing_of_run(running: CampaignRun, rate: Rate) -> Standing:
-    """Return how a campaign stands while it runs; all figures are of the campaign."""
-    status = running.status()
-    counts = status.campaign
-    return _standing(
-        counts.states,
-        counts.results,
-        active=max(status.alive, counts.states[ContactState.DIALING]),
-        broken=counts.broken,
-        rate=rate.of(status.this_run.placed),
-        cost=f"{counts.spent:f}" if counts.spent else "",
-        health=f"paused: {status.paused}" if status.paused else "",
-    )
-
-
-def standing_of_report(found: Report, paused: str | None, rate: Rate) -> Standing:
-    """Return how a campaign stands by its journal, seen from another process."""
-    states = Counter(found.states)
-    return _standing(
-        states,
-        Counter(found.results),
-        active=states[ContactState.DIALING] + states[ContactState.ACCEPTED],
-        broken=found.broken_rows,
-        rate=rate.of(found.attempts),
-        cost=", ".join(f"{amount:f} {visible(currency)}" for currency, amount in found.spent.items()),
-        health=f"paused: {paused}" if paused else "",
-    )
-
-
-def _standing(states: Counter[ContactState], results: Counter[str], *, active: int, **more: Any) -> Standing:
-    failed = sum(results.values()) - results["ANSWERED"] - results["BUSY"]
-    return Standing(
-        scope="campaign",
-        total=sum(states.values()),
-        to_do=states[ContactState.TODO],
-        active=active,
-        answered=results["ANSWERED"],
-        busy=results["BUSY"],
-        failed=failed,
-        accepted=max(states[ContactState.ACCEPTED] + states[ContactState.DIALING] - active, 0),
-        rejected=states[ContactState.REJECTED],
-        unknown=states[ContactState.UNKNOWN],
-        skipped=states[ContactState.SKIPPED],
-        **more,
-    )
 
 
 def outcome_record(outcome: Outcome) -> dict[str, Any]:

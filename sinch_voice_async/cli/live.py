@@ -1,26 +1,47 @@
-"""How a campaign stands while it runs: two to six lines drawn in place on a terminal, plain lines elsewhere.
+"""A campaign while it runs: two to six lines drawn in place on a terminal, plain lines elsewhere, and Ctrl-C.
 
 All figures of a view have one scope, which its first line names: this run, or the campaign.
 """
 
 import shutil
+import signal
 import sys
+import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from attrs import frozen
+import anyio
+from attrs import define, frozen
 
-from sinch_voice_async.cli.output import count, stderr_console, tell, visible
+from sinch_voice_async import RetryPolicy, VoiceClient
+from sinch_voice_async.cli.campaigns import outcome_record, report_totals, write_report
+from sinch_voice_async.cli.client import with_client
+from sinch_voice_async.cli.failures import ExitCode, masked
+from sinch_voice_async.cli.output import count, duration, show, stderr_console, tell, visible
+from sinch_voice_async.cli.settings import Settings
+from sinch_voice_async.dialer import Campaign, CampaignRun, ContactState, Report
 
 if TYPE_CHECKING:
     from rich.live import Live
 
-__all__ = ["Display", "Rate", "Standing", "display_for", "duration"]
+__all__ = [
+    "Display",
+    "Interrupts",
+    "Rate",
+    "Standing",
+    "Watched",
+    "display_for",
+    "standing_of_report",
+    "standing_of_run",
+]
 
 _EVERY: Final = 10.0
 _BAR: Final = 24
+_LOOK: Final = 0.1
 
 
 @frozen(kw_only=True)
@@ -75,8 +96,7 @@ class Standing:
         pace = f"{self.rate or 0.0:.1f} calls/s"
         first = f"[{bar:<{_BAR}}] {self.done:,}/{self.total:,}  {self.to_do:,} to do  {pace}"
         first += f"  {duration(left)} left" if left is not None and self.to_do else ""
-        lines = [f"{self.scope}: {self.active:,} active"] if self.active else [self.scope]
-        lines = [first, *_filled([*lines, *self.parts()], width)]
+        lines = [first, *_filled([f"{self.scope}: {self.active:,} active", *self.parts()], width)]
         lines += [f"cost so far {self.cost}"] if self.cost else []
         lines += [visible(self.health)] if self.health else []
         return [line if len(line) <= width else line[: width - 3] + "..." for line in lines][:6]
@@ -104,18 +124,6 @@ def _filled(parts: list[str], width: int) -> list[str]:
             lines[-1] += ","
             lines.append(f"  {part}")
     return lines
-
-
-def duration(seconds: float) -> str:
-    """Return a duration as people read it: ``20 s``, ``4 min``, ``1 h 05 min``."""
-    whole = round(seconds)
-    if whole < 90:
-        return f"{max(whole, 0)} s"
-    minutes = round(whole / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:,} h {minutes:02d} min"
 
 
 class Rate:
@@ -180,4 +188,169 @@ def display_for() -> Display:
 def _live() -> "Live":
     from rich.live import Live  # noqa: PLC0415  # slow to load, and only for terminals
 
-    return Live(console=stderr_console(), auto_refresh=False, transient=False)
+    return Live(console=stderr_console(), auto_refresh=False, redirect_stdout=False)
+
+
+class Interrupts:
+    """Counts Ctrl-C, SIGTERM and SIGHUP within ``with``; from the third on Ctrl-C is the event loop's own."""
+
+    def __init__(self) -> None:
+        self.count: int = 0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        # Other threads get no signals, and may not ask for them.
+        if threading.current_thread() is threading.main_thread():
+            for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+                if (number := getattr(signal, name, None)) is not None:
+                    self._before[number] = signal.signal(number, self._hear)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        self.count += 1
+        before = self._before.get(signal.SIGINT)
+        if self.count > 2 and callable(before):
+            before(number, frame)
+
+
+@define(kw_only=True)
+class Watched:
+    """One run: shown while it lasts, stopped by Ctrl-C, and reported on when it ends."""
+
+    settings: Settings
+    campaign: Campaign
+    resuming: str
+    output: Path | None = None
+    stopped: tuple[ExitCode, str] | None = None
+    pause: str | None = None
+
+    def run(self, start: Callable[[VoiceClient], CampaignRun], max_text_length: int) -> int:
+        """Dial until no contact is left or something stops it; return the exit code."""
+
+        async def dial(client: VoiceClient) -> int:
+            with Interrupts() as interrupts:
+                await self._dial(start(client), interrupts)
+            found = await self.campaign.report()
+            if self.output is not None:
+                await write_report(found, self.output)
+            show(self.settings, report_totals(found), masked(str(found)))
+            return self._end(found)
+
+        return with_client(
+            self.settings,
+            dial,
+            stopped=lambda: f"Stopped. {self.resuming}",
+            max_text_length=max_text_length,
+            # The campaign slows down by itself; a repetition behind its back would break its pace.
+            retry=RetryPolicy(max_attempts=self.settings.max_attempts, max_retry_after=0.0),
+        )
+
+    def _end(self, found: Report) -> int:
+        if self.stopped is not None:
+            code, reason = self.stopped
+            tell(f"sinch-voice: Stopped: {masked(reason)}.")
+            tell(self.resuming, wrap=False)
+            return code
+        if left := found.states.get(ContactState.TODO, 0):
+            tell(f"sinch-voice: Stopped with {count(left, 'contact')} left to call.")
+            tell(self.resuming, wrap=False)
+            return ExitCode.INTERRUPTED
+        if unknown := found.states.get(ContactState.UNKNOWN, 0):
+            tell(f"{count(unknown, 'contact')} unknown: `sinch-voice dial unknowns` lists them; none is dialled again.")
+            return ExitCode.UNKNOWN
+        missed = [f"{number:,} rejected ({reason})" for reason, number in found.rejected.items()]
+        missed += [f"{number:,} skipped ({reason})" for reason, number in found.skipped.items()]
+        if missed:
+            tell(f"Not all were called: {masked(', '.join(missed))}.")
+            return ExitCode.REJECTED
+        return ExitCode.OK
+
+    async def _dial(self, running: CampaignRun, interrupts: Interrupts) -> None:
+        with anyio.CancelScope() as everything:
+            async with running as outcomes, anyio.create_task_group() as beside:
+                beside.start_soon(self._watch, running, interrupts, everything)
+                async for outcome in outcomes:
+                    if self.settings.json:
+                        show(self.settings, outcome_record(outcome), "")
+                beside.cancel_scope.cancel()
+
+    async def _watch(self, running: CampaignRun, interrupts: Interrupts, everything: anyio.CancelScope) -> None:
+        display, rate = display_for(), Rate()
+        try:
+            while True:
+                display(standing_of_run(running, rate))
+                if self.stopped is None:
+                    await self._stop_if_needed(running, interrupts)
+                if interrupts.count > 1:
+                    self.stopped = ExitCode.INTERRUPTED, "callouts that were on their way are unknown now"
+                    everything.cancel()
+                await anyio.sleep(_LOOK)
+        finally:
+            display.end(standing_of_run(running, rate))
+
+    async def _stop_if_needed(self, running: CampaignRun, interrupts: Interrupts) -> None:
+        if interrupts.count:
+            self.stopped = ExitCode.INTERRUPTED, "no other contact is called"
+            tell("Stopping: callouts on their way are waited for. Ctrl-C once more stops at once.")
+            running.cancel()
+            return
+        if running.paused is None or running.paused == self.pause:
+            return
+        control = await self.campaign.control()
+        # A pause that a person asked for lasts until a person ends it; any other ends the command.
+        if control.pause is not None:
+            self.pause = running.paused
+        else:
+            self.stopped = ExitCode.REJECTED, running.paused
+            running.cancel()
+
+
+def standing_of_run(running: CampaignRun, rate: Rate) -> Standing:
+    """Return how a campaign stands while it runs; all figures are of the campaign."""
+    status = running.status()
+    counts = status.campaign
+    return _standing(
+        counts.states,
+        counts.results,
+        active=max(status.alive, counts.states[ContactState.DIALING]),
+        broken=counts.broken,
+        rate=rate.of(status.this_run.placed),
+        cost=f"{counts.spent:f}" if counts.spent else "",
+        health=f"paused: {status.paused}" if status.paused else "",
+    )
+
+
+def standing_of_report(found: Report, paused: str | None, rate: Rate) -> Standing:
+    """Return how a campaign stands by its journal, seen from another process."""
+    states = Counter(found.states)
+    return _standing(
+        states,
+        Counter(found.results),
+        active=states[ContactState.DIALING] + states[ContactState.ACCEPTED],
+        broken=found.broken_rows,
+        rate=rate.of(found.attempts),
+        cost=", ".join(f"{amount:f} {visible(currency)}" for currency, amount in found.spent.items()),
+        health=f"paused: {paused}" if paused else "",
+    )
+
+
+def _standing(states: Counter[ContactState], results: Counter[str], *, active: int, **more: Any) -> Standing:
+    failed = sum(results.values()) - results["ANSWERED"] - results["BUSY"]
+    return Standing(
+        scope="campaign",
+        total=sum(states.values()),
+        to_do=states[ContactState.TODO],
+        active=active,
+        answered=results["ANSWERED"],
+        busy=results["BUSY"],
+        failed=failed,
+        accepted=max(states[ContactState.ACCEPTED] + states[ContactState.DIALING] - active, 0),
+        rejected=states[ContactState.REJECTED],
+        unknown=states[ContactState.UNKNOWN],
+        skipped=states[ContactState.SKIPPED],
+        **more,
+    )

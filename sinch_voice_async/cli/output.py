@@ -9,9 +9,11 @@ Rules:
 - Answers go to stdout. What a person is told beside them goes to stderr, and on a terminal breaks between words.
 """
 
+import contextlib
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -19,7 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TextIO
 
 import attrs
 import click
@@ -37,6 +39,7 @@ __all__ = [
     "ask",
     "colours",
     "count",
+    "duration",
     "log_to_stderr",
     "plain",
     "say",
@@ -49,6 +52,7 @@ __all__ = [
 ]
 
 _ALLOWED: Final = frozenset("\n\t")
+_OPTION: Final = re.compile(r"\boptions\.([a-z_]+)")
 
 
 def visible(text: object, *, lines: bool = False) -> str:
@@ -75,30 +79,37 @@ def colours() -> bool | None:
 
 def say(text: object) -> None:
     """Print a part of the answer on stdout."""
-    click.echo(visible(text, lines=True))
+    click.echo(_wrapped(visible(text, lines=True), sys.stdout))
 
 
 def say_marked(mark: str, colour: str | None, text: object) -> None:
     """Print a line on stdout behind a coloured mark."""
-    click.echo(f"{click.style(mark, fg=colour)} {visible(text, lines=True)}", color=colours())
+    line = _wrapped(f"{mark} {visible(text, lines=True)}", sys.stdout)
+    click.echo(click.style(mark, fg=colour) + line[len(mark) :], color=colours())
 
 
-def tell(text: object) -> None:
-    """Say something to the person, on stderr: it is not a part of the answer."""
-    click.echo(_wrapped(visible(text, lines=True)), err=True)
+def tell(text: object, *, wrap: bool = True) -> None:
+    """Say something to the person, on stderr: it is not a part of the answer. A command to paste must not break."""
+    # Not click's echo: while a live view is drawn, sys.stderr is what keeps the two apart. A terminal may be gone.
+    with contextlib.suppress(OSError):
+        shown = visible(text, lines=True)
+        print(_wrapped(shown, sys.stderr) if wrap else shown, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def ask(question: str, *, yes_by_default: bool = False) -> bool:
     """Ask the person, on stderr; only yes is yes."""
-    return click.confirm(_wrapped(visible(question, lines=True)), default=yes_by_default, err=True)
+    return click.confirm(_wrapped(visible(question, lines=True), sys.stderr), default=yes_by_default, err=True)
 
 
-def _wrapped(text: str) -> str:
-    if not sys.stderr.isatty():
+def _wrapped(text: str, stream: TextIO) -> str:
+    """Return a text whose lines break between words if they go to a terminal; JSON and words do not break."""
+    if not stream.isatty() or text.startswith(("{", "[")):
         return text
     width = max(shutil.get_terminal_size().columns - 1, 20)
     return "\n".join(
-        textwrap.fill(line, width, subsequent_indent="  ", break_on_hyphens=False) if len(line) > width else line
+        textwrap.fill(line, width, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
+        if len(line) > width
+        else line
         for line in text.split("\n")
     )
 
@@ -106,6 +117,18 @@ def _wrapped(text: str) -> str:
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """Return a number and its noun: ``1 row``, ``2 rows``, ``1,000 rows``."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as people read it: ``20 s``, ``4 min``, ``1 h 05 min``."""
+    whole = round(seconds)
+    if whole < 90:
+        return f"{max(whole, 0)} s"
+    minutes = round(whole / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,} h {minutes:02d} min"
 
 
 def plain(value: Any) -> Any:
@@ -148,6 +171,9 @@ def show_table(settings: Settings, values: Sequence[Any], heads: Sequence[str], 
         show(settings, values, "")
         return
     written = [["" if each is None else visible(each) for each in row] for row in rows]
+    if not written:
+        tell("Nothing to list.")
+        return
     if not sys.stdout.isatty():
         for row in written:
             say("\t".join(row))
@@ -174,7 +200,8 @@ class _Lines(logging.Handler):
     """Prints what the library logs, a line each, like all else."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        tell(f"sinch-voice: {record.levelname.lower()}: {record.getMessage()}")
+        message = _OPTION.sub(lambda found: "--" + found[1].replace("_", "-"), record.getMessage())
+        tell(f"sinch-voice: {record.levelname.lower()}: {message}")
 
 
 def log_to_stderr() -> logging.Handler:

@@ -167,7 +167,7 @@ class Report:
         }
 
     def _lines(self) -> Iterator[str]:
-        yield f"{self.campaign}: {self.contacts} contacts, {self.attempts} callouts"
+        yield f"{self.campaign}: {_count_of(self.contacts, 'contact')}, {_count_of(self.attempts, 'callout')}"
         if unknown := self.states.get(ContactState.UNKNOWN, 0):
             yield f"  {unknown} unknown: they may have rung, and are not dialled again by themselves"
         for state in (each for each in ContactState if each is not ContactState.UNKNOWN):
@@ -276,6 +276,10 @@ def _rate(totals: Sequence[Total]) -> float | None:
     first = min((total.first_placed_at for total in totals if total.first_placed_at is not None), default=0.0)
     last = max((total.last_placed_at for total in totals if total.last_placed_at is not None), default=0.0)
     return (attempts - 1) / (last - first) if last > first else None
+
+
+def _count_of(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _reasons(counted: Mapping[str, int]) -> str:

@@ -19,6 +19,7 @@ from attrs import frozen
 from sinch_voice_async.errors import InvalidRequestError
 
 __all__ = [
+    "ADVICE",
     "DIALABLE",
     "Written",
     "country_code_of",

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import select
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -98,7 +99,11 @@ class Terminal:
             patch.setattr(sys, "stdout", stream)
             patch.setattr(sys, "stderr", stream)
             yield
-            self.shown = os.read(controller, 65_536).decode()
+            stream.flush()
+            shown = b""
+            while select.select([controller], [], [], 0)[0]:
+                shown += os.read(controller, 65_536)
+            self.shown = shown.decode()
         os.close(controller)
 
 

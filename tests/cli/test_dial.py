@@ -16,8 +16,8 @@ import pytest
 from attrs import frozen
 
 from sinch_voice_async.cli import main
-from sinch_voice_async.cli.campaigns import Interrupts
 from sinch_voice_async.cli.failures import ExitCode
+from sinch_voice_async.cli.live import Interrupts
 from sinch_voice_async.sandbox import Sandbox
 
 if TYPE_CHECKING:

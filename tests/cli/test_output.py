@@ -13,8 +13,18 @@ from hypothesis import strategies as st
 
 from sinch_voice_async.cli.app import app
 from sinch_voice_async.cli.failures import in_options, masked
-from sinch_voice_async.cli.live import Display, Rate, Standing, duration
-from sinch_voice_async.cli.output import _document, aligned, colours, count, log_to_stderr, say_marked, tell, visible
+from sinch_voice_async.cli.live import Display, Rate, Standing
+from sinch_voice_async.cli.output import (
+    _document,
+    aligned,
+    colours,
+    count,
+    duration,
+    log_to_stderr,
+    say_marked,
+    tell,
+    visible,
+)
 from sinch_voice_async.sandbox import Sandbox
 
 from .conftest import CALLEE, CLI, Command, Terminal

@@ -1,28 +1,125 @@
 """``sinch-voice dial``: campaigns. A file of contacts in, no number dialled twice, and a report."""
 
-from collections.abc import Callable
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
-import anyio
 import attrs
 import click
 
 from sinch_voice_async import ConfigurationError, VoiceClient
 from sinch_voice_async.cli import campaigns
-from sinch_voice_async.cli.campaigns import CampaignOptions, Findings, Template, Watched
+from sinch_voice_async.cli.campaigns import CampaignOptions, Findings, Template
 from sinch_voice_async.cli.client import on_loop, with_client
-from sinch_voice_async.cli.failures import ExitCode, masked
-from sinch_voice_async.cli.live import Rate, display_for
-from sinch_voice_async.cli.output import ask, count, show, show_table, tell, visible
-from sinch_voice_async.cli.settings import Group, Settings, holds_password, settable
-from sinch_voice_async.dialer import Campaign, ContactFile, Outcome, Preview, SqliteJournal, read_contacts
+from sinch_voice_async.cli.commands.dial_journal import (
+    COMMANDS,
+    POSITIVE,
+    all_options,
+    campaign_of,
+    journal_argument,
+    without_password,
+)
+from sinch_voice_async.cli.failures import ExitCode
+from sinch_voice_async.cli.live import Watched
+from sinch_voice_async.cli.output import count, show, tell, visible
+from sinch_voice_async.cli.settings import Group, Settings, settable
+from sinch_voice_async.dialer import Campaign, ContactFile, Preview, SqliteJournal, read_contacts
 
 __all__ = ["dial"]
 
 _NAMES: Final = tuple(each.name for each in attrs.fields(CampaignOptions))
+
+
+class _Moment(click.ParamType[str]):
+    """A date and time: ISO 8601, in the zone of this machine unless it names one; or a time of today."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value).strip()
+        if len(text) == 5 and ":" in text:
+            text = f"{datetime.now().astimezone():%Y-%m-%d}T{text}"
+        try:
+            return datetime.fromisoformat(text).astimezone().isoformat()
+        except (ValueError, OverflowError):
+            self.fail("must be such as 2026-11-27T20:00 or 20:00", param, ctx)
+
+
+def _delimiter(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    return "\t" if value in ("tab", "\\t") else value
+
+
+def _dialing(command: Any) -> Any:
+    """Give a command what a campaign says to whom, how fast and when."""
+    return all_options(
+        command,
+        (
+            click.option("--text", metavar="TEMPLATE", help="What is spoken; {column} is a field of the row."),
+            click.option("--cli", metavar="NUMBER", help="The number shown to the callee."),
+            click.option("--locale", metavar="LOCALE", help="The language or the voice, such as en-GB."),
+            click.option("--max-text-length", type=click.IntRange(1), default=600, show_default=True, metavar="N"),
+            click.option("--cps", type=POSITIVE, default=1.0, show_default=True, help="Calls per second at most."),
+            click.option("--in-flight", type=click.IntRange(1), default=100, show_default=True, help="Active calls."),
+            click.option("--window", metavar="HH:MM-HH:MM", help="When, by the callee's clock; `any` for any time."),
+            click.option("--days", metavar="DAYS", help="Days of the window, such as mon-fri."),
+            click.option("--zone", metavar="ZONE", help="The callees' zone, such as Europe/Paris; else by number."),
+            click.option("--until", type=_Moment(), metavar="TIME", help="Call nobody after this: 2026-11-27T20:00."),
+            click.option(
+                "--do-not-call",
+                type=click.Path(path_type=str),
+                metavar="FILE",
+                help="Numbers that are never called, one a line.",
+            ),
+            click.option("--spend-limit", metavar="AMOUNT", help="Stop when so much is spent."),
+            click.option(
+                "--attempts", type=click.IntRange(1), default=1, show_default=True, help="Per number: busy, no answer."
+            ),
+            click.option("--attempts-per-day", type=click.IntRange(1), default=3, show_default=True, metavar="N"),
+            click.option(
+                "--redial-after", type=click.FloatRange(0), default=1800.0, show_default=True, metavar="SECONDS"
+            ),
+            click.option("--redial-declined", is_flag=True, help="Redial also those who seem to have declined."),
+            click.option(
+                "--follow",
+                type=click.Choice(["poll", "callbacks", "none"]),
+                default="poll",
+                show_default=True,
+                help="How results are learnt.",
+            ),
+            click.option("--poll-interval", type=POSITIVE, default=5.0, show_default=True, metavar="SECONDS"),
+            click.option(
+                "--max-call-duration",
+                type=POSITIVE,
+                default=14_400.0,
+                show_default=True,
+                metavar="SECONDS",
+                help="A call without news for so long is given up.",
+            ),
+        ),
+    )
+
+
+def _reading(command: Any) -> Any:
+    """Give a command how a file of contacts is read."""
+    return all_options(
+        command,
+        (
+            click.option(
+                "--number-column",
+                multiple=True,
+                default=("number",),
+                show_default=True,
+                metavar="NAME",
+                help="Repeat it for further numbers of a contact.",
+            ),
+            click.option("--zone-column", metavar="NAME", help="The column with the time zone."),
+            click.option("--country", metavar="CC", help="Read national numbers as this country's, such as SE."),
+            click.option("--allow-premium", is_flag=True, help="Call premium-rate numbers too."),
+            click.option("--encoding", metavar="NAME", help="Such as cp1252; else detected."),
+            click.option("--delimiter", callback=_delimiter, metavar="CHAR", help="Such as ; or tab; else detected."),
+        ),
+    )
 
 
 class _RunByDefault(Group):
@@ -55,124 +152,8 @@ def dial() -> None:
     """
 
 
-def _without_password(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """Refuse a password among the arguments, which every user of the machine may read."""
-    said = context.get_parameter_source(str(parameter.name)) is click.core.ParameterSource.COMMANDLINE
-    if said and value and holds_password(value):
-        raise click.UsageError(
-            "The journal's address holds a password, which every user of this machine can read: set PGPASSWORD, or the "
-            "whole address as SINCH_VOICE_JOURNAL."
-        )
-    return value
-
-
-class _Moment(click.ParamType[str]):
-    """A date and time: ISO 8601, in the zone of this machine unless it names one; or a time of today."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        text = str(value).strip()
-        if len(text) == 5 and ":" in text:
-            text = f"{datetime.now().astimezone():%Y-%m-%d}T{text}"
-        try:
-            return datetime.fromisoformat(text).astimezone().isoformat()
-        except (ValueError, OverflowError):
-            self.fail("must be such as 2026-11-27T20:00 or 20:00", param, ctx)
-
-
-def _delimiter(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    return "\t" if value in ("tab", "\\t") else value
-
-
-def _journal(command: Any) -> Any:
-    for option in (
-        click.option("--name", metavar="NAME", help="The campaign, if a database has several."),
-        click.argument("journal", envvar="SINCH_VOICE_JOURNAL", callback=_without_password),
-    ):
-        command = option(command)
-    return command
-
-
-def _all(command: Any, options: tuple[Callable[[Any], Any], ...]) -> Any:
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-_POSITIVE: Final = click.FloatRange(0, min_open=True)
-
-
-def _dialing(command: Any) -> Any:
-    """Give a command what a campaign says to whom, how fast and when."""
-    return _all(
-        command,
-        (
-            click.option("--text", metavar="TEMPLATE", help="What is spoken; {column} is a field of the row."),
-            click.option("--cli", metavar="NUMBER", help="The number shown to the callee."),
-            click.option("--locale", metavar="LOCALE", help="The language or the voice, such as en-GB."),
-            click.option("--max-text-length", type=click.IntRange(1), default=600, show_default=True, metavar="N"),
-            click.option("--cps", type=_POSITIVE, default=1.0, show_default=True, help="Calls per second at most."),
-            click.option("--in-flight", type=click.IntRange(1), default=100, show_default=True, help="Active calls."),
-            click.option("--window", metavar="HH:MM-HH:MM", help="When, by the callee's clock; `any` for any time."),
-            click.option("--days", metavar="DAYS", help="Days of the window, such as mon-fri."),
-            click.option("--zone", metavar="ZONE", help="The callees' zone, such as Europe/Paris; else by number."),
-            click.option("--until", type=_Moment(), metavar="TIME", help="Call nobody after this: 2026-11-27T20:00."),
-            click.option(
-                "--do-not-call",
-                type=click.Path(path_type=str),
-                metavar="FILE",
-                help="Numbers that are never called, one a line.",
-            ),
-            click.option("--spend-limit", metavar="AMOUNT", help="Stop when so much is spent."),
-            click.option(
-                "--attempts", type=click.IntRange(1), default=1, show_default=True, help="Per number: busy, no answer."
-            ),
-            click.option("--attempts-per-day", type=click.IntRange(1), default=3, show_default=True, metavar="N"),
-            click.option(
-                "--redial-after", type=click.FloatRange(0), default=1800.0, show_default=True, metavar="SECONDS"
-            ),
-            click.option("--redial-declined", is_flag=True, help="Redial also those who seem to have declined."),
-            click.option(
-                "--follow",
-                type=click.Choice(["poll", "callbacks", "none"]),
-                default="poll",
-                show_default=True,
-                help="How results are learnt.",
-            ),
-            click.option("--poll-interval", type=_POSITIVE, default=5.0, show_default=True, metavar="SECONDS"),
-            click.option(
-                "--max-call-duration",
-                type=_POSITIVE,
-                default=14_400.0,
-                show_default=True,
-                metavar="SECONDS",
-                help="A call without news for so long is given up.",
-            ),
-        ),
-    )
-
-
-def _reading(command: Any) -> Any:
-    """Give a command how a file of contacts is read."""
-    return _all(
-        command,
-        (
-            click.option(
-                "--number-column",
-                multiple=True,
-                default=("number",),
-                show_default=True,
-                metavar="NAME",
-                help="Repeat it for further numbers of a contact.",
-            ),
-            click.option("--zone-column", metavar="NAME", help="The column with the time zone."),
-            click.option("--country", metavar="CC", help="Read national numbers as this country's, such as SE."),
-            click.option("--allow-premium", is_flag=True, help="Call premium-rate numbers too."),
-            click.option("--encoding", metavar="NAME", help="Such as cp1252; else detected."),
-            click.option("--delimiter", callback=_delimiter, metavar="CHAR", help="Such as ; or tab; else detected."),
-        ),
-    )
+for _command in COMMANDS:
+    dial.add_command(_command)
 
 
 @settable
@@ -181,7 +162,7 @@ def _reading(command: Any) -> Any:
 @click.option(
     "--journal",
     envvar="SINCH_VOICE_JOURNAL",
-    callback=_without_password,
+    callback=without_password,
     metavar="FILE|URL",
     help="Keeps what became of each contact; default: FILE with .sqlite.",
 )
@@ -388,7 +369,7 @@ def _short(path: str) -> str:
 @settable
 @dial.command("enqueue")
 @click.argument("file", type=click.Path(path_type=Path))
-@_journal
+@journal_argument
 @_reading
 @click.pass_obj
 def _enqueue(settings: Settings, /, *, file: Path, journal: str, name: str | None, **reading: Any) -> None:
@@ -397,7 +378,7 @@ def _enqueue(settings: Settings, /, *, file: Path, journal: str, name: str | Non
     Example:
       sinch-voice dial enqueue contacts.csv postgresql://me@host/calls
     """
-    campaign = _campaign(settings, journal, name, must_exist=False)
+    campaign = campaign_of(settings, journal, name, must_exist=False)
     if isinstance(campaign.journal, SqliteJournal):
         raise ConfigurationError("workers share a journal in PostgreSQL: name it as postgresql://user@host/database")
     numbers, zone = reading.pop("number_column"), reading.pop("zone_column")
@@ -409,7 +390,7 @@ def _enqueue(settings: Settings, /, *, file: Path, journal: str, name: str | Non
 
 @settable
 @dial.command("worker")
-@_journal
+@journal_argument
 @_dialing
 @click.option("--stay", is_flag=True, help="Wait for more contacts, until Ctrl-C.")
 @click.pass_context
@@ -435,256 +416,3 @@ def _worker(context: click.Context, /, *, journal: str, name: str | None, stay: 
     return watched.run(
         lambda client: campaign.run(client, None, make, stay=stay, accept_changes=True), wanted.max_text_length
     )
-
-
-@settable
-@dial.command("report")
-@_journal
-@click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write a .csv or .json.")
-@click.option("--rejects", type=click.Path(path_type=Path), metavar="FILE", help="Write rows without a contact.")
-@click.option("--bom", is_flag=True, help="Begin the CSV with a byte order mark, for Excel.")
-@click.option("--force", is_flag=True, help="Replace files that exist.")
-@click.pass_obj
-def _report(
-    settings: Settings,
-    /,
-    *,
-    journal: str,
-    name: str | None,
-    output: Path | None,
-    rejects: Path | None,
-    bom: bool,
-    force: bool,
-) -> None:
-    """Say what became of a campaign, also while it runs.
-
-    Example:
-      sinch-voice dial report contacts.sqlite --output calls.csv
-    """
-    campaigns.check_output(output, "--output", force=force)
-    campaigns.check_output(rejects, "--rejects", force=force)
-    campaign = _campaign(settings, journal, name)
-
-    async def report() -> Any:
-        found = await campaign.report()
-        if output is not None:
-            await campaigns.write_report(found, output, bom=bom)
-        if rejects is not None:
-            await found.write_rejects(rejects)
-        return found
-
-    found = on_loop(settings, report)
-    show(settings, campaigns.report_totals(found), masked(str(found)))
-
-
-@settable
-@dial.command("status")
-@_journal
-@click.pass_obj
-def _status(settings: Settings, /, *, journal: str, name: str | None) -> None:
-    """Say how a campaign stands, also while it runs elsewhere.
-
-    Example:
-      sinch-voice dial status contacts.sqlite
-    """
-    campaign = _campaign(settings, journal, name)
-    standing = on_loop(settings, lambda: _look(campaign, Rate()))
-    show(settings, standing, "\n".join(standing.lines()))
-
-
-@settable
-@dial.command("watch")
-@_journal
-@click.option("--every", type=_POSITIVE, default=1.0, show_default=True, metavar="SECONDS")
-@click.pass_obj
-def _watch(settings: Settings, /, *, journal: str, name: str | None, every: float) -> None:
-    """Show how a campaign stands until no contact is left to call, or Ctrl-C.
-
-    With --json, a document on each line.
-
-    Example:
-      sinch-voice dial watch contacts.sqlite
-    """
-    campaign = _campaign(settings, journal, name)
-
-    async def watch() -> None:
-        display, rate = display_for(), Rate()
-        async with campaign:
-            standing = await _look(campaign, rate)
-            while standing.to_do or standing.active:
-                if settings.json:
-                    show(settings, standing, "")
-                else:
-                    display(standing)
-                await anyio.sleep(every)
-                standing = await _look(campaign, rate)
-            if settings.json:
-                show(settings, standing, "")
-            else:
-                display.end(standing)
-
-    on_loop(settings, watch, lambda: "Stopped watching; the campaign goes on.")
-
-
-async def _look(campaign: Campaign, rate: Rate) -> Any:
-    control = await campaign.control()
-    return campaigns.standing_of_report(await campaign.report(), control.pause, rate)
-
-
-@settable
-@dial.command("pause")
-@_journal
-@click.option("--reason", default="paused by hand", show_default=True, metavar="TEXT", help="Shown to others.")
-@click.pass_obj
-def _pause(settings: Settings, /, *, journal: str, name: str | None, reason: str) -> None:
-    """Place no more calls until `resume`; active calls go on.
-
-    Example:
-      sinch-voice dial pause contacts.sqlite
-    """
-    campaign = _campaign(settings, journal, name)
-    on_loop(settings, lambda: campaign.pause(reason))
-    show(settings, {"paused": reason}, "Paused. A running campaign obeys within a second.")
-
-
-@settable
-@dial.command("resume")
-@_journal
-@click.pass_obj
-def _resume(settings: Settings, /, *, journal: str, name: str | None) -> None:
-    """End a pause. A campaign that is not running is resumed by `dial --resume`.
-
-    Example:
-      sinch-voice dial resume contacts.sqlite
-    """
-    campaign = _campaign(settings, journal, name)
-    on_loop(settings, campaign.resume)
-    show(settings, {"paused": None}, "Resumed. A running campaign obeys within a second.")
-
-
-@settable
-@dial.command("pace")
-@_journal
-@click.argument("cps", metavar="CPS")
-@click.pass_obj
-def _pace(settings: Settings, /, *, journal: str, name: str | None, cps: str) -> None:
-    """Change the pace of a running campaign to CPS calls per second; `own` gives it back its own.
-
-    Example:
-      sinch-voice dial pace contacts.sqlite 2.5
-    """
-    try:
-        pace = None if cps == "own" else float(cps)
-    except ValueError:
-        raise click.UsageError(f"CPS must be a number of calls per second, or own, not {cps!r}.") from None
-    campaign = _campaign(settings, journal, name)
-    on_loop(settings, lambda: campaign.set_pace(pace))
-    text = "its own pace" if pace is None else f"{pace:g} calls per second"
-    show(settings, {"calls_per_second": pace}, f"Set to {text}. A running campaign obeys within a second.")
-
-
-@settable
-@dial.command("cancel")
-@_journal
-@click.pass_obj
-def _cancel(settings: Settings, /, *, journal: str, name: str | None) -> None:
-    """End the run of a campaign, wherever it runs; active calls go on.
-
-    Example:
-      sinch-voice dial cancel contacts.sqlite
-    """
-    campaign = _campaign(settings, journal, name)
-    on_loop(settings, campaign.cancel)
-    show(settings, {"cancelled": True}, "Cancelled. A running campaign ends within a second; --resume begins again.")
-
-
-@settable
-@dial.command("unknowns")
-@_journal
-@click.pass_obj
-def _unknowns(settings: Settings, /, *, journal: str, name: str | None) -> None:
-    """List contacts whose telephones may have rung, and nobody can say.
-
-    Example:
-      sinch-voice dial unknowns contacts.sqlite
-    """
-    found = on_loop(settings, _campaign(settings, journal, name).unknowns)
-    records = [campaigns.outcome_record(each) for each in found]
-    rows = [(each["number"], each["placed_at"], each["note"]) for each in records]
-    show_table(settings, records, ("number", "placed", "note"), rows)
-
-
-def _releasing(command: Any) -> Any:
-    return _all(
-        command,
-        (
-            _journal,
-            click.argument("numbers", nargs=-1),
-            click.option("--unknown", is_flag=True, help="All contacts that are unknown."),
-            click.option("--yes", "-y", is_flag=True, help="Do not ask."),
-        ),
-    )
-
-
-@settable
-@dial.command("release")
-@_releasing
-@click.pass_obj
-def _release(settings: Settings, /, **options: Any) -> int:
-    """Let NUMBERS be dialled again.
-
-    That is for contacts that are unknown, rejected or skipped. A contact that is unknown may be called twice by it.
-
-    Examples:
-      sinch-voice dial release contacts.sqlite +46700000001
-      sinch-voice dial release contacts.sqlite --unknown
-    """
-    return _let_go(settings, **options)
-
-
-@settable
-@dial.command("forget", hidden=True)
-@_releasing
-@click.pass_obj
-def _forget(settings: Settings, /, **options: Any) -> int:
-    """Do what `release` does, which is its name now."""
-    tell("`dial forget` is now `dial release`.")
-    return _let_go(settings, **options)
-
-
-def _let_go(
-    settings: Settings, *, journal: str, name: str | None, numbers: tuple[str, ...], unknown: bool, yes: bool
-) -> int:
-    if bool(numbers) == unknown:
-        raise click.UsageError("Name the NUMBERS, or pass --unknown.")
-    campaign = _campaign(settings, journal, name)
-    wanted = numbers or _all_unknown(settings, campaign)
-    able = on_loop(settings, lambda: campaign.releasable(wanted)) if wanted else 0
-    if not able:
-        raise ConfigurationError(
-            "none of these can be released: only contacts that are unknown, rejected or skipped are; "
-            "`sinch-voice dial report` says how each stands"
-        )
-    rest = f" ({len(wanted) - able:,} of {len(wanted):,} cannot be released)" if able < len(wanted) else ""
-    if not yes and not ask(f"{count(able, 'contact')} may be called once more{rest}. Go on?"):
-        raise click.Abort
-    released = on_loop(settings, lambda: campaign.release(wanted))
-    show(settings, {"released": released}, f"{count(released, 'contact')} may be dialled again{rest}")
-    return ExitCode.OK
-
-
-def _all_unknown(settings: Settings, campaign: Campaign) -> tuple[str, ...]:
-    found: list[Outcome] = on_loop(settings, campaign.unknowns)
-    return tuple(each.number for each in found)
-
-
-def _campaign(settings: Settings, journal: str, name: str | None, *, must_exist: bool = True) -> Campaign:
-    """Return a campaign to look at; looking does not make one.
-
-    :raises ConfigurationError: there is no such journal.
-    """
-    kept = on_loop(settings, lambda: campaigns.kept_options(journal, name))
-    if kept is None and must_exist:
-        raise ConfigurationError(f"there is no journal {journal}")
-    country = kept.options.get("country") if kept else None
-    return Campaign(name or (kept.name if kept else campaigns.name_of(journal)), journal=journal, country=country)

@@ -1,0 +1,435 @@
+"""``sinch-voice dial`` asks, keeps options, and is steered from another terminal."""
+
+import csv
+import gzip
+import io
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from sinch_voice_async import ConfigurationError
+from sinch_voice_async.cli import campaigns, main
+from sinch_voice_async.cli.campaigns import CampaignOptions, Findings, Template, foretold
+from sinch_voice_async.cli.commands.completion import PowerShellComplete
+from sinch_voice_async.cli.failures import ExitCode
+from sinch_voice_async.cli.live import Interrupts
+from sinch_voice_async.cli.settings import Settings
+from sinch_voice_async.dialer import Contact, ContactState, Preview
+from sinch_voice_async.sandbox import Sandbox
+
+from .conftest import CLI, Command, Stdin, Terminal
+from .test_dial import NUMBERS, QUICK, SPOKEN, callouts, contacts, rung
+
+NIGHT = datetime(2026, 11, 27, 3, 0).astimezone().timestamp()
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def person(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A person at a terminal, who types these answers."""
+
+    def types(*answers: str) -> None:
+        reader = io.StringIO("".join(f"{answer}\n" for answer in answers))
+        monkeypatch.setattr(campaigns, "_has_terminal", lambda: True)
+        monkeypatch.setattr(sys, "stdin", reader)
+        monkeypatch.setattr(click.termui, "visible_prompt_func", lambda _: reader.readline().rstrip("\n"))
+        monkeypatch.setattr(campaigns, "_has_typed", lambda _: bool(answers))
+
+    return types
+
+
+class TestConfirmation:
+    """On a terminal it asks before it dials."""
+
+    @pytest.mark.parametrize(("answer", "code", "called"), [("n", 130, 0), ("y", 0, 4), ("", 0, 4)])
+    def test_a_sandbox_is_a_question_too(
+        self, command: Command, sandbox: Sandbox, person: Any, answer: str, code: int, called: int
+    ) -> None:
+        """With the figures, the local time and the cost; a bare Enter is a yes, since no real calls are placed."""
+        person(answer)
+        ran = command("dial", contacts(), *QUICK)
+        assert (ran.code, sum(rung(sandbox).values())) == (code, called)
+        assert "4 contacts to call, about 0 s at 100 calls/s\n" in ran.err
+        assert "Local time of the called now: " in ran.err
+        assert "Cost: about " in ran.err
+        assert "The platform is a sandbox on this machine" in ran.err
+        assert ("No calls placed." in ran.err) == (not called)
+
+    def test_a_sandbox_waits_for_no_answer(self, command: Command, sandbox: Sandbox, person: Any) -> None:
+        """Silence is a yes there."""
+        person()
+        assert command("dial", contacts(), *QUICK).code == ExitCode.OK
+        assert len(rung(sandbox)) == 4
+
+    @pytest.mark.parametrize(("answer", "code"), [("n", 130), ("y", 0)])
+    def test_the_platform_is_not_called_without_a_yes(
+        self, command: Command, sandbox: Sandbox, person: Any, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
+    ) -> None:
+        """However long it takes."""
+        person(answer)
+        monkeypatch.setattr(campaigns, "_LOOPBACK", ())
+        assert command("dial", contacts(), *QUICK).code == code
+        assert bool(rung(sandbox)) == (code == 0)
+
+    @pytest.mark.parametrize("more", [("--yes",), ("--json",)])
+    def test_yes_skips_the_question(self, command: Command, person: Any, more: tuple[str, ...]) -> None:
+        """And so does JSON, which a program reads."""
+        person("n")
+        assert command("dial", contacts(), *QUICK, *more).code == ExitCode.OK
+
+    def test_where_waiting_is_not_possible(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Some systems cannot wait for a terminal: no answer."""
+
+        controller, terminal = os.openpty()
+        with os.fdopen(terminal, "r") as stdin, os.fdopen(controller, "w") as keys:
+            monkeypatch.setattr(sys, "stdin", stdin)
+            assert campaigns._read_line("? ", 0.01) is None
+            keys.write("y\n")
+            keys.flush()
+            assert campaigns._read_line("? ", 20.0) == "y\n"
+        monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+        assert campaigns._read_line("? ", 1.0) is None
+
+    def test_a_cost_that_is_not_known_is_left_out(self, command: Command, sandbox: Sandbox, person: Any) -> None:
+        """The platform refuses to say, or has no price."""
+        person("n")
+        sandbox.faults.add("GET", status=403, times=1)
+        assert "Cost" not in command("dial", contacts(), *QUICK).err
+        person("n")
+        sandbox.faults.add("GET", body=b'{"number": {"countryId": "SE"}}', times=1)
+        assert "Cost" not in command("dial", contacts(), *QUICK).err
+
+
+def findings(*people: Contact, **options: Any) -> Findings:
+    """What a look at some people found."""
+    wanted = CampaignOptions(text="Hi", **options)
+    found = Findings(wanted.callout_of(Template.parse("Hi")))
+    for person in people:
+        found(person)
+    return found
+
+
+class TestHours:
+    """The local time of the called."""
+
+    SWEDE = Contact(NUMBERS[0], zone="Europe/Stockholm")
+    ANYWHERE = Contact("+18005550123")
+
+    def test_people_asleep_are_a_warning_if_no_window_was_given(self) -> None:
+        """Also if it is early for one of the places in which a number may be."""
+        now = datetime.fromisoformat("2026-11-27T03:00:00+01:00").timestamp()
+        found = findings(self.SWEDE, self.ANYWHERE)
+        said = campaigns.outside_hours(found, found.make.options, now)
+        assert said is not None
+        assert said.startswith("Warning: for 2 contacts it is outside of 8:00-21:00")
+        windowed = findings(self.SWEDE, window="any")
+        assert campaigns.outside_hours(windowed, windowed.make.options, now) is None
+        noon = datetime.fromisoformat("2026-11-27T12:00:00+01:00").timestamp()
+        assert campaigns.outside_hours(findings(self.SWEDE), found.make.options, noon) is None
+
+    def test_times_are_counted(self) -> None:
+        """Two clocks are named, more are a range, and none is unknown."""
+        now = datetime.fromisoformat("2026-11-27T12:00:00+01:00").timestamp()
+        found = findings(self.SWEDE, self.SWEDE, self.ANYWHERE)
+        times = {shown: number for shown, number, _ in found.local_times(now)}
+        assert times["12:00"] == 2
+        assert any(" to " in shown for shown in times)
+
+    def test_what_a_run_would_do_is_foretold(self) -> None:
+        """With what the journal has, and when the first window opens."""
+        preview = _preview()
+        lines = foretold(preview, findings(), CampaignOptions(text="Hi"), NIGHT)
+        assert lines[0] == "1,200 contacts to call, about 20 min at 1 call/s"
+        assert lines[1].startswith("  3 of them wait for their calling window; the first window opens ")
+        assert "  the file has 1 new, 2 changed, 3 removed" in lines
+        assert "  1 row with the number of another row" in lines
+
+
+def _preview() -> Preview:
+    return Preview(
+        to_call=1200,
+        waiting=3,
+        opens_at=NIGHT,
+        skipped=Counter({"on the do-not-call list": 2}),
+        called=Counter({ContactState.DONE: 5}),
+        new=1,
+        changed=2,
+        removed=3,
+        duplicates=1,
+        broken_rows=0,
+        broken=(),
+        seconds=1200.0,
+    )
+
+
+@pytest.fixture
+def stopped(command: Command, sandbox: Sandbox) -> Command:
+    """A campaign that stopped before its first call, with a list of numbers that are never called."""
+    Path("stop.txt").write_text(f"{NUMBERS[3]}\n", "utf-8")
+    sandbox.faults.add("POST", status=402, times=1)
+    ran = command("dial", contacts(), *QUICK, "--do-not-call", "stop.txt", "--window", "00:00-24:00")
+    assert ran.code == ExitCode.REJECTED
+    return command
+
+
+class TestKeptOptions:
+    """The journal keeps what was said."""
+
+    def test_resume_needs_no_option(self, stopped: Command, sandbox: Sandbox) -> None:
+        """The text, the list and the file are those of the first run."""
+        ran = stopped("dial", "--resume", "--journal", "contacts.sqlite")
+        assert ran.code == ExitCode.REJECTED
+        assert "1 skipped (on the do-not-call list)" in ran.err
+        assert {each["text"] for each in callouts(sandbox)} == {"Hi Ann"}
+        assert {*rung(sandbox)} == {*NUMBERS[:3]}
+
+    def test_a_file_that_is_gone_is_said(self, stopped: Command, sandbox: Sandbox) -> None:
+        """The contacts of the journal are called."""
+        Path("contacts.csv").unlink()
+        ran = stopped("dial", "--resume", "--journal", "contacts.sqlite")
+        assert "contacts.csv is gone: only the contacts of the journal are called." in ran.err
+        assert {*rung(sandbox)} == {*NUMBERS[:3]}
+
+    def test_another_text_is_refused_without_a_terminal(self, stopped: Command, sandbox: Sandbox) -> None:
+        """It names the option; --yes says that it is meant."""
+        again = ("dial", "--resume", "--journal", "contacts.sqlite", "--text", "Dear {name}", "--cps", "50")
+        ran = stopped(*again)
+        assert (ran.code, "--text Dear {name} now, Hi {name} before" in ran.err) == (ExitCode.USAGE, True)
+        assert "--cps" not in ran.err
+        assert not rung(sandbox)
+        stopped(*again, "--yes")
+        assert {each["text"] for each in callouts(sandbox)} == {"Dear Ann"}
+
+    @pytest.mark.parametrize(("answer", "called"), [("n", False), ("y", True)])
+    def test_a_person_is_asked(
+        self, stopped: Command, sandbox: Sandbox, person: Any, answer: str, called: bool
+    ) -> None:
+        """Whether to go on with the new options."""
+        person(answer, "y")
+        ran = stopped("dial", "--resume", "--journal", "contacts.sqlite", "--window", "any")
+        assert "The campaign began with other options:\n  --window not set now, 00:00-24:00 before" in ran.err
+        assert bool(rung(sandbox)) == called
+
+    def test_the_command_to_resume_has_what_the_journal_does_not(self) -> None:
+        """The options of the connection, and names that a shell would split."""
+        settings = Settings(region="euc1", allow_insecure=True, backend="trio")
+        said = campaigns.resume_command("my list.sqlite", "spring", settings)
+        assert said == (
+            "sinch-voice dial --resume --journal 'my list.sqlite' --name spring --region euc1 --backend trio "
+            "--allow-insecure"
+        )
+
+    def test_a_journal_elsewhere_has_a_name(self) -> None:
+        """That of its file or database; a file outside of this folder keeps its whole path."""
+        assert campaigns.name_of("postgresql://me@host/calls") == "calls"
+        assert campaigns.name_of("/x/spring.sqlite") == "spring"
+        assert campaigns.name_of("") == "campaign"
+        assert campaigns.is_address("host=x dbname=y")
+
+    def test_a_file_in_another_folder(self, command: Command, sandbox: Sandbox, tmp_path: Path) -> None:
+        """Is found again from here."""
+        folder = tmp_path / "lists"
+        folder.mkdir()
+        (folder / "c.csv.gz").write_bytes(gzip.compress(f"number\n{NUMBERS[0]}\n".encode()))
+        (tmp_path / "here").mkdir()
+        os.chdir(tmp_path / "here")
+        assert command("dial", str(folder / "c.csv.gz"), "--text", "Hi", *QUICK[4:]).code == ExitCode.OK
+        assert (folder / "c.sqlite").exists()
+
+
+class TestOptions:
+    """Options of people: days, times, columns."""
+
+    @pytest.mark.parametrize(
+        ("days", "found"),
+        [
+            ("mon-fri", ["mon", "tue", "wed", "thu", "fri"]),
+            ("sat-mon", ["sat", "sun", "mon"]),
+            ("Mon, wednesday", ["mon", "wed"]),
+        ],
+    )
+    def test_days_are_ranges_and_names(self, days: str, found: list[str]) -> None:
+        """Over the weekend too."""
+        assert campaigns._days(days) == found
+
+    def test_a_window_on_days(self) -> None:
+        """Both are those of the campaign."""
+        options = CampaignOptions(text="Hi", window="09:00-20:00", days="mon-fri", zone="Europe/Stockholm")
+        assert str(options._window()) == "09:00-20:00 mon,tue,wed,thu,fri Europe/Stockholm"
+
+    def test_until_may_be_a_time_of_today(self, command: Command) -> None:
+        """Or a date with a time; nobody is called after it."""
+        past = (datetime.now().astimezone() - timedelta(days=1)).isoformat()
+        ran = command("dial", contacts(), *SPOKEN, "--dry-run", "--until", past, "--window", "00:00-24:00")
+        assert "0 contacts to call" in ran.out
+        assert command("dial", contacts(), *SPOKEN, "--dry-run", "--until", "00:00").code == 0
+
+    def test_tabs_have_a_name(self, command: Command) -> None:
+        """Which a shell does not swallow."""
+        Path("c.tsv").write_text(f"number\tname\n{NUMBERS[0]}\tAnn\n", "utf-8")
+        ran = command("dial", "c.tsv", *SPOKEN, "--dry-run", "--delimiter", "tab")
+        assert "columns separated by tabs" in ran.err
+
+    def test_attempts_per_day_are_kept(self) -> None:
+        """As rules of the campaign."""
+        rules = CampaignOptions(text="x", attempts=3, attempts_per_day=2)._redial_rules()
+        assert rules is not None
+        assert (rules.attempts, rules.attempts_per_day) == (3, 2)
+
+
+class TestRejects:
+    """``--rejects`` accounts for every row that cannot be called."""
+
+    def test_every_row_is_there_with_its_columns(self, command: Command) -> None:
+        """Broken, doubled and unspeakable ones; the file may be mended and dialled."""
+        file = contacts(
+            f"{NUMBERS[0]},Ann", "0701,Bo", f"{NUMBERS[0]},Ann", f"{NUMBERS[1]}, ", "=1+1,Cy", "+1 900 555 0123,D"
+        )
+        ran = command("dial", file, *SPOKEN, "--dry-run", "--rejects", "bad.csv")
+        assert "5 rows that cannot be called: bad.csv" in ran.err
+        assert "national numbers need --country" in ran.err
+        with Path("bad.csv").open(encoding="utf-8") as written:
+            rows = [*csv.DictReader(written)]
+        assert [(row["line"], row["name"]) for row in rows] == [
+            ("3", "Bo"),
+            ("4", "Ann"),
+            ("5", " "),
+            ("6", "Cy"),
+            ("7", "D"),
+        ]
+        assert rows[1]["problem"] == "the same number as line 2"
+        assert "--allow-premium" in rows[4]["problem"]
+        assert rows[3]["number"] == "'=1+1"
+        ran = command("dial", file, *SPOKEN, "--dry-run", "--rejects", "bad.csv")
+        assert (ran.code, "bad.csv exists already; pass --force" in ran.err) == (2, True)
+        assert command("dial", file, *SPOKEN, "--dry-run", "--rejects", "bad.csv", "--force").code == 0
+
+    def test_values_of_json_are_cells(self, command: Command) -> None:
+        """Lists as JSON, nothing as nothing."""
+        Path("c.jsonl").write_text(json.dumps({"number": "x", "a": [1], "b": None}) + "\n", "utf-8")
+        ran = command("dial", "c.jsonl", "--text", "Hi", "--dry-run", "--rejects", "bad.csv")
+        assert ran.code == ExitCode.USAGE
+        assert not Path("bad.csv").exists()
+
+
+class TestControl:
+    """From another terminal."""
+
+    def test_a_campaign_is_paused_resumed_and_paced(self, command: Command, sandbox: Sandbox) -> None:
+        """The running command waits, and goes on."""
+        file, codes = contacts(), list[int]()
+        run = threading.Thread(target=lambda: codes.append(main(["dial", file, *QUICK, "--cps", "1"])))
+        run.start()
+        _until(lambda: sandbox.calls)
+        assert command("dial", "pause", "contacts.sqlite", "--reason", "lunch").out.startswith("Paused.")
+        ran = command("dial", "status", "contacts.sqlite")
+        assert "paused: lunch" in ran.out
+        assert command("dial", "pace", "contacts.sqlite", "50").out.startswith("Set to 50 calls per second.")
+        _until(lambda: "paused: lunch" in command("dial", "status", "contacts.sqlite").out)
+        assert command("dial", "resume", "contacts.sqlite").out.startswith("Resumed.")
+        command("dial", "watch", "contacts.sqlite", "--every", "0.1")
+        run.join(20)
+        assert codes == [ExitCode.OK]
+        assert sum(rung(sandbox).values()) == 4
+
+    def test_a_campaign_is_cancelled(self, command: Command, sandbox: Sandbox) -> None:
+        """What is left stays to do; the pace may be given back, and must be a number."""
+        file, codes = contacts(), list[int]()
+        run = threading.Thread(target=lambda: codes.append(main(["dial", file, *SPOKEN, "--cps", "0.2"])))
+        run.start()
+        _until(lambda: sandbox.calls)
+        assert command("dial", "cancel", "contacts.sqlite").code == ExitCode.OK
+        run.join(20)
+        assert codes == [ExitCode.INTERRUPTED]
+        assert "left to call" in command.capsys.readouterr().err
+        assert sum(rung(sandbox).values()) < 4
+        assert command("dial", "pace", "contacts.sqlite", "own").out.startswith("Set to its own pace.")
+        assert command("dial", "pace", "contacts.sqlite", "fast").code == ExitCode.USAGE
+
+    def test_a_campaign_is_watched_to_its_end(self, command: Command, terminal: Terminal) -> None:
+        """Line by line as JSON, and in place on a terminal."""
+        command("dial", contacts(), *QUICK)
+        *_, last = command("dial", "watch", "contacts.sqlite", "--json").lines
+        assert (last["total"], last["answered"]) == (4, 4)
+        with terminal():
+            command("dial", "watch", "contacts.sqlite")
+        assert "4/4  0 to do" in terminal.shown
+
+    def test_nothing_to_list_is_said(self, command: Command) -> None:
+        """A table without rows."""
+        command("dial", contacts(), *QUICK)
+        ran = command("dial", "unknowns", "contacts.sqlite")
+        assert (ran.out, ran.err) == ("", "Nothing to list.\n")
+
+
+def _until(so: Any) -> None:
+    end = time.monotonic() + 20
+    while not so():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_other_signals_are_ctrl_c(name: str) -> None:
+    """A service that is stopped, a terminal that is closed."""
+    before = signal.getsignal(getattr(signal, name))
+    with Interrupts() as interrupts:
+        os.kill(os.getpid(), getattr(signal, name))
+        assert interrupts.count == 1
+    assert signal.getsignal(getattr(signal, name)) == before
+
+
+def test_an_answer_that_is_no_is_an_error_of_the_options() -> None:
+    """Nothing was changed."""
+    campaigns.confirm_differences((), Settings(), yes=False)
+    with pytest.raises(ConfigurationError, match="--report /nowhere/x: there is no such folder"):
+        campaigns.check_output(Path("/nowhere/x"), "--report", force=False)
+
+
+class TestPowerShell:
+    """Completion for PowerShell."""
+
+    def test_its_script_is_printed(self, command: Command) -> None:
+        """With the name of the program."""
+        said = command("completion", "powershell").out
+        assert said.startswith("Register-ArgumentCompleter -Native -CommandName sinch-voice ")
+        assert "$env:_SINCH_VOICE_COMPLETE" in said
+
+    @pytest.mark.parametrize(
+        ("words", "word", "line"),
+        [
+            ("sinch-voice conf", "conf", "conference\tCall into conferences, and manage them."),
+            ("sinch-voice call --enable-d", "--enable-d", "--enable-dice\tAsk for the DisconnectedCall event."),
+            ("sinch-voice dial ", "", "release\tLet NUMBERS be dialled again."),
+        ],
+    )
+    def test_it_completes(self, monkeypatch: pytest.MonkeyPatch, words: str, word: str, line: str) -> None:
+        """Commands, options, and what follows a space."""
+        from sinch_voice_async.cli.app import app
+
+        monkeypatch.setenv("COMP_WORDS", words)
+        monkeypatch.setenv("COMP_WORD", word)
+        found = PowerShellComplete(app, {}, "sinch-voice", "_SINCH_VOICE_COMPLETE").complete()
+        assert line in found.splitlines()
+
+
+def test_stdin_is_needed_for_an_answer(command: Command, sandbox: Sandbox, stdin: Stdin) -> None:
+    """Without a terminal nothing is asked, and the calls are placed."""
+    stdin("")
+    assert command("dial", contacts(), *QUICK).code == ExitCode.OK
+    assert len(rung(sandbox)) == 4
+    assert CLI
