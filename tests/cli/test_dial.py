@@ -138,7 +138,7 @@ class TestRun:
         with terminal():
             command("dial", contacts(), *QUICK)
         assert "4/4  0 to do" in terminal.shown
-        assert "campaign, 4 answered" in terminal.shown
+        assert "campaign: 0 active, 4 answered" in terminal.shown
 
 
 class TestRows:
@@ -149,7 +149,8 @@ class TestRows:
         file = contacts("12,Ann", f"{NUMBERS[0]}, ", f"{NUMBERS[1]},{'a' * 20}", f"{NUMBERS[2]},Cy")
         ran = command("dial", file, *QUICK, "--max-text-length", "20")
         assert ran.code == ExitCode.REJECTED
-        _, line, empty, long, _, missed = told(ran)
+        _, line, empty, long, advice, _, missed = told(ran)
+        assert advice.endswith("national numbers need --country.")
         assert missed.startswith("Not all were called: 1 skipped (no callout could be made: the field 'name' is empty)")
         assert line.startswith("line 2: number names no country")
         assert empty == "line 3: the field 'name' is empty"

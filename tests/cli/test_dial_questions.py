@@ -93,7 +93,6 @@ class TestConfirmation:
 
     def test_where_waiting_is_not_possible(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Some systems cannot wait for a terminal: no answer."""
-
         controller, terminal = os.openpty()
         with os.fdopen(terminal, "r") as stdin, os.fdopen(controller, "w") as keys:
             monkeypatch.setattr(sys, "stdin", stdin)

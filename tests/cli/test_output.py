@@ -217,7 +217,10 @@ class TestLive:
     def test_what_did_not_happen_is_left_out(self) -> None:
         """A campaign at its start has two lines."""
         quiet = Standing(scope="campaign", total=0, to_do=0, active=0)
-        assert [line.strip() for line in quiet.lines()] == [f"[{'':24}] 0/0  0 to do  0.0 calls/s", "campaign"]
+        assert [line.strip() for line in quiet.lines()] == [
+            f"[{'':24}] 0/0  0 to do  0.0 calls/s",
+            "campaign: 0 active",
+        ]
         assert quiet.line() == "campaign: 0 of 0 done, 0 to do, 0 active, 0.0 calls/s"
 
     def test_a_line_now_and_then_in_a_pipe(self, capsys: pytest.CaptureFixture[str]) -> None:
