@@ -100,9 +100,8 @@ class Sandbox:
         allow_hosts: Iterable[str] = (),
     ) -> None:
         _check_application(application_key, application_secret, callback_url)
-        _check_limits(max_text_length, max_page_size, history, calls_per_second)
+        _check_limits(max_text_length, max_page_size, history, calls_per_second, callback_timeout)
         bounds.flag("show_caller", show_caller)
-        bounds.seconds("callback_timeout", callback_timeout, least=0.001)
         self.faults: Faults = Faults(seed, calls_per_second)
         self.clock: Clock = Clock(speed)
         # The file is opened last: an argument that is out of bounds must not leave one open.
@@ -289,8 +288,13 @@ def _check_application(key: str | None, secret: str | None, callback_url: str) -
 
 
 def _check_limits(
-    max_text_length: int, max_page_size: int | None, history: int, calls_per_second: float | None
+    max_text_length: int,
+    max_page_size: int | None,
+    history: int,
+    calls_per_second: float | None,
+    callback_timeout: float,
 ) -> None:
+    bounds.seconds("callback_timeout", callback_timeout, least=0.001)
     bounds.whole("max_text_length", max_text_length, least=1)
     bounds.whole("history", history)
     if max_page_size is not None:

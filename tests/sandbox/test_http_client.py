@@ -142,8 +142,10 @@ async def test_a_connection_that_died_while_it_was_idle(client: HttpClient) -> N
         for number in range(3):
             assert (await post(client, server.url)).body == b"ok"
             assert len(server.requests) == number + 1
-            # The close may be later than the answer.
-            await anyio.sleep(0.05)
+            [kept] = next(iter(client._idle.values()))
+            with anyio.fail_after(20):
+                # The close may be later than the answer.
+                await anyio.wait_readable(kept._socket)
 
 
 async def test_a_connection_with_stray_bytes_is_not_used(client: HttpClient) -> None:
