@@ -5,10 +5,13 @@ import logging
 import signal
 import sys
 import threading
+import webbrowser
 from collections.abc import Sequence
 from contextlib import closing
+from pathlib import Path
 
 from sinch_voice_async.sandbox import bounds
+from sinch_voice_async.sandbox.control.people import seed_people
 from sinch_voice_async.sandbox.exchange.people import Person
 from sinch_voice_async.sandbox.sandbox import Sandbox
 
@@ -28,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         address = {"host": options.host, "port": options.port, "allow_remote": options.allow_remote}
         with closing(sandbox), sandbox.serve(**address):
             _say(_greeting(sandbox, options.state))
+            if options.open:
+                webbrowser.open(f"{sandbox.url}/_sandbox/")
             _wait_for_signal()
     except (OSError, ValueError) as error:
         problem = (isinstance(error, OSError) and error.strerror) or error
@@ -38,19 +43,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _sandbox(options: argparse.Namespace) -> Sandbox:
+    seed = options.seed if isinstance(options.seed, int) else 0
     sandbox = Sandbox(
         options.key,
         options.secret,
         speed=options.speed,
         person=Person(answers_after=options.ring_seconds, hangs_up_after=options.talk_seconds),
         callback_url=options.callback_url,
-        seed=options.seed,
+        seed=seed,
         history=options.history,
         calls_per_second=options.calls_per_second,
         state=options.state,
+        allow_hosts=options.allow_host,
     )
     if options.population:
-        sandbox.population(**options.population, seed=options.seed)
+        sandbox.population(**options.population, seed=seed)
+    if isinstance(options.seed, Path):
+        seed_people(sandbox.people, options.seed)
     return sandbox
 
 
@@ -118,7 +127,22 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SHARES",
         help="who is at all numbers: answer=0.6,busy=0.2,no_answer=0.15,machine=0.05 (default: somebody who answers)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="settles another population (default: 0)")
+    parser.add_argument(
+        "--seed",
+        type=_seed,
+        default=0,
+        metavar="N or FILE",
+        help="a number draws another population (default: 0); a TOML file sets people: tables [everybody], [population]"
+        ' and [phones."+46700000001"], with the members that the control API takes',
+    )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name by which other machines may reach the page and the control API, as that of a container",
+    )
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
     parser.add_argument(
         "--calls-per-second", type=float, help="callouts accepted in a second, 429 above (default: all)"
     )
@@ -134,6 +158,10 @@ def _port(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and int(text) < 65_536):
         raise argparse.ArgumentTypeError(f"{text!r} is no port: those are 0 to 65535")
     return int(text)
+
+
+def _seed(text: str) -> int | Path:
+    return int(text) if text.removeprefix("-").isdecimal() and text.isascii() else Path(text)
 
 
 def _seconds(text: str) -> float | None:

@@ -15,6 +15,8 @@ import pytest
 
 from sinch_voice_async.sandbox import __main__ as command
 from sinch_voice_async.sandbox.__main__ import main
+from sinch_voice_async.sandbox.control.people import seed_people
+from sinch_voice_async.sandbox.exchange.people import People, Person, Population
 
 COMMAND = [sys.executable, "-X", "dev", "-W", "error", "-m", "sinch_voice_async.sandbox"]
 
@@ -88,6 +90,79 @@ def test_wrong_options_end_with_one_clear_line(
         main(options)
     assert caught.value.code == 2
     assert problem in capsys.readouterr().err
+
+
+SEED = """
+[everybody]
+answersAfter = 1.5
+
+[population]
+answer = 0.5
+busy = 0.5
+seed = 3
+
+[phones."+46700000001"]
+presses = ["1", "4711#"]
+
+[phones.alice]
+refuses = "busy"
+"""
+
+
+def test_people_come_from_a_file(tmp_path: Path) -> None:
+    """With the members that the control API takes."""
+    people = People(Person())
+    file = tmp_path / "people.toml"
+    file.write_text(SEED, encoding="utf-8")
+    seed_people(people, file)
+    assert people.default.answers_after == 1.5
+    assert people.population == Population(answer=0.5, busy=0.5, seed=3)
+    assert (people.at("+46700000001").keys, people.at("alice").refuses) == (("1", "4711#"), "busy")
+    file.write_text("", encoding="utf-8")
+    seed_people(people, file)
+    assert people.at("alice").refuses == "busy"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[", "people.toml: "),
+        ("[phone]", "'phone': is not known here"),
+        ("[phones.a]\nanswers = 1", "'phones.a.answers': is not known here"),
+        ("[phones.a]\npresses = 1", "'phones.a.presses'"),
+        ("[population]\nanswer = 0.5", "add up to 0.5"),
+        ("phones = 1", "'phones': must be an object"),
+        (b"\xff", "people.toml: "),
+        (None, "No such file"),
+    ],
+)
+def test_a_file_with_a_mistake_ends_with_one_clear_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | bytes | None, problem: str
+) -> None:
+    """It names the file and the member."""
+    file = tmp_path / "people.toml"
+    if text is not None:
+        file.write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises(SystemExit):
+        main(["--port", "0", "--seed", str(file)])
+    assert problem in capsys.readouterr().err
+
+
+def test_the_page_is_opened_and_names_are_allowed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In the browser that the system names; a name of a container reaches the control API."""
+    opened: list[str] = []
+
+    def look(url: str) -> None:
+        opened.append(url)
+        state = httpx.get(f"{url}api/state", headers={"host": "sandbox:1"}, trust_env=False).json()
+        opened.extend([*state["hosts"], *(phone["number"] for phone in state["phones"])])
+
+    monkeypatch.setattr(command.webbrowser, "open", look)
+    (tmp_path / "people.toml").write_text(SEED, encoding="utf-8")
+    threading.Thread(target=_interrupt_soon).start()
+    seed = ["--seed", str(tmp_path / "people.toml")]
+    assert main(["--port", "0", "--open", "--allow-host", "sandbox", "--quiet", *seed]) == 0
+    assert opened[1:] == ["sandbox", "46700000001", "alice"]
 
 
 def _interrupt_soon() -> None:

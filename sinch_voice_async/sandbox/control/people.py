@@ -1,6 +1,8 @@
 """The control API's phones: who answers at a number and what they do, and the population of all other numbers."""
 
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -11,7 +13,7 @@ from sinch_voice_async.sandbox.fields import Fields
 from sinch_voice_async.sandbox.refusals import RefusalError
 from sinch_voice_async.sandbox.routes.endpoint import path_member
 
-__all__ = ["PhoneControls", "PopulationControls", "described", "is_page"]
+__all__ = ["PhoneControls", "PopulationControls", "described", "is_page", "seed_people"]
 
 PERSON: dict[str, Member] = {
     "answersAfter": member("seconds of ringing; null: never answers", ["number", "null"], minimum=0),
@@ -126,15 +128,7 @@ class PopulationControls:
 
     async def settle(self, request: Request, fields: Fields) -> Response:
         """Put people at every number that is not scripted, drawn by number and seed."""
-        answer, busy, no_answer, machine = (
-            number(fields, name, most=1.0) or 0.0 for name in ("answer", "busy", "noAnswer", "machine")
-        )
-        seed = fields.whole("seed", most=MOST_SEED) or 0
-        try:
-            population = Population(answer=answer, busy=busy, no_answer=no_answer, machine=machine, seed=seed)
-        except ValueError as error:
-            raise RefusalError(40001, f"Illegal parameters: {error}") from None
-        self._people.population = population
+        self._people.population = _population_of(fields)
         return await self.get(request, fields)
 
     async def leave(self, _request: Request, _fields: Fields) -> Response:
@@ -145,6 +139,37 @@ class PopulationControls:
 
 def _share(about: str) -> Member:
     return member(about, "number", minimum=0, maximum=1)
+
+
+def seed_people(people: People, path: Path) -> None:
+    """Set people from a TOML file: tables ``everybody``, ``population``, and ``phones`` by number.
+
+    Their members are those that the control API takes. Raises ValueError with the name of the file for a mistake in it,
+    and OSError if it cannot be read.
+    """
+    try:
+        document = Fields(tomllib.loads(path.read_text(encoding="utf-8")))
+        for name in document.members:
+            if name not in {"everybody", "population", "phones"}:
+                document.illegal(name, "is not known here; known are: everybody, population, phones")
+        everybody, shares, phones = (document.child(name) for name in ("everybody", "population", "phones"))
+        if everybody is not None:
+            people.default = _person(_known(everybody), Person())
+        if shares is not None:
+            people.population = _population_of(shares)
+        phones = phones or Fields({})
+        for address in phones.members:
+            people.meet(address, _person(_known(phones.child(address) or Fields({})), people.default))
+    except (RefusalError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _known(fields: Fields) -> Fields:
+    """Return the fields of a person, or refuse one that is not known."""
+    for name in fields.members:
+        if name not in PERSON:
+            fields.illegal(name, f"is not known here; known are: {', '.join(PERSON)}")
+    return fields
 
 
 def described(people: People) -> list[dict[str, object]]:
@@ -162,6 +187,17 @@ def _described(person: Person) -> dict[str, object]:
         "beepsAfter": person.beeps_after,
         "manual": person.is_manual,
     }
+
+
+def _population_of(fields: Fields) -> Population:
+    answer, busy, no_answer, machine = (
+        number(fields, name, most=1.0) or 0.0 for name in ("answer", "busy", "noAnswer", "machine")
+    )
+    seed = fields.whole("seed", most=MOST_SEED) or 0
+    try:
+        return Population(answer=answer, busy=busy, no_answer=no_answer, machine=machine, seed=seed)
+    except ValueError as error:
+        raise RefusalError(40001, f"Illegal parameters: {error}") from None
 
 
 def _population(population: Population) -> dict[str, float]:

@@ -39,7 +39,7 @@ function rail(group) {
     h("div", { class: "brand", key: "brand" }, h("img", { src: "page/icon.svg", alt: "", width: "24", height: "24" }), h("a", { href: "#welcome" }, "Voice sandbox"),
       h("span", { class: `live ${state.live}`, id: "live", role: "status" }, h("span", { class: "dot" }), LIVE[state.live])),
     ITEMS.map(item), h("div", { class: "spacer", key: "spacer" }),
-    phone.view("rail"), h("button", { type: "button", class: "btn quiet small keys-help", key: "help", onclick: help }, "Keyboard ", h("kbd", {}, "?")),
+    phone.view("rail"), h("div", { class: "keys-help", key: "help" }, phone.sound(), h("button", { type: "button", class: "btn quiet small", onclick: help }, "Keyboard ", h("kbd", {}, "?"))),
   ];
 }
 

@@ -169,12 +169,6 @@ export function view(where) {
     : is === "talking" || is === "dialling"
       ? button("Hang up", hangUp, { kind: "stop", key: "talking" })
       : button("Call the application", dial, { key: "idle" });
-  const sound = button(phone.isLoud ? "Sound on" : "Sound off", () => {
-    phone.isLoud = !phone.isLoud;
-    localStorage.setItem("sandbox.sound", phone.isLoud ? "on" : "off");
-    if (!phone.isLoud) { sounds.hush(); sounds.ring(false); }
-    changed();
-  }, { kind: "quiet small", "aria-pressed": String(phone.isLoud), key: "sound" });
   return h("section", { class: "phone", "data-state": is, "aria-label": "Test phone", key: `phone ${where}`, id: `phone-${where}` },
     h("header", {}, h("span", { class: "bell" }, icon(is === "ringing" ? "bell" : "phone")),
       h("b", { class: "num", title: "Change the number in Numbers" }, number(phone.own)),
@@ -182,8 +176,16 @@ export function view(where) {
     h("div", { class: "screen" }, h("b", { class: "num" }, title), h("p", { "aria-live": "polite" }, says)),
     h("div", { class: "pad", role: "group", "aria-label": "Keypad" }, KEYS.map(([key, letters]) =>
       h("button", { type: "button", key, value: key, "data-letters": letters, "aria-label": NAMES[key] ?? null, onclick: pressed }, key))),
-    main, where === "page" && sound);
+    main, where === "page" && sound());
 }
+
+/** Whether the phone rings and speaks aloud. */
+export const sound = () => button(phone.isLoud ? "Sound on" : "Sound off", () => {
+  phone.isLoud = !phone.isLoud;
+  localStorage.setItem("sandbox.sound", phone.isLoud ? "on" : "off");
+  if (!phone.isLoud) { sounds.hush(); sounds.ring(false); }
+  changed();
+}, { kind: "quiet small", "aria-pressed": String(phone.isLoud), key: "sound" });
 
 /** Say that a call rings, where the phone is not in sight. */
 export function bar() {

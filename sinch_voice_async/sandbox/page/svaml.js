@@ -165,9 +165,9 @@ function picture() {
       const to = at.get(edge.to);
       if (!from || !to) return null;
       const back = to.x <= from.x;
-      const y = from.y + 14 + (edges.filter((each, before) => before < place && each.from === edge.from).length % 4) * 12;
+      const y = from.y + 14 + (edges.filter((each, before) => before < place && each.from === edge.from).length % 3) * 16;
       const curve = back ? `M${from.x + 80} ${from.y + 54}C${from.x + 80} ${from.y + 86},${to.x + 80} ${to.y + 86},${to.x + 80} ${to.y + 56}` : `M${from.x + 160} ${y}C${from.x + 190} ${y},${to.x - 30} ${to.y + 27},${to.x - 3} ${to.y + 27}`;
-      return h("g", { key: `edge ${place}`, class: "edge" }, h("path", { d: curve }), h("text", { x: back ? from.x + 86 : from.x + 150, y: back ? from.y + 68 : y + 4, "text-anchor": "end" }, edge.key));
+      return h("g", { key: `edge ${place}`, class: "edge" }, h("path", { d: curve }), h("text", { x: back ? from.x + 86 : from.x + 164, y: back ? from.y + 68 : y - 4 }, edge.key));
     }),
     nodes.map((node) => h("g", { key: `node ${node.id}`, class: `node ${node.kind}` }, h("rect", { x: at.get(node.id).x, y: at.get(node.id).y, width: 160, height: 54, rx: 9 }),
       h("text", { x: at.get(node.id).x + 11, y: at.get(node.id).y + 23, class: "name" }, cut(node.id, 22)), h("text", { x: at.get(node.id).x + 11, y: at.get(node.id).y + 41 }, cut(node.kind === "menu" ? node.text.replace(/^#\w+\[|\]$/g, "") : "to the application", 26))))));
