@@ -14,6 +14,7 @@ from sinch_voice_async._endpoints.callouts import Callouts
 from sinch_voice_async._endpoints.calls import Calls
 from sinch_voice_async._endpoints.conferences import Conferences
 from sinch_voice_async._endpoints.configuration import Callbacks, Numbers
+from sinch_voice_async._endpoints.former_names import HasFormerNames
 from sinch_voice_async._endpoints.recordings.recordings import Recordings
 from sinch_voice_async._transport.base_url import BaseUrl
 from sinch_voice_async._transport.httpx_adapter import interceptable_sender, sender_for
@@ -31,7 +32,7 @@ BASE_URL_VARIABLE = "SINCH_VOICE_BASE_URL"
 CONFIGURATION_URL_VARIABLE = "SINCH_VOICE_CONFIGURATION_URL"
 
 
-class VoiceClient:
+class VoiceClient(HasFormerNames):
     """A client of the Sinch Voice (Calling) API, on asyncio and on trio.
 
     ::

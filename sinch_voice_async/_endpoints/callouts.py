@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from sinch_voice_async._endpoints.former_names import HasFormerNames
 from sinch_voice_async._transport.messages import Request
 from sinch_voice_async._transport.transport import Transport
 from sinch_voice_async._wire.rest_codec import decode, encode
@@ -28,7 +29,7 @@ _KINDS = (TtsCallout, ConferenceCallout, CustomCallout)
 
 
 @attrs.frozen(eq=False)
-class Callouts:
+class Callouts(HasFormerNames):
     """Places callouts: ``client.callouts``.
 
     A callout makes a telephone ring, and the platform has no idempotency key. So a callout is sent again only if it is

@@ -6,6 +6,7 @@ import anyio
 import attrs
 
 from sinch_voice_async import _bounds
+from sinch_voice_async._endpoints.former_names import HasFormerNames
 from sinch_voice_async._endpoints.paths import id_segment
 from sinch_voice_async._transport.base_url import BaseUrl, trusted
 from sinch_voice_async._transport.messages import Request
@@ -26,7 +27,7 @@ _HANG_UP = b'{"action":{"name":"hangup"}}'
 
 
 @attrs.frozen(eq=False)
-class Calls:
+class Calls(HasFormerNames):
     """Reads and manages calls: ``client.calls``.
 
     Every ``call_id`` may also be the ``call_resource_url`` of an event; the request then goes to the region of the

@@ -2,6 +2,7 @@
 
 import attrs
 
+from sinch_voice_async._endpoints.former_names import HasFormerNames
 from sinch_voice_async._endpoints.paths import conference_segment, id_segment
 from sinch_voice_async._transport.messages import Request
 from sinch_voice_async._transport.transport import Transport
@@ -15,7 +16,7 @@ _PARTICIPANT_ROUTE = _ROUTE + "/{call_id}"
 
 
 @attrs.frozen(eq=False)
-class Conferences:
+class Conferences(HasFormerNames):
     """Reads and manages ongoing conferences: ``client.conferences``.
 
     A conference lives in one region: use a client of that region for all of it. Every method raises

@@ -6,6 +6,7 @@ from typing import Final
 import attrs
 
 from sinch_voice_async import _bounds
+from sinch_voice_async._endpoints.former_names import HasFormerNames
 from sinch_voice_async._endpoints.paths import id_segment, segment
 from sinch_voice_async._transport.messages import Request
 from sinch_voice_async._transport.transport import Transport
@@ -31,7 +32,7 @@ _ROUTE: Final = _PREFIX + "{application_key}"
 
 
 @attrs.frozen(eq=False)
-class Numbers:
+class Numbers(HasFormerNames):
     """Reads and assigns the numbers of your account, on the configuration host: ``client.numbers``."""
 
     _transport: Transport
@@ -103,7 +104,7 @@ class Numbers:
 
 
 @attrs.frozen(eq=False)
-class Callbacks:
+class Callbacks(HasFormerNames):
     """Reads and sets callback URLs, on the configuration host: ``client.callbacks``.
 
     ``application_key`` is by default that of the client.

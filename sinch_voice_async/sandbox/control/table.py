@@ -4,7 +4,7 @@ An entry says once what an endpoint takes. The same entry describes the endpoint
 ``openapi.json``, and decides which members are known: an unknown member is refused, because it is a misspelt one.
 Searches are read here too: words that must occur, ``name:value`` for a member, and a minus sign before either.
 
-Source: OpenAPI Specification 3.1.
+Source: OpenAPI Specification, 3.1.
 """
 
 import re
