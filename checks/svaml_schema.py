@@ -12,8 +12,8 @@ from typing import Any
 import attrs
 
 from checks.prose import ROOT
+from sinch_voice_async._wire.documents import ACTIONS, INSTRUCTIONS
 from sinch_voice_async._wire.registry import camel_case
-from sinch_voice_async._wire.svaml_codec import ACTIONS, INSTRUCTIONS
 
 TARGET = ROOT / "docs" / "_static" / "svaml.schema.json"
 PLAIN = {str: "string", int: "integer", bool: "boolean"}

@@ -32,11 +32,10 @@ TARGETS = (
         "codec",
         (
             "_wire/codec.py",
-            "_wire/event_codec.py",
             "_wire/json.py",
             "_wire/registry.py",
             "_wire/rest_codec.py",
-            "_wire/svaml_codec.py",
+            "_wire/documents.py",
         ),
         (
             "tests/wire/test_codec.py",

@@ -11,7 +11,7 @@ import pytest
 
 import sinch_voice_async
 from sinch_voice_async import VoiceClient, dialer, errors, otel, sandbox, streams, svaml, testing, webhooks
-from sinch_voice_async._wire.svaml_codec import ACTIONS, INSTRUCTIONS
+from sinch_voice_async._wire.documents import ACTIONS, INSTRUCTIONS
 from sinch_voice_async.dialer import cluster
 
 MODULES: list[ModuleType] = [sinch_voice_async, svaml, webhooks, streams, dialer, cluster, sandbox, testing, otel]

@@ -16,7 +16,7 @@ from sinch_voice_async.models.limits import LONGEST_CONFERENCE_ID
 
 __all__ = ["conference_segment", "id_segment", "request", "segment"]
 
-_KEPT = "+@:~-._!$&'()*,;="
+_KEPT: Final = "+@:~-._!$&'()*,;="
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _STRAY_PERCENT: Final = re.compile("%(?![0-9A-Fa-f]{2})")
 # RFC 9110 section 9.2.2. POST and PATCH could call a telephone, so they are not repeated.
@@ -62,12 +62,6 @@ def id_segment(value: str, field: str) -> str:
     if any(character in value for character in "/?#\\"):
         raise InvalidRequestError(f"{field} must not have '/', '?', '#' or a backslash", field=field)
     return encoded
-
-
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-_STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
-# Idempotent by RFC 9110, section 9.2.2. POST and PATCH are not repeated: they may make a telephone ring.
-_REPEATABLE = ("GET", "HEAD", "PUT", "DELETE", "OPTIONS")
 
 
 async def request(transport: Transport, method: str, path: str, body: Any, *, configuration: bool) -> Response:

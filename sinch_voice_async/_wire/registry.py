@@ -7,7 +7,7 @@ Rules:
 - Where a tuple of spellings stands in a table below, the first is written and each one is read.
 - A class that is not registered cannot be encoded: :func:`registered` refuses it by name.
 
-The modules ``rest_codec``, ``event_codec`` and ``svaml_codec`` register the models. What follows from their facts is
+The modules ``rest_codec`` and ``documents`` register the models. What follows from their facts is
 worked out when a class is first used, so that the import stays cheap.
 """
 

@@ -1,6 +1,6 @@
 """The models of the REST endpoints: each is registered with the codec, with the spellings that no rule gives.
 
-SVAML and events are registered by modules of their own, since loading them takes longer than all of this.
+SVAML and events are registered by ``documents``, since loading them takes longer than all of this.
 """
 
 from sinch_voice_async._wire import registry

@@ -7,7 +7,7 @@ from typing import Any
 
 from sinch_voice_async import _bounds
 from sinch_voice_async._wire.codec import encode_json
-from sinch_voice_async._wire.event_codec import encode
+from sinch_voice_async._wire.documents import encode
 from sinch_voice_async._wire.signing import authorization, timestamp_at
 from sinch_voice_async.credentials import Credentials
 from sinch_voice_async.errors import InvalidRequestError

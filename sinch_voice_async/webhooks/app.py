@@ -25,7 +25,7 @@ import anyio
 from attrs import Factory, field, frozen
 
 from sinch_voice_async import _bounds
-from sinch_voice_async._wire.svaml_codec import encode
+from sinch_voice_async._wire.documents import encode
 from sinch_voice_async.credentials import Credentials, hidden
 from sinch_voice_async.errors import ConfigurationError, InvalidEventError, WebhookError
 from sinch_voice_async.models.events import Event

@@ -23,7 +23,7 @@ from typing import Any, Final, Protocol, TypeAlias
 from attrs import field, frozen
 
 from sinch_voice_async import _bounds
-from sinch_voice_async._wire.event_codec import decode_event
+from sinch_voice_async._wire.documents import decode_event
 from sinch_voice_async._wire.json import parse_timestamp
 from sinch_voice_async._wire.signing import signature_matches, string_to_sign
 from sinch_voice_async.credentials import Credentials
@@ -242,7 +242,7 @@ def _age(timestamp: str, max_age: float | None, now: datetime | float | None) ->
 def _unix(now: object) -> float:
     if now is None:
         return time.time()
-    if now.__class__ is float:
+    if isinstance(now, float) and now.__class__ is float:  # the usual case first
         return now
     if not isinstance(now, datetime):
         return float(_bounds.number(now, "now", most=_bounds.LONGEST, error=InvalidRequestError))  # type: ignore[arg-type]

@@ -41,8 +41,8 @@ def test_modules_are_few(statement: str, beside: str, most: int) -> None:
 @pytest.mark.parametrize(
     ("codec", "document", "cls"),
     [
-        ("event_codec", '{"event": "dice", "callId": "1", "debit": {"amount": 0.25}}', "models.events.Event"),
-        ("svaml_codec", '{"action": {"name": "hangup"}}', "models.svaml.document.Svaml"),
+        ("documents", '{"event": "dice", "callId": "1", "debit": {"amount": 0.25}}', "models.events.Event"),
+        ("documents", '{"action": {"name": "hangup"}}', "models.svaml.document.Svaml"),
         ("rest_codec", '{"callId": "1", "to": {"endpoint": "2"}, "debit": {"amount": 0.25}}', "models.calls.Call"),
     ],
 )

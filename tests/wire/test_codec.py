@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import pytest
 
-from sinch_voice_async._wire import codec, event_codec, svaml_codec
+from sinch_voice_async._wire import codec, documents
 from sinch_voice_async._wire.rest_codec import decode, encode, encode_json
 from sinch_voice_async.errors import DecodeError, InvalidRequestError
 from sinch_voice_async.models.callouts import CalloutReceipt, CustomCallout, TtsCallout
@@ -27,7 +27,7 @@ from sinch_voice_async.models.svaml.document import Svaml
 from sinch_voice_async.models.svaml.fields import Action
 
 # Loaded with what needs them, which here are the tests.
-REGISTERED = (event_codec, svaml_codec)
+REGISTERED = documents
 
 CALL = {
     "from": {"type": "number", "endpoint": "+46700000000"},

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sinch_voice_async._wire.codec import encode
-from sinch_voice_async._wire.event_codec import decode_event
+from sinch_voice_async._wire.documents import decode_event
 from sinch_voice_async._wire.registry import plan_of
 from sinch_voice_async.errors import DecodeError
 from sinch_voice_async.models.calls import Price

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sinch_voice_async import svaml
-from sinch_voice_async._wire.svaml_codec import ACTIONS, INSTRUCTIONS
+from sinch_voice_async._wire.documents import ACTIONS, INSTRUCTIONS
 from sinch_voice_async.errors import DecodeError, InvalidRequestError
 from tests.wire import svaml_documents
 

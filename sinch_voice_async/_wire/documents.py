@@ -1,7 +1,8 @@
-"""SVAML documents <-> JSON.
+"""The documents of callbacks <-> JSON: events, and the SVAML that answers them.
 
 Rules:
 
+- The ``event`` field of a callback says which event it is, in any casing.
 - Names of instructions and actions are read in any casing (``connectPSTN``, ``runmenu``), and written as the table
   here spells them.
 - A document is read as it was written: a value beyond a limit, or a menu that leads to a missing one, is read, written
@@ -10,20 +11,73 @@ Rules:
 - Recording is an action in the Calling API's Manage Call: there its options are ``recordingOptions``.
 """
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
+from sinch_voice_async._wire import registry
 from sinch_voice_async._wire.codec import Writer, decode, encode, register_model, register_tagged
 from sinch_voice_async._wire.registry import Spellings
 from sinch_voice_async.errors import DecodeError, InvalidRequestError
+from sinch_voice_async.models.calls import Price
 from sinch_voice_async.models.conferences import ConferenceDtmfOptions
 from sinch_voice_async.models.destinations import Destination
+from sinch_voice_async.models.events import (
+    AmdResult,
+    AnsweredCall,
+    Cookie,
+    DisconnectedCall,
+    Event,
+    IncomingCall,
+    MenuResult,
+    Notification,
+    PromptInput,
+)
 from sinch_voice_async.models.svaml import actions, instructions
+from sinch_voice_async.models.svaml.actions import CallHeader
 from sinch_voice_async.models.svaml.document import Svaml
 from sinch_voice_async.models.svaml.fields import Action, Instruction, UnknownAction, UnknownInstruction, as_written
 from sinch_voice_async.models.svaml.instructions import RecordingOptions, TranscriptionOptions
 from sinch_voice_async.models.svaml.menus import Menu, MenuOption
 
-__all__ = ["ACTIONS", "INSTRUCTIONS", "dumps", "encode", "loads"]
+__all__ = ["ACTIONS", "INSTRUCTIONS", "decode_event", "dumps", "encode", "loads"]
+
+REPLACEMENT: Final = "\ufffd"
+
+for _event in (AnsweredCall, DisconnectedCall, IncomingCall, PromptInput):
+    register_model(_event, irregular=registry.EVENT)
+register_model(Notification, irregular={**registry.EVENT, "error_message": ("errorMsg", "errorMessage")})
+for _part in (AmdResult, CallHeader, Cookie, Destination, MenuResult):
+    register_model(_part)
+register_model(Price, needs="amount")
+register_tagged(
+    Event,
+    tag="event",
+    table={
+        "ice": IncomingCall,
+        "ace": AnsweredCall,
+        "dice": DisconnectedCall,
+        "pie": PromptInput,
+        "notify": Notification,
+    },
+)
+
+
+def decode_event(body: bytes) -> Event:
+    """Return the event that a callback's body holds.
+
+    Only ``event`` and the call id are required: an optional field of a wrong shape is ``None``, and its raw value
+    stands in ``extra``. Bytes that are not UTF-8 are replaced by U+FFFD, for a call waits for the answer.
+
+    :raises DecodeError: the body is not an event, or one of a kind that is not documented.
+    """
+    event = cast("type[Event]", Event)
+    try:
+        return decode(body, event)
+    except DecodeError:
+        text = body.decode("utf-8", "replace")
+        if REPLACEMENT not in text:
+            raise
+    return decode(text.encode(), event)
+
 
 INSTRUCTIONS: Final[dict[str, type]] = {
     "playFiles": instructions.PlayFiles,
