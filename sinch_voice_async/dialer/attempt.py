@@ -163,20 +163,22 @@ def make_callout(callout_of: CalloutOf, contact: Contact) -> tuple[Any, str | No
     """
     try:
         callout = callout_of(contact)
+        problem = _wrong_destination(callout, contact)
     except InvalidRequestError as error:
         return None, f"no callout could be made: {error}"
     except Exception as error:
         # The message of another exception may quote the row.
         logger.debug("no callout could be made", exc_info=True)
         return None, f"no callout could be made: {type(error).__name__}"
-    problem = _wrong_destination(callout, contact)
     return (None, problem) if problem else (callout, None)
 
 
 def _wrong_destination(callout: Any, contact: Contact) -> str | None:
     """Return why a callout would not dial the contact, None if it does."""
-    if callout is None:
-        return "no callout could be made: the function returned None"
+    if callout is None or inspect.iscoroutine(callout):
+        if callout is not None:
+            callout.close()
+        return f"no callout could be made: the function returned {type(callout).__name__}"
     dialled = _dialled_by(callout)
     if not dialled:
         return "the callout does not say whom it dials, so that it cannot be checked"

@@ -112,8 +112,8 @@ class Campaign:
     ) -> None:
         # An error report shows the variables of frames, and an address of a database may hold a password.
         kept_in, journal = [journal], ""
-        self.journal: Journal = to_journal(kept_in.pop())
         self.name = name
+        self.journal: Journal = to_journal(kept_in.pop())
         self.settings: Settings = Settings.of(
             name=name,
             calls_per_second=calls_per_second,
@@ -138,7 +138,7 @@ class Campaign:
         self._step_pacer: Paces | None = None
 
     def __repr__(self) -> str:
-        return f"Campaign({self.name!r}, journal={self.journal!r})"
+        return f"Campaign({self.name!r}, journal={getattr(self, 'journal', None)!r})"
 
     def run(
         self,
@@ -244,6 +244,9 @@ class Campaign:
         )
         try:
             known = self.outcomes()
+            if self._has_journal():
+                async with self._use() as journal:
+                    await journal.check(whole=True)
             while self._has_journal() and (page := await known.page()):
                 await looking.add_known(page)
             if contacts is not None:

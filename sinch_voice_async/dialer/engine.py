@@ -15,10 +15,9 @@ Rules:
 """
 
 import logging
-from collections import deque
+import math
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
-from decimal import Decimal
 from typing import Any, Final, Literal
 
 import anyio
@@ -29,18 +28,19 @@ from sinch_voice_async.dialer.attempt import Attempts, Dialed, Ready
 from sinch_voice_async.dialer.enqueueing import Contacts, feed, is_whole_list
 from sinch_voice_async.dialer.health import Health, PauseControl, Reaction
 from sinch_voice_async.dialer.journal import AttemptUpdate, Control, Counts, Journal, Line, Outcome
+from sinch_voice_async.dialer.outbox import Outbox, Signal
 from sinch_voice_async.dialer.pacing import Clock, Paces
 from sinch_voice_async.dialer.settings import Difference, Settings, differences
 from sinch_voice_async.dialer.states import Change, ContactState
 from sinch_voice_async.errors import APIError, ConfigurationError, RateLimitedError, SinchVoiceError
 
-__all__ = ["Engine", "Outbox"]
+__all__ = ["Engine"]
 
 logger = logging.getLogger("sinch_voice_async.dialer")
 
-_BUFFER: Final = 1000
 _BATCH: Final = 200
 _LOOK: Final = 1.0
+_QUIET_STREAM: Final = 5.0
 _POLLS_AT_ONCE: Final = 20
 _LONGEST_NAP: Final = 30.0
 _NO_CREDIT: Final = "the account has no credit (402): resume when it has"
@@ -49,66 +49,6 @@ _NOT_PLACED: Final = {ContactState.TODO, ContactState.SKIPPED}
 _POLLS_OF_A_CALL: Final = 3
 _POLLS_IN_A_ROW: Final = 10
 _REFUSED_POLLS: Final = frozenset({401, 403, 404})
-
-
-class Outbox:
-    """The outcomes that nobody has read yet. Adding one never waits."""
-
-    def __init__(self) -> None:
-        self._outcomes: deque[Outcome] = deque()
-        self._changed = _Signal()
-        self._is_closed = False
-
-    def __len__(self) -> int:
-        return len(self._outcomes)
-
-    def add(self, outcome: Outcome) -> None:
-        """Add an outcome; after :meth:`close` it is in the journal alone."""
-        if not self._is_closed:
-            self._outcomes.append(outcome)
-            self._changed.notify()
-
-    def close(self) -> None:
-        """Take no more outcomes."""
-        self._is_closed = True
-        self._changed.notify()
-
-    async def get(self) -> Outcome | None:
-        """Return the next outcome, None at the end."""
-        while not self._outcomes:
-            if self._is_closed:
-                return None
-            await self._changed.wait(self._changed.version)
-        outcome = self._outcomes.popleft()
-        if len(self._outcomes) == _BUFFER - 1:
-            self._changed.notify()
-        return outcome
-
-    async def wait_for_room(self) -> None:
-        """Return when fewer than a thousand outcomes wait to be read, or nobody will read them."""
-        while len(self._outcomes) >= _BUFFER and not self._is_closed:
-            await self._changed.wait(self._changed.version)
-
-
-class _Signal:
-    """Wakes whoever waits for a change; ``version`` counts the changes, so that none is missed."""
-
-    def __init__(self) -> None:
-        self.version: int = 0
-        self._event: anyio.Event | None = None
-
-    def notify(self) -> None:
-        """Wake everybody."""
-        self.version += 1
-        if self._event is not None:
-            self._event.set()
-            self._event = None
-
-    async def wait(self, version: int) -> None:
-        """Return when something has changed since a version."""
-        if self.version == version:
-            self._event = self._event or anyio.Event()
-            await self._event.wait()
 
 
 @define(eq=False)
@@ -148,13 +88,14 @@ class Engine:
     _listed: int | None = None
     _is_whole_list: bool = False
     _is_fed: bool = False
+    _last_row_at: float = -math.inf
     _in_hand: set[str] = field(factory=set)
     _active: dict[str, _ActiveCall] = field(factory=dict)
     _control: Control = field(factory=Control)
     _uncosted: int = 0
     _polls_refused: int = 0
     _polls_failed: int = 0
-    _changed: _Signal = field(factory=_Signal)
+    _changed: Signal = field(factory=Signal)
     _turn: anyio.Lock = field(factory=lambda: anyio.Lock(fast_acquire=True))
     _waits: list[anyio.CancelScope] = field(factory=list)
     _slots: anyio.Semaphore = field(init=False)
@@ -190,6 +131,7 @@ class Engine:
         if self.contacts is not None:
             self._is_whole_list = is_whole_list(self.contacts)
             self._listed = await self.journal.begin_list()
+            self._last_row_at = self.clock.monotonic()
         await self.journal.change_all(Change.REOPEN, None, now, None)
         await self._redial_former_calls()
         self.counts.start(await self.journal.totals())
@@ -292,6 +234,7 @@ class Engine:
         added = await self.journal.add(rows, self.clock.now(), listed=self._listed)
         for counts in (self.counts, self.this_run):
             counts.add(added)
+        self._last_row_at = self.clock.monotonic()
         self.wake()
 
     async def _enqueue(self) -> None:
@@ -334,7 +277,14 @@ class Engine:
 
     @property
     def _only_listed(self) -> int | None:
-        return self._listed if self._is_whole_list else None
+        """The list outside of which nobody is dialled: while a stream still brings rows, they may correct others."""
+        if self._is_whole_list or self._is_streaming():
+            return self._listed
+        return None
+
+    def _is_streaming(self) -> bool:
+        is_new = self.clock.monotonic() - self._last_row_at < _QUIET_STREAM
+        return self._listed is not None and not self._is_fed and is_new
 
     async def _rest(self, version: int) -> bool:
         """Wait for something to do; False if nothing can come any more."""
@@ -344,7 +294,7 @@ class Engine:
         if due is None and may_end:
             return False
         # A nap is short, since the time of day may jump; and not too short, since those in hand may be due.
-        longest = _LOOK if self.stay else _LONGEST_NAP
+        longest = _LOOK if self.stay or self._is_streaming() else _LONGEST_NAP
         left = longest if due is None else min(due - self.clock.now(), longest)
         await self._nap(max(left, _LOOK if self._in_hand or self.stay else 0.0), version)
         return True
@@ -401,18 +351,20 @@ class Engine:
             return "some"
         if self.counts.spent >= limit:
             return "none"
-        unpaid = self._uncosted + len(self._active)
-        if not unpaid:
-            return "some"
-        # Assume each call that is alive costs as much as the most expensive one so far. While no cost is known, calls
-        # go one at a time.
-        dearest = self.counts.dearest
-        expected = limit if dearest is None else self.counts.spent + dearest * Decimal(unpaid)
-        return "some" if expected < limit else "not yet"
+        alive = self._uncosted + len(self._active)
+        if self.counts.dearest is None:
+            return "not yet" if alive else "some"  # while no cost is known, calls go one at a time
+        # Assume that each call whose cost is not known costs as much as the most expensive one so far.
+        states = self.counts.states
+        lost = max(states[ContactState.ACCEPTED] - len(self._active), 0) + states[ContactState.UNKNOWN]
+        assumed = self.counts.spent + self.counts.dearest * lost
+        if assumed >= limit:
+            return "not yet" if alive else "none"
+        return "some" if not alive or assumed + self.counts.dearest * alive < limit else "not yet"
 
     async def _send(self, ready: Ready) -> bool:
         try:
-            dialed = await self.attempts.dial(ready, is_overspent=self._is_overspent())
+            dialed = await self.attempts.dial(ready, is_overspent=self._room() == "none")
             await self._react(dialed)
             outcome = dialed.outcome
             if outcome is None or outcome.state is ContactState.TODO:
@@ -425,10 +377,6 @@ class Engine:
             return False
         finally:
             self._uncosted -= 1
-
-    def _is_overspent(self) -> bool:
-        limit = self.settings.spend_limit
-        return limit is not None and self.counts.spent >= limit
 
     # -- what answers mean -------------------------------------------------------------------------------------------
 
@@ -443,7 +391,7 @@ class Engine:
             case "none":
                 self.health.accepted(dialed.sent_at)
             case "slow down":
-                self.health.too_fast(dialed.sent_at)
+                await self._obey(self.health.too_fast(self.clock.monotonic(), dialed.sent_at), dialed)
                 retry_after = dialed.error.retry_after if isinstance(dialed.error, RateLimitedError) else None
                 await self.pacer.slow_down(retry_after, dialed.sent_at)
             case "no credit":
@@ -458,7 +406,7 @@ class Engine:
     def _judged(self, dialed: Dialed, sent_at: float) -> Reaction:
         now = self.clock.monotonic()
         if dialed.effect == "refused":
-            return self.health.refused(dialed.note, sent_at)
+            return self.health.refused(_refusal(dialed), sent_at)
         if dialed.effect == "unknown":
             return self.health.unknown(dialed.note, now, sent_at)
         if not self.health.is_down:
@@ -621,3 +569,7 @@ class Engine:
                 yield
             finally:
                 self._waits.remove(scope)
+
+
+def _refusal(dialed: Dialed) -> str:
+    return str(dialed.error.status) if isinstance(dialed.error, APIError) else dialed.note

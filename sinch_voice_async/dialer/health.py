@@ -89,6 +89,8 @@ class Health:
     _unknowns: int = 0
     _refusals: int = 0
     _refusal: str = ""
+    _slowed: int = 0
+    _slowed_at: float = -math.inf
     _down_since: float | None = None
     _held_until: float = -math.inf
     _backoff: float = field(default=_FIRST_BACKOFF)
@@ -97,15 +99,21 @@ class Health:
         """Take note of a callout that the platform accepted."""
         if sent_at >= self._held_until:
             self._answered()
-            self.is_alone, self._refusals = False, 0
+            self.is_alone, self._refusals, self._slowed = False, 0, 0
         return _GO_ON
 
-    def too_fast(self, sent_at: float) -> Reaction:
-        """Take note of a 429: the platform answers."""
-        if sent_at >= self._held_until:
-            self._answered()
-            self.is_alone = self._refusals >= _REFUSALS_TO_SLOW
-        return _GO_ON
+    def too_fast(self, now: float, sent_at: float) -> Reaction:
+        """Take note of a 429: the platform answers. Hundreds at once are one piece of news."""
+        if sent_at < max(self._held_until, self._slowed_at):
+            return _GO_ON
+        self._answered()
+        self.is_alone = self._refusals >= _REFUSALS_TO_SLOW
+        self._slowed_at = now
+        self._slowed += 1
+        if self._slowed < _REFUSALS_TO_PAUSE:
+            return _GO_ON
+        self._slowed = 0
+        return Reaction(pause=f"the platform asked {_REFUSALS_TO_PAUSE} times in a row to go slower")
 
     def refused(self, refusal: str, sent_at: float) -> Reaction:
         """Take note of a refusal, of which ``refusal`` says which one it is."""

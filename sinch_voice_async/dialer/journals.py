@@ -1,14 +1,14 @@
 """Which journal is meant: the path of a file, the address of a database in any of its spellings, or a journal."""
 
 import os
-import re
 from collections.abc import Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import field, frozen
 
 from sinch_voice_async.dialer.journal import Journal
 from sinch_voice_async.dialer.postgres.journal import PostgresJournal
+from sinch_voice_async.dialer.sql import is_address
 from sinch_voice_async.dialer.sqlite.journal import SqliteJournal
 from sinch_voice_async.errors import ConfigurationError
 
@@ -17,17 +17,6 @@ __all__ = ["KeptCampaign", "KeptIn", "kept", "to_journal"]
 KeptIn: TypeAlias = str | os.PathLike[str] | Journal
 """A path, ``postgresql://user@host/database``, a connection string such as ``host=... dbname=...``, or a journal."""
 
-_POSTGRES: Final = re.compile(r"postgres(ql)?(\+\w+)?://", re.IGNORECASE)
-# The words of libpq's connection strings.
-_WORD: Final = re.compile(
-    r"(host|hostaddr|port|dbname|user|password|passfile|service|options|application_name|fallback_application_name|"
-    r"connect_timeout|client_encoding|target_session_attrs|load_balance_hosts|channel_binding|require_auth|requirepeer|"
-    r"replication|gssencmode|krbsrvname|gsslib|gssdelegation|ssl\w+|keepalives\w*|tcp_user_timeout)\s*=",
-    re.IGNORECASE,
-)
-_OTHER_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
-_USER_AND_PASSWORD: Final = re.compile(r"[^/\\\s]+:[^/\\\s]*@")
-
 
 @frozen
 class KeptCampaign:
@@ -35,21 +24,6 @@ class KeptCampaign:
 
     name: str
     options: Mapping[str, Any] = field(factory=dict)
-
-
-def is_address(written: str) -> bool:
-    """Say whether a text is the address of a database in PostgreSQL.
-
-    :raises ConfigurationError: it is the address of something else, or may be one; it is not repeated.
-    """
-    text = written.strip()
-    if _POSTGRES.match(text) or _WORD.match(text):
-        return True
-    if _OTHER_SCHEME.match(text) or _USER_AND_PASSWORD.match(text) or "postgresql:" in text.lower():
-        raise ConfigurationError(
-            "the journal must be the path of a file, or a database in PostgreSQL: postgresql://user@host/database"
-        )
-    return False
 
 
 def to_journal(kept_in: KeptIn) -> Journal:

@@ -25,6 +25,8 @@ _FLOOR: Final = 0.5
 _CLIMB: Final = 0.05
 _FAST: Final = 1000.0
 _LONGEST_HOLD: Final = 3600.0
+# The pace may change while somebody waits.
+_LONGEST_SLEEP: Final = 1.0
 
 
 class Clock(Protocol):
@@ -172,7 +174,7 @@ class Pacer:
             instant = self._reserve()
             while (left := instant - self._clock.monotonic()) > 0:
                 before = self._pace.next
-                await self._clock.sleep(left)
+                await self._clock.sleep(min(left, _LONGEST_SLEEP))
                 # Held or slowed down meanwhile: take a new instant, behind the hold.
                 if self._pace.next != before:
                     instant = self._reserve()

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mappi
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Final, Protocol
 
 import anyio
@@ -46,7 +47,13 @@ _COLUMNS: Final = (
 
 
 class Source(Protocol):
-    """The campaign that a report is about."""
+    """The campaign that a report is about; its journal is open within ``async with``."""
+
+    async def __aenter__(self) -> Any: ...
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
 
     @property
     def name(self) -> str:
@@ -134,8 +141,12 @@ class Report:
 
     async def _write(self, path: str | os.PathLike[str], pieces: AsyncIterator[str]) -> None:
         target = Path(path)
+        async with self._source:  # open for all pages
+            await self._write_pieces(target, pieces)
+
+    async def _write_pieces(self, path: Path, pieces: AsyncIterator[str]) -> None:
         try:
-            file = await anyio.to_thread.run_sync(lambda: _files.NewFile(target, overwrite=True))
+            file = await anyio.to_thread.run_sync(lambda: _files.NewFile(path, overwrite=True))
             try:
                 async for piece in pieces:
                     # A lone surrogate, which no encoding has, must not cost the report.
@@ -326,4 +337,6 @@ def _safe(cell: object) -> object:
     """Return a cell in which no spreadsheet finds a formula, whatever separator it takes."""
     if isinstance(cell, (dict, list)):
         cell = json.dumps(cell, ensure_ascii=False)
-    return _FORMULA.sub(r"\1'\2", cell) if isinstance(cell, str) else cell
+    if not isinstance(cell, str) or cell.isalnum():
+        return cell
+    return _FORMULA.sub(r"\1'\2", cell)

@@ -94,7 +94,7 @@ class CampaignRun:
             this_run=engine.this_run,
             rate=engine.pacer.rate,
             alive=engine.alive,
-            to_do=engine.counts.states[ContactState.TODO],
+            to_do=max(engine.counts.states[ContactState.TODO], 0),
             paused=engine.pause.reason,
         )
 

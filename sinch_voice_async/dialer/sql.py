@@ -29,7 +29,7 @@ from sinch_voice_async.dialer.journal import (
     Total,
 )
 from sinch_voice_async.dialer.states import TRANSITIONS, Change, ContactState
-from sinch_voice_async.errors import InvalidRequestError, JournalError
+from sinch_voice_async.errors import ConfigurationError, InvalidRequestError, JournalError
 from sinch_voice_async.models.calls import Price
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "SqlJournal",
     "changed",
     "clean",
+    "is_address",
     "named_statements",
     "names_in",
     "numbers_in",
@@ -76,6 +77,17 @@ _SAME = (
 _TIMES = ("placed_at", "changed_at")
 
 
+_POSTGRES: Final = re.compile(r"postgres(ql)?(\+\w+)?://", re.IGNORECASE)
+# The words of libpq's connection strings.
+_WORD: Final = re.compile(
+    r"(host|hostaddr|port|dbname|user|password|passfile|service|options|application_name|fallback_application_name|"
+    r"connect_timeout|client_encoding|target_session_attrs|load_balance_hosts|channel_binding|require_auth|requirepeer|"
+    r"replication|gssencmode|krbsrvname|gsslib|gssdelegation|ssl\w+|keepalives\w*|tcp_user_timeout)\s*=",
+    re.IGNORECASE,
+)
+_OTHER_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
+
+
 class Row(Protocol):
     """A row by the names of its columns."""
 
@@ -103,6 +115,26 @@ class Cursor(Protocol):
         ...
 
     def __iter__(self) -> Iterator[Any]: ...
+
+
+def is_address(written: str) -> bool:
+    """Say whether a text is the address of a database in PostgreSQL.
+
+    :raises ConfigurationError: it is the address of something else, or may be one; it is not repeated.
+    """
+    text = written.strip()
+    if _POSTGRES.match(text) or _WORD.match(text):
+        return True
+    if _OTHER_SCHEME.match(text) or _names_a_password(text) or "postgresql:" in text.lower():
+        raise ConfigurationError(
+            "the journal must be the path of a file, or a database in PostgreSQL: postgresql://user@host/database"
+        )
+    return False
+
+
+def _names_a_password(text: str) -> bool:
+    before, at, _ = text.partition("@")
+    return bool(at) and ":" in before and not set(before) & set("/\\ \t\n")
 
 
 def named_statements(text: str) -> Mapping[str, str]:
@@ -183,10 +215,17 @@ class Sorted:
             return
         else:
             self.again.append(row)
+            self._release_numbers(before)
             if not before.is_as(row):
                 self.fates.append(RowFate(line, "changed", "the list has other fields now", number))
         for each in (number, *json.loads(row["others"] or "[]")):
             self.known[each] = Known(number, line, self.listed, row["fields"], row["zone"], row["others"])
+
+    def _release_numbers(self, before: Known) -> None:
+        for number in json.loads(before.others or "[]"):
+            known = self.known.get(number)
+            if known is not None and known.owner == before.owner:
+                del self.known[number]
 
     def _keep_own_numbers(self, row: dict[str, Any]) -> None:
         # A further number that belongs to another contact is dialled for that one alone.

@@ -58,7 +58,7 @@ _DEFAULTS: Final = {
 _PASSING: Final = frozenset({"40001", "40P01", "53300", "55P03", "57P01", "57P02", "57P03"})
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 2.0
-_DRIVER: Final = re.compile(r"^(postgres(?:ql)?)\+\w+://", re.IGNORECASE)
+_DRIVER: Final = re.compile(r"^postgres(?:ql)?(?:\+\w+)?://", re.IGNORECASE)
 # A time for locks that somebody set stays.
 _SETTINGS: Final = """
 SELECT
@@ -97,7 +97,7 @@ class Address:
     def of(cls, written: str) -> "Address | None":
         """Return the address that was written, None if it is not one of PostgreSQL."""
         try:
-            words = driver().conninfo.conninfo_to_dict(_DRIVER.sub(r"\1://", written.strip()))
+            words = driver().conninfo.conninfo_to_dict(_DRIVER.sub("postgresql://", written.strip()))
         except driver().ProgrammingError:
             return None
         return cls(words)

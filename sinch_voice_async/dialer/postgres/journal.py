@@ -86,7 +86,9 @@ class PostgresJournal(SqlJournal):
         address = Address.of(url)
         del url  # an error report shows the variables of frames
         if address is None:
-            raise JournalError("the journal: its URL is none of PostgreSQL: postgresql://user@host/database")
+            raise JournalError(
+                "the journal: not the address of a PostgreSQL database: use postgresql://user@host/database"
+            )
         self.place: str = address.place
         self._address = address
         self._gone_after = gone_after

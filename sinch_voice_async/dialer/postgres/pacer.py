@@ -78,9 +78,16 @@ class SharedPacer:
         if reserved is None:
             await self._clock.sleep(_LOOK)
             return False
-        self.rate = reserved["rate"]
-        await self._clock.sleep(reserved["wait"])
-        return reserved["wait"] <= 0 or not (await self._run("held"))["is_held"]
+        self.rate, left = reserved["rate"], reserved["wait"]
+        if left <= 0:
+            await self._clock.sleep(left)
+        while left > 0:
+            await self._clock.sleep(min(left, _LOOK))
+            left -= _LOOK
+            now = await self._run("held")
+            if now["is_held"] or now["target"] != reserved["target"]:
+                return False
+        return True
 
     async def _run(self, name: str, **parameters: Any) -> Any:
         with translated(self._place):

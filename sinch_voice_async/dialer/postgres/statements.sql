@@ -261,7 +261,9 @@ SELECT name FROM sinch_voice_dialer.field WHERE campaign = %(campaign)s ORDER BY
 -- pace and none of them keeps the others waiting for as long as an answer travels.
 -- name: set_pace
 INSERT INTO sinch_voice_dialer.pace (campaign, target) VALUES (%(campaign)s, %(target)s)
-ON CONFLICT (campaign) DO UPDATE SET target = excluded.target
+ON CONFLICT (campaign) DO UPDATE SET target = excluded.target,
+    next_at = CASE WHEN pace.target = excluded.target THEN pace.next_at
+        ELSE least(pace.next_at, clock_timestamp() + make_interval(secs => 1 / excluded.target)) END
 
 -- Each caller gets an instant of its own. How long it is until then is reckoned here, on the one clock.
 -- name: reserve
@@ -271,10 +273,10 @@ SET instant = greatest(next_at, clock_timestamp()),
         + make_interval(secs => 1 / sinch_voice_dialer.rate_at(pace, greatest(next_at, clock_timestamp())))
 WHERE campaign = %(campaign)s AND NOT paused
 RETURNING extract(epoch FROM instant - clock_timestamp())::double precision AS wait,
-    sinch_voice_dialer.rate_at(pace, instant) AS rate
+    sinch_voice_dialer.rate_at(pace, instant) AS rate, target
 
 -- name: held
-SELECT paused OR held_until > clock_timestamp() AS is_held
+SELECT paused OR held_until > clock_timestamp() AS is_held, target
 FROM sinch_voice_dialer.pace WHERE campaign = %(campaign)s
 
 -- name: hold

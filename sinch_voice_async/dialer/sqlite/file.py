@@ -368,7 +368,7 @@ def _make(connection: sqlite3.Connection, campaign: str) -> None:
 
 def _run(connection: sqlite3.Connection, script: str) -> None:
     # Not ``executescript``, which commits first.
-    for statement in script.split(";\n"):
+    for statement in script.split(";\n\n"):
         connection.execute(statement)
 
 

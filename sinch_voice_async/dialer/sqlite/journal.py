@@ -22,6 +22,7 @@ from sinch_voice_async.dialer.sql import (
     Known,
     SqlJournal,
     changed,
+    is_address,
     names_in,
     numbers_in,
     sort_rows,
@@ -204,10 +205,27 @@ def _add_rows(connection: sqlite3.Connection, rows: Sequence[GivenRow], at: floa
 
 
 def _to_path(path: object) -> Path:
+    # No frame of an error holds the text: it may be the address of a database with a password.
+    written, path = _written(path), None
+    problem = _problem_of(written)
+    if problem is not None:
+        written = ""
+        raise ConfigurationError(problem)
+    return Path(written)
+
+
+def _written(path: object) -> str:
     try:
-        written = os.fsdecode(os.fspath(path))  # type: ignore[call-overload]
+        return os.fsdecode(os.fspath(path))  # type: ignore[call-overload]
     except TypeError:
         raise ConfigurationError(f"a journal is kept in a file: give its path, not {type(path).__name__}") from None
+
+
+def _problem_of(written: str) -> str | None:
     if not written or "\0" in written:
-        raise ConfigurationError("a journal is kept in a file: give its path, which is not empty and has no NUL")
-    return Path(written)
+        return "a journal is kept in a file: give its path, which is not empty and has no NUL"
+    try:
+        is_database = is_address(written)
+    except ConfigurationError as error:
+        return str(error)
+    return "this is the address of a database: use PostgresJournal" if is_database else None

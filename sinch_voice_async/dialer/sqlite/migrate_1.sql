@@ -1,10 +1,15 @@
 -- From version 1 to version 2. Contacts of version 1 count as a former list.
 
 ALTER TABLE contact RENAME TO old_contact;
+
 DROP INDEX contact_due;
+
 DROP INDEX contact_dialing;
+
 DROP INDEX contact_call;
+
 ALTER TABLE campaign RENAME TO old_campaign;
+
 ALTER TABLE broken RENAME TO old_broken;
 
 -- here: schema
@@ -23,5 +28,7 @@ INSERT INTO row (line, fate, detail) SELECT line, 'broken', problem FROM old_bro
 INSERT OR IGNORE INTO field (name) SELECT key FROM old_contact, json_each(old_contact.fields) ORDER BY position;
 
 DROP TABLE old_contact;
+
 DROP TABLE old_campaign;
+
 DROP TABLE old_broken;

@@ -59,7 +59,7 @@ ON CONFLICT (line) DO UPDATE SET fate = excluded.fate, detail = excluded.detail,
 -- name: note_removed
 INSERT INTO row (fate, detail, number)
 SELECT 'removed', coalesce('line ' || line || ' of a former list', 'in a former list'), number
-FROM contact WHERE state = 'todo' AND listed <> :listed ORDER BY position;
+FROM contact WHERE state = 'todo' AND listed <> :listed;
 
 -- name: end_list
 UPDATE contact
@@ -69,7 +69,8 @@ WHERE state = 'todo' AND listed <> :listed;
 -- name: recover
 UPDATE contact
 SET state = :target, note = :note, changed_at = :at
-WHERE state = 'dialing' AND state IN (SELECT value FROM json_each(:sources));
+WHERE state = 'dialing' AND state <> 'todo' AND state <> 'done'
+    AND state IN (SELECT value FROM json_each(:sources));
 
 -- name: claim
 UPDATE contact
@@ -141,10 +142,9 @@ SELECT * FROM contact WHERE call_id = :call_id;
 SELECT * FROM contact WHERE number = :number;
 
 -- name: totals
-SELECT state, result, CASE WHEN state IN ('skipped', 'rejected') THEN note END AS note, currency,
-    count(*) AS contacts, sum(attempt) AS attempts, sum(spent) AS spent, max(amount) AS dearest,
-    min(first_placed_at) AS first_placed_at, max(placed_at) AS last_placed_at
-FROM contact GROUP BY 1, 2, 3, 4;
+SELECT state, nullif(result, '') AS result, CASE WHEN state IN ('skipped', 'rejected') THEN note END AS note,
+    nullif(currency, '') AS currency, contacts, attempts, spent, dearest, first_placed_at, last_placed_at
+FROM total WHERE contacts > 0;
 
 -- name: page
 SELECT * FROM contact WHERE position > :after ORDER BY position LIMIT :limit;

@@ -288,7 +288,7 @@ async def test_many_come_first(postgres: Postgres, campaign: str) -> None:
     ("url", "message"),
     [
         ("postgresql://dialer:s3cret@127.0.0.1:1/calls", "the journal at 127.0.0.1/calls: .*refused"),
-        ("reminders.sqlite", "none of PostgreSQL"),
+        ("reminders.sqlite", "not the address of a PostgreSQL"),
     ],
 )
 async def test_no_database(url: str, message: str) -> None:
