@@ -65,10 +65,17 @@ def _read(module: Module, known: set[str]) -> None:
         elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("import_module", "__import__"):
             named = {each.value for each in node.args[:1] if isinstance(each, ast.Constant)}
             module.late |= named & known
-            # A name that is put together is one of ours, unless its module says so by a literal of another package.
-            module.dynamic += any(isinstance(each, ast.JoinedStr) for each in node.args[:1])
+            module.dynamic += any(_is_ours(each) for each in node.args[:1])
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             module.functions.append((node.name, _body(node)))
+
+
+def _is_ours(name: ast.expr) -> bool:
+    """Return if a name that is put together may be one of our modules: its first part is not another package."""
+    if not isinstance(name, ast.JoinedStr):
+        return False
+    first = name.values[0]
+    return not isinstance(first, ast.Constant) or str(first.value).startswith(PACKAGE)
 
 
 def _walk(node: ast.AST, *, inside: bool) -> Iterator[tuple[ast.AST, bool]]:

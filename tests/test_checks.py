@@ -78,10 +78,13 @@ def test_a_late_import_and_a_cycle_are_found(project: Path) -> None:
     written(package, "from package import two\n", "one.py")
     written(package, "def late():\n    from package import one\n", "two.py")
     written(package, "import importlib\nimportlib.import_module('package.one')\n", "three.py")
+    written(package, "import importlib\nimportlib.import_module(f'other.{__name__}')\n", "five.py")
+    written(package, "import importlib\nimportlib.import_module(f'{__name__}.one')\n", "six.py")
     written(package, "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from package import three\n", "four.py")
     found = budgets.modules(package)
     graph = {name: module.top | module.late for name, module in found.items()}
     assert budgets.cycles(graph) == [["package.one", "package.two"]]
     assert {name for name, module in found.items() if module.late} == {"package.two", "package.three"}
-    assert len(budgets.late_imports(found)) == 2
+    assert [found[f"package.{name}"].dynamic for name in ("five", "six")] == [0, 1]
+    assert len(budgets.late_imports(found)) == 3
     assert found["package.four"].top == set()

@@ -125,8 +125,8 @@ class CallControls:
         except httpx.HTTPError as error:
             raise RefusalError(50200, str(error)) from None
         if answer.is_error:
-            error = answer.json()
-            raise RefusalError(error["errorCode"], error["message"], status=answer.status_code)
+            refused = answer.json()
+            raise RefusalError(refused["errorCode"], refused["message"], status=answer.status_code)
         sent = {"method": "POST", "path": path, "headers": headers, "body": fields.members}
         return JSONResponse({**answer.json(), "request": sent}, status_code=201)
 
