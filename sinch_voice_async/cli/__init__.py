@@ -24,7 +24,7 @@ _NEEDED = ("click", "rich")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command, that of the process if ``arguments`` is None, and return its exit code."""
+    """Run one command, that of the process without ``arguments``, and return its exit code."""
     if any(importlib.util.find_spec(name) is None for name in _NEEDED):
         sys.stderr.write("The command line needs two more packages: pip install 'sinch-voice-async[cli]'\n")
         return 2

@@ -27,7 +27,7 @@ _COMMANDS: Final = {
     "numbers": "List, assign, unassign and look up numbers.",
     "callbacks": "Get and set where events are sent.",
     "dial": "Call every contact of a file, and no number twice.",
-    "stream": "Call the server of a media stream, and report how it does.",
+    "stream": "Call the server of a media stream as the platform does.",
     "svaml": "Check SVAML documents.",
     "sign": "Print the signature of a request.",
     "verify": "Say why a signature is refused.",
@@ -35,6 +35,10 @@ _COMMANDS: Final = {
     "sandbox": "Run a voice platform that places no real calls.",
     "completion": "Print what completes commands in a shell.",
 }
+
+
+_HOMES: Final = {"status": "call", "hangup": "call", "sign": "signing", "verify": "signing"}
+"""Commands that share a module with another one."""
 
 
 class _Commands(Group):
@@ -46,7 +50,7 @@ class _Commands(Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"sinch_voice_async.cli.commands.{cmd_name}")
+        module = importlib.import_module(f"sinch_voice_async.cli.commands.{_HOMES.get(cmd_name, cmd_name)}")
         command: click.Command = getattr(module, cmd_name)
         return command
 

@@ -4,10 +4,7 @@ import csv
 import io
 import json
 import math
-import os
-import select
 import shlex
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,7 +27,7 @@ from sinch_voice_async import (
     _files,
 )
 from sinch_voice_async.cli.failures import in_options, masked
-from sinch_voice_async.cli.output import ask, count, duration, tell, visible
+from sinch_voice_async.cli.output import count, duration, visible
 from sinch_voice_async.cli.settings import Settings
 from sinch_voice_async.dialer import (
     BrokenRow,
@@ -38,7 +35,6 @@ from sinch_voice_async.dialer import (
     Campaign,
     Contact,
     ContactFile,
-    Difference,
     KeptCampaign,
     Outcome,
     Preview,
@@ -55,8 +51,6 @@ __all__ = [
     "Findings",
     "Template",
     "check_output",
-    "confirm_differences",
-    "confirm_start",
     "estimate_cost",
     "foretold",
     "is_address",
@@ -76,20 +70,7 @@ _ADVICE: Final = f"; {ADVICE}"
 _SHOWN: Final = 20
 _LOOKED_AT: Final = 20_000
 _EARLIEST, _LATEST = 8, 21
-_SANDBOX_PATIENCE: Final = 5.0
 _ESTIMATE_PATIENCE: Final = 3.0
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
-# What a callee hears or sees, and what protects people: another value is worth a question.
-_MATERIAL: Final = frozenset(
-    {
-        "options.text",
-        "options.cli",
-        "options.locale",
-        "options.country",
-        "options.number_column",
-        "options.allow_premium",
-    }
-)
 
 
 @frozen
@@ -386,80 +367,6 @@ def outside_hours(findings: Findings, options: CampaignOptions, now: float) -> s
         f"Warning: for {count(outside, 'contact')} it is outside of 8:00-21:00 local time now, and no window was "
         "given; --window 08:00-21:00 waits for them."
     )
-
-
-def confirm_differences(differences: Sequence[Difference], settings: Settings, *, yes: bool) -> None:
-    """Say which options a campaign began with otherwise, and ask whether to go on if they matter.
-
-    :raises ConfigurationError: there is no terminal to ask on, or the answer is no.
-    """
-    found = [(each, _said(each)) for each in differences if each.option.removeprefix("options.") != "file"]
-    matter = [said for each, said in found if each.is_loosened or each.option in _MATERIAL]
-    if not matter or yes:
-        return
-    if not _has_terminal() or settings.json:
-        raise ConfigurationError(
-            f"the campaign began with other options: {'; '.join(matter)}. Give them as before, or pass --yes"
-        )
-    tell("The campaign began with other options:")
-    for said in matter:
-        tell(f"  {said}")
-    if not ask("Go on with the new ones?"):
-        raise ConfigurationError("nothing was changed; give the options as before")
-
-
-def _said(difference: Difference) -> str:
-    name = difference.option.removeprefix("options.")
-    option = in_options(name) if name in ("do_not_call", "spend_limit") else "--" + name.replace("_", "-")
-    return f"{option} {visible(str(difference).partition(': ')[2])}"
-
-
-def confirm_start(
-    lines: Sequence[str], estimate: Callable[[], str], warning: str | None, settings: Settings, *, yes: bool
-) -> bool:
-    """Ask on a terminal whether to begin; without one, go on and warn.
-
-    If the platform is on this machine, it is a sandbox: no answer within 5 s is a yes.
-    """
-    if yes or settings.json or not _has_terminal():
-        if warning:
-            tell(warning)
-        return True
-    for line in [*lines, estimate(), warning or ""]:
-        if line:
-            tell(line)
-    if _is_sandbox(settings):
-        tell(f"The platform is a sandbox on this machine: no real calls. Starting in {_SANDBOX_PATIENCE:g} s.")
-        answer = _read_line("Start calling? [Y/n] ", _SANDBOX_PATIENCE)
-        return answer is None or answer.strip().lower() in ("", "y", "yes")
-    return ask("Start calling?")
-
-
-def _has_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stderr.isatty()
-
-
-def _is_sandbox(settings: Settings) -> bool:
-    url = settings.base_url or os.environ.get("SINCH_VOICE_BASE_URL") or ""
-    return urlsplit(url).hostname in _LOOPBACK
-
-
-def _read_line(question: str, seconds: float) -> str | None:
-    """Return what is typed, None if it takes longer than so many seconds."""
-    sys.stderr.write(question)
-    sys.stderr.flush()
-    if not _has_typed(seconds):
-        tell("")
-        return None
-    return sys.stdin.readline()
-
-
-def _has_typed(seconds: float) -> bool:
-    """Wait for a line on stdin for so many seconds at most; some systems cannot wait."""
-    try:
-        return bool(select.select([sys.stdin], [], [], seconds)[0])
-    except (OSError, ValueError):
-        return False
 
 
 async def estimate_cost(client: VoiceClient, findings: Findings) -> str:

@@ -159,7 +159,7 @@ def _document(value: Any) -> str:
 
 
 def aligned(fields: Mapping[str, object]) -> str:
-    """Return fields as lines, a name and its value on each; those that are None are left out."""
+    """Return fields as lines, a name and its value on each; without those that are None."""
     known = {name: visible(each) for name, each in fields.items() if each is not None}
     width = max(map(len, known), default=0)
     return "\n".join(f"{name:<{width}}  {each}" for name, each in known.items())

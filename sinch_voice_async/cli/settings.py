@@ -151,7 +151,7 @@ class Group(click.Group):
 def find_account(settings: Settings) -> Account:
     """Return whom to sign as; ask on a terminal for what is not set.
 
-    :raises ConfigurationError: something is missing and there is no terminal to ask on, or it is malformed.
+    :raises ConfigurationError: something is missing and cannot be asked for, or it is malformed.
     """
     key = settings.application_key or os.environ.get("SINCH_APPLICATION_KEY")
     if not key:

@@ -61,7 +61,10 @@ class Contact:
         # The same number in two columns is one number.
         read = dict.fromkeys(read_number(each, country=country, allow_premium=allow_premium) for each in written)
         given = MappingProxyType({} if fields is None else dict(fields))
-        self.__attrs_init__(next(iter(read)), given, None if zone is None else _read_zone(zone), tuple(read), line)
+        # pyright does not know the method that attrs makes.
+        self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
+            next(iter(read)), given, None if zone is None else _read_zone(zone), tuple(read), line
+        )
 
     @classmethod
     def restored(
@@ -74,7 +77,9 @@ class Contact:
     ) -> Self:
         """Return a contact that was read before, as a journal keeps it; nothing is checked again."""
         contact = cls.__new__(cls)
-        contact.__attrs_init__(number, MappingProxyType(dict(fields)), zone, tuple(numbers) or (number,), line)
+        contact.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
+            number, MappingProxyType(dict(fields)), zone, tuple(numbers) or (number,), line
+        )
         return contact
 
     def __getitem__(self, column: str) -> Any:

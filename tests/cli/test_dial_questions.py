@@ -20,6 +20,7 @@ import pytest
 from sinch_voice_async import ConfigurationError
 from sinch_voice_async.cli import campaigns, main
 from sinch_voice_async.cli.campaigns import CampaignOptions, Findings, Template, foretold
+from sinch_voice_async.cli.commands import dial
 from sinch_voice_async.cli.commands.completion import PowerShellComplete
 from sinch_voice_async.cli.failures import ExitCode
 from sinch_voice_async.cli.live import Interrupts
@@ -44,10 +45,10 @@ def person(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def types(*answers: str) -> None:
         reader = io.StringIO("".join(f"{answer}\n" for answer in answers))
-        monkeypatch.setattr(campaigns, "_has_terminal", lambda: True)
+        monkeypatch.setattr(dial, "_has_terminal", lambda: True)
         monkeypatch.setattr(sys, "stdin", reader)
         monkeypatch.setattr(click.termui, "visible_prompt_func", lambda _: reader.readline().rstrip("\n"))
-        monkeypatch.setattr(campaigns, "_has_typed", lambda _: bool(answers))
+        monkeypatch.setattr(dial, "_has_typed", lambda _: bool(answers))
 
     return types
 
@@ -81,7 +82,7 @@ class TestConfirmation:
     ) -> None:
         """However long it takes."""
         person(answer)
-        monkeypatch.setattr(campaigns, "_LOOPBACK", ())
+        monkeypatch.setattr(dial, "_LOOPBACK", ())
         assert command("dial", contacts(), *QUICK).code == code
         assert bool(rung(sandbox)) == (code == 0)
 
@@ -96,12 +97,12 @@ class TestConfirmation:
         controller, terminal = os.openpty()
         with os.fdopen(terminal, "r") as stdin, os.fdopen(controller, "w") as keys:
             monkeypatch.setattr(sys, "stdin", stdin)
-            assert campaigns._read_line("? ", 0.01) is None
+            assert dial._read_line("? ", 0.01) is None
             keys.write("y\n")
             keys.flush()
-            assert campaigns._read_line("? ", 20.0) == "y\n"
+            assert dial._read_line("? ", 20.0) == "y\n"
         monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
-        assert campaigns._read_line("? ", 1.0) is None
+        assert dial._read_line("? ", 1.0) is None
 
     def test_a_cost_that_is_not_known_is_left_out(self, command: Command, sandbox: Sandbox, person: Any) -> None:
         """The platform refuses to say, or has no price."""
@@ -394,7 +395,7 @@ def test_other_signals_are_ctrl_c(name: str) -> None:
 
 def test_an_answer_that_is_no_is_an_error_of_the_options() -> None:
     """Nothing was changed."""
-    campaigns.confirm_differences((), Settings(), yes=False)
+    dial._confirm_differences((), Settings(), yes=False)
     with pytest.raises(ConfigurationError, match="--report /nowhere/x: there is no such folder"):
         campaigns.check_output(Path("/nowhere/x"), "--report", force=False)
 

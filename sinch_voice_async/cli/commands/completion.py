@@ -4,7 +4,13 @@ import os
 from typing import Final
 
 import click
-from click.shell_completion import ShellComplete, add_completion_class, get_completion_class, split_arg_string
+from click.shell_completion import (
+    CompletionItem,
+    ShellComplete,
+    add_completion_class,
+    get_completion_class,
+    split_arg_string,
+)
 
 from sinch_voice_async.cli.output import say
 from sinch_voice_async.cli.settings import Command
@@ -40,7 +46,7 @@ class PowerShellComplete(ShellComplete):
         words, word = split_arg_string(os.environ["COMP_WORDS"])[1:], os.environ["COMP_WORD"]
         return (words[:-1] if word and words and words[-1] == word else words), word
 
-    def format_completion(self, item: click.shell_completion.CompletionItem) -> str:
+    def format_completion(self, item: CompletionItem) -> str:
         """Return one line: the value, and its help behind a tab."""
         return f"{item.value}\t{item.help or ''}"
 

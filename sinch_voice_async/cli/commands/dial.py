@@ -1,9 +1,14 @@
 """``sinch-voice dial``: campaigns. A file of contacts in, no number dialled twice, and a report."""
 
+import os
+import select
+import sys
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import attrs
 import click
@@ -20,14 +25,27 @@ from sinch_voice_async.cli.commands.dial_journal import (
     journal_argument,
     without_password,
 )
-from sinch_voice_async.cli.failures import ExitCode
+from sinch_voice_async.cli.failures import ExitCode, in_options
 from sinch_voice_async.cli.live import Watched
-from sinch_voice_async.cli.output import count, show, tell, visible
+from sinch_voice_async.cli.output import ask, count, show, tell, visible
 from sinch_voice_async.cli.settings import Group, Settings, settable
-from sinch_voice_async.dialer import Campaign, ContactFile, Preview, SqliteJournal, read_contacts
+from sinch_voice_async.dialer import Campaign, ContactFile, Difference, Preview, SqliteJournal, read_contacts
 
 __all__ = ["dial"]
 
+_SANDBOX_PATIENCE: Final = 5.0
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+# What a callee hears or sees, and what protects people: another value is worth a question.
+_MATERIAL: Final = frozenset(
+    {
+        "options.text",
+        "options.cli",
+        "options.locale",
+        "options.country",
+        "options.number_column",
+        "options.allow_premium",
+    }
+)
 _NAMES: Final = tuple(each.name for each in attrs.fields(CampaignOptions))
 
 
@@ -51,7 +69,7 @@ def _delimiter(_: click.Context, __: click.Parameter, value: str | None) -> str 
 
 
 def _dialing(command: Any) -> Any:
-    """Give a command what a campaign says to whom, how fast and when."""
+    """Give a command what a campaign says, and how fast."""
     return all_options(
         command,
         (
@@ -61,6 +79,15 @@ def _dialing(command: Any) -> Any:
             click.option("--max-text-length", type=click.IntRange(1), default=600, show_default=True, metavar="N"),
             click.option("--cps", type=POSITIVE, default=1.0, show_default=True, help="Calls per second at most."),
             click.option("--in-flight", type=click.IntRange(1), default=100, show_default=True, help="Active calls."),
+        ),
+    )
+
+
+def _limits(command: Any) -> Any:
+    """Give a command when a campaign calls, how often, and how its calls are followed."""
+    return all_options(
+        command,
+        (
             click.option("--window", metavar="HH:MM-HH:MM", help="When, by the callee's clock; `any` for any time."),
             click.option("--days", metavar="DAYS", help="Days of the window, such as mon-fri."),
             click.option("--zone", metavar="ZONE", help="The callees' zone, such as Europe/Paris; else by number."),
@@ -169,6 +196,7 @@ for _command in COMMANDS:
 @click.option("--name", metavar="NAME", help="The campaign; default: the name of the journal.")
 @_reading
 @_dialing
+@_limits
 @click.option("--dry-run", is_flag=True, help="Say what would happen; place no calls.")
 @click.option("--resume", is_flag=True, help="Resume the journal's campaign; its options and FILE are kept there.")
 @click.option("--strict", is_flag=True, help="Call nobody if a row cannot be called.")
@@ -182,7 +210,7 @@ def _run(context: click.Context, /, **options: Any) -> int:
 
     Rows that cannot be called are reported with their lines before the first call, and left out. On a terminal it asks
     before it dials. Ctrl-C waits for callouts on their way; pressed twice it does not. Exits with 7 if some telephones
-    may have rung and nobody can say, and with 3 if some contacts were rejected or skipped.
+    may have rung, and with 3 if some contacts were rejected or skipped.
 
     Examples:
       sinch-voice dial contacts.csv --text "Hi {name}" --dry-run
@@ -244,7 +272,7 @@ class _Command:
             return ExitCode.OK
         if self.resume:
             differences = on_loop(self.settings, campaign.differences)
-            campaigns.confirm_differences(differences, self.settings, yes=self.yes)
+            _confirm_differences(differences, self.settings, yes=self.yes)
         if not self._confirmed(lines, findings, options):
             tell("No calls placed.")
             return ExitCode.INTERRUPTED
@@ -285,7 +313,7 @@ class _Command:
     def _kept(self, journal: str) -> Any:
         """Return what the journal keeps.
 
-        :raises ConfigurationError: there is a journal and it is not to be resumed, or there is none.
+        :raises ConfigurationError: there is a journal and it is not to be resumed, or it is missing.
         """
         if not campaigns.is_address(journal) and Path(journal).exists() and not self.resume and not self.dry_run:
             raise ConfigurationError(
@@ -349,7 +377,7 @@ class _Command:
         async def estimate(client: VoiceClient) -> str:
             return await campaigns.estimate_cost(client, findings)
 
-        return campaigns.confirm_start(
+        return _confirm_start(
             lines,
             lambda: with_client(self.settings, estimate),
             campaigns.outside_hours(findings, options, campaigns.now()),
@@ -392,6 +420,7 @@ def _enqueue(settings: Settings, /, *, file: Path, journal: str, name: str | Non
 @dial.command("worker")
 @journal_argument
 @_dialing
+@_limits
 @click.option("--stay", is_flag=True, help="Wait for more contacts, until Ctrl-C.")
 @click.pass_context
 def _worker(context: click.Context, /, *, journal: str, name: str | None, stay: bool, **options: Any) -> int:
@@ -416,3 +445,77 @@ def _worker(context: click.Context, /, *, journal: str, name: str | None, stay: 
     return watched.run(
         lambda client: campaign.run(client, None, make, stay=stay, accept_changes=True), wanted.max_text_length
     )
+
+
+def _confirm_differences(differences: Sequence[Difference], settings: Settings, *, yes: bool) -> None:
+    """Say which options a campaign began with otherwise, and ask whether to go on if they matter.
+
+    :raises ConfigurationError: there is no terminal to ask on, or the answer is no.
+    """
+    found = [(each, _said(each)) for each in differences if each.option.removeprefix("options.") != "file"]
+    matter = [said for each, said in found if each.is_loosened or each.option in _MATERIAL]
+    if not matter or yes:
+        return
+    if not _has_terminal() or settings.json:
+        raise ConfigurationError(
+            f"the campaign began with other options: {'; '.join(matter)}. Give them as before, or pass --yes"
+        )
+    tell("The campaign began with other options:")
+    for said in matter:
+        tell(f"  {said}")
+    if not ask("Go on with the new ones?"):
+        raise ConfigurationError("nothing was changed; give the options as before")
+
+
+def _said(difference: Difference) -> str:
+    name = difference.option.removeprefix("options.")
+    option = in_options(name) if name in ("do_not_call", "spend_limit") else "--" + name.replace("_", "-")
+    return f"{option} {visible(str(difference).partition(': ')[2])}"
+
+
+def _confirm_start(
+    lines: Sequence[str], estimate: Callable[[], str], warning: str | None, settings: Settings, *, yes: bool
+) -> bool:
+    """Ask on a terminal whether to begin; without one, go on and warn.
+
+    If the platform is on this machine, it is a sandbox: no answer within 5 s is a yes.
+    """
+    if yes or settings.json or not _has_terminal():
+        if warning:
+            tell(warning)
+        return True
+    for line in [*lines, estimate(), warning or ""]:
+        if line:
+            tell(line)
+    if _is_sandbox(settings):
+        tell(f"The platform is a sandbox on this machine: no real calls. Starting in {_SANDBOX_PATIENCE:g} s.")
+        answer = _read_line("Start calling? [Y/n] ", _SANDBOX_PATIENCE)
+        return answer is None or answer.strip().lower() in ("", "y", "yes")
+    return ask("Start calling?")
+
+
+def _has_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _is_sandbox(settings: Settings) -> bool:
+    url = settings.base_url or os.environ.get("SINCH_VOICE_BASE_URL") or ""
+    return urlsplit(url).hostname in _LOOPBACK
+
+
+def _read_line(question: str, seconds: float) -> str | None:
+    """Return what is typed, None if it takes longer than so many seconds."""
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    if not _has_typed(seconds):
+        tell("")
+        return None
+    return sys.stdin.readline()
+
+
+def _has_typed(seconds: float) -> bool:
+    """Wait for a line on stdin for so many seconds at most; some systems cannot wait."""
+    try:
+        return bool(select.select([sys.stdin], [], [], seconds)[0])
+    except (OSError, ValueError):
+        return False

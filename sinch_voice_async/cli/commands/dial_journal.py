@@ -215,7 +215,7 @@ def _cancel(settings: Settings, /, *, journal: str, name: str | None) -> None:
 @journal_argument
 @click.pass_obj
 def _unknowns(settings: Settings, /, *, journal: str, name: str | None) -> None:
-    """List contacts whose telephones may have rung, and nobody can say.
+    """List contacts whose telephones may have rung without a result.
 
     Example:
       sinch-voice dial unknowns contacts.sqlite
@@ -293,7 +293,7 @@ def _all_unknown(settings: Settings, campaign: Campaign) -> tuple[str, ...]:
 def campaign_of(settings: Settings, journal: str, name: str | None, *, must_exist: bool = True) -> Campaign:
     """Return a campaign to look at; looking does not make one.
 
-    :raises ConfigurationError: there is no such journal.
+    :raises ConfigurationError: the journal does not exist.
     """
     kept = on_loop(settings, lambda: campaigns.kept_options(journal, name))
     if kept is None and must_exist:

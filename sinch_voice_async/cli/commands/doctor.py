@@ -81,7 +81,7 @@ _MARKS = {"ok": ("ok", "green"), "warning": ("look", "yellow"), "failed": ("FAIL
 
 @attrs.frozen
 class Check:
-    """One step: what was looked at, how it is, what was found, and what to do where it is not well."""
+    """One step: what was looked at, how it is, what was found, and what to do if it is not well."""
 
     name: str
     status: Literal["ok", "warning", "failed", "skipped"]
@@ -316,7 +316,7 @@ def _is_loopback(host: str) -> bool:
 
 @attrs.frozen
 class Answer:
-    """What came back for one harmless request; ``error`` is None where all was well."""
+    """What came back for one harmless request; ``error`` stays None if all was well."""
 
     host: str
     headers: Mapping[str, str]

@@ -1,10 +1,11 @@
-"""``sinch-voice verify``: why a signature is refused.
+"""``sinch-voice sign`` and ``verify``: the signature of a request, line by line, and why one is refused.
 
-The received signature is tried on what senders and proxies usually make of a request. If a variant fits, the line in
+A received signature is tried on what senders and proxies usually make of a request. If a variant fits, the line in
 which it differs from what was given is the answer.
 """
 
 import base64
+import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import product
@@ -19,17 +20,71 @@ from sinch_voice_async._wire.signing import (
     explain_signature,
     signature_matches,
     string_to_sign,
+    timestamp_at,
 )
-from sinch_voice_async.cli.commands.sign import body_bytes, request_arguments
 from sinch_voice_async.cli.failures import ExitCode
 from sinch_voice_async.cli.output import show
 from sinch_voice_async.cli.settings import Command, Settings, find_account, settable
 from sinch_voice_async.credentials import Credentials
 
-__all__ = ["Verdict", "judge", "verify"]
+__all__ = ["Verdict", "judge", "sign", "verify"]
 
 _TYPES = ("", "application/json", "application/json; charset=utf-8", "application/json; charset=UTF-8")
 _LATE = 300.0
+
+
+def _request(command: Any) -> Any:
+    """Give a command the parts of a request that are signed."""
+    for option in (
+        click.option("--body-file", type=click.File("rb"), help="The file that holds the body; - is stdin."),
+        click.option("--body", metavar="TEXT", help="The body, exactly as it is sent."),
+        click.argument("path"),
+        click.argument("method"),
+    ):
+        command = option(command)
+    return command
+
+
+def _body(body: str | None, body_file: BinaryIO | None) -> bytes:
+    """Return the body of a request as it is signed."""
+    if body is not None and body_file is not None:
+        raise click.UsageError("--body and --body-file exclude each other.")
+    return body_file.read() if body_file is not None else (body or "").encode("utf-8", "surrogateescape")
+
+
+@settable
+@click.command(cls=Command)
+@_request
+@click.option("--content-type", metavar="TYPE", help="Left out: application/json with a body, none without.")
+@click.option("--timestamp", metavar="TIME", help="The x-timestamp; left out: now.")
+@click.pass_obj
+def sign(
+    settings: Settings,
+    /,
+    *,
+    method: str,
+    path: str,
+    body: str | None,
+    body_file: BinaryIO | None,
+    content_type: str | None,
+    timestamp: str | None,
+) -> None:
+    """Print the signature of a request.
+
+    That is the string to sign, and the headers to send. PATH is as on the wire; a query is not signed.
+
+    Example:
+      sinch-voice sign POST /calling/v1/callouts --body '{"method": ...}'
+    """
+    content = _body(body, body_file)
+    kind = content_type if content_type is not None else "application/json" if content else ""
+    moment = timestamp or timestamp_at(time.time())
+    text = string_to_sign(method, path, content, kind, moment)
+    credentials = find_account(settings).credentials
+    value = authorization(credentials, method, path, content, kind, moment)
+    headers = {"authorization": value, "x-timestamp": moment} | ({"content-type": kind} if kind else {})
+    lines = "\n".join(f"{name}: {each}" for name, each in headers.items())
+    show(settings, {"string_to_sign": text, "headers": headers}, f"{text}\n\n{lines}")
 
 
 @attrs.frozen
@@ -45,7 +100,7 @@ class Verdict:
 
 @settable
 @click.command(cls=Command)
-@request_arguments
+@_request
 @click.option("--header", "-H", "headers", multiple=True, metavar="NAME:VALUE", help="As received; repeat it.")
 @click.option(
     "--theirs",
@@ -76,7 +131,7 @@ def verify(
     """
     received = {name.strip().lower(): value.strip() for name, _, value in (each.partition(":") for each in headers)}
     credentials = find_account(settings).credentials
-    verdict = judge(credentials, method, path, received, body_bytes(body, body_file), theirs and theirs.read())
+    verdict = judge(credentials, method, path, received, _body(body, body_file), theirs and theirs.read())
     state = "The signature is right." if verdict.valid else f"The signature is wrong: {verdict.reason}."
     lines = [verdict.string_to_sign, "", f"expected  authorization: {verdict.expected}"]
     lines += [f"received  authorization: {received.get('authorization', '')}", "", state, *verdict.remarks]
@@ -117,7 +172,7 @@ def _guess(
     for variant in _variants(method, path, body, kind, timestamp):
         if signature_matches(credentials, variant, signature):
             return explain_signature(text, variant)
-    # Whoever forgets to decode the secret uses the bytes of its text.
+    # A sender that forgets to decode the secret uses the bytes of its text.
     undecoded = Credentials(
         credentials.application_key, base64.b64encode(credentials.application_secret.encode()).decode()
     )
