@@ -31,7 +31,7 @@ class Answers:
         return iter(list(self._by_event.items()))
 
     def get(self, event: str) -> Answer | None:
-        """Return the answer for an event, None if there is none."""
+        """Return the answer for an event, None if it has no answer."""
         return self._by_event.get(event)
 
     def set(self, event: str, answer: Answer) -> None:
@@ -47,7 +47,7 @@ class Answers:
         self._by_event.clear()
 
     def take(self, event: str, *, when: When) -> bytes | None:
-        """Return the SVAML for an event as JSON and count it, None if there is none for this occasion."""
+        """Return the SVAML for an event as JSON and count it, None if it has no answer now."""
         with self._lock:
             answer = self._by_event.get(event)
             if answer is None or answer.when != when:

@@ -29,7 +29,7 @@ DROPS: tuple[Literal["before", "after"], ...] = ("before", "after")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One way in which requests go wrong. A field that is None or 0 does not apply; several may be combined.
+    """One way in which requests go wrong. A field that is unset or 0 does not apply; several may be combined.
 
     Raises ValueError, with the name of the field, for a value out of bounds.
     """

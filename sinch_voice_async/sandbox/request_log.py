@@ -1,7 +1,7 @@
 """The log of requests: what clients sent to the API, what the sandbox sent to the application, and the answers.
 
 The newest entries are kept, within a number and a number of bytes. Credentials of the Basic scheme are masked when an
-entry is made, because nothing that reads the log needs them; a signature is no secret.
+entry is made, because nothing that reads the log needs them; a signature is not a secret.
 """
 
 import base64
@@ -25,7 +25,7 @@ MASK = "\N{BULLET}" * 4
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class LoggedRequest:
-    """One request and its answer. ``status`` is None while there is no answer, or if there never was one: then
+    """One request and its answer. ``status`` is None until the answer comes, or if it never comes: then
     ``error`` says why. ``at`` is the wall clock, ``ms`` how long it took.
     """
 
@@ -103,7 +103,7 @@ class RequestLog:
         return len(self._entries)
 
     def get(self, name: str) -> LoggedRequest | None:
-        """Return an entry, None if there is none with this id."""
+        """Return an entry, None if its id is not known."""
         return self._entries.get(name)
 
     def add(self, entry: LoggedRequest) -> LoggedRequest:

@@ -199,7 +199,7 @@ class Sandbox:
         return self.recordings.add(key, seconds=seconds, created_on=created_on, data=data, headers=headers)
 
     def remove_recording(self, key: str) -> None:
-        """Delete a recording. Raises KeyError if there is none with this key."""
+        """Delete a recording. Raises KeyError if its key is not known."""
         self.recordings.remove(key)
 
     def phone(self, number: str) -> Phone:
@@ -230,7 +230,7 @@ class Sandbox:
     ) -> Call:
         """Have a person call the application's number ``to``, which causes ICE, and return the call.
 
-        ``from_`` is a number, user name or SIP address, as ``kind`` says. The person at its telephone calls. Raises
+        ``from_`` is a number, user name or SIP address, as ``kind`` says. The person with this telephone calls. Raises
         ValueError, with the name of the argument, for a value out of bounds.
         """
         bounds.text("from_", from_, most=256)

@@ -1,8 +1,8 @@
 """An HTTP server in a thread with an event loop of its own, and connections that can be broken.
 
 So the sandbox answers clients on asyncio and on trio, in other processes, and while the event loop of a test is busy.
-A request carries its connection along, which a fault can close. Under ``httpx.ASGITransport`` there is none; a drop is
-then the exception that httpx raises when a server closes a connection.
+A request carries its connection along, which a fault can close. Under ``httpx.ASGITransport`` it has no connection; a
+drop is then the exception that httpx raises when a server closes a connection.
 """
 
 import ipaddress

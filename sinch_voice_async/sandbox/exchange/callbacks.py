@@ -126,7 +126,8 @@ class CallbackSender:
                 await self._exchange(entry, callback)
         except TimeoutError:
             entry.error = f"no answer within {self._timeout:g} s"
-        except HttpError as error:
+        except (HttpError, ValueError, RecursionError) as error:
+            # An event that cannot be written must not stop the callbacks of other calls.
             entry.error = str(error)
         entry.ms = 1000 * (time.perf_counter() - started)
         self._log.add(entry)

@@ -160,7 +160,7 @@ LOOKS_EVERY = 0.005
 
 @dataclass(slots=True, eq=False, repr=False, kw_only=True)
 class Call:
-    """One call. ``callout`` placed it, or ``caller`` dialled in; the other is None. ``to`` was called.
+    """One call. ``callout`` placed it, or ``caller`` dialled in; the other one is unset. ``to`` was called.
 
     ``updates`` is the SVAML that was sent to it later, ``cookies`` what SVAML has set. Times are in exchange seconds.
     """
@@ -413,7 +413,7 @@ class Calls:
         return self._by_id[call_id]
 
     def get(self, call_id: str) -> Call | None:
-        """Return a call, or None if there is none with this id."""
+        """Return a call, or None if its id is not known."""
         return self._by_id.get(call_id)
 
     def add(self, call: Call) -> None:

@@ -187,7 +187,7 @@ class Phone:
 
 class People:
     """The people at all phones: the scripted ones, and at every other number those of a ``population``, or one
-    ``default`` person if there is none.
+    ``default`` person without a population.
 
     A *lease* is a scripted phone that belongs to an open page: it ends 3 s after the last page has gone.
     """

@@ -53,9 +53,9 @@ def record_conference(runner: CallRunner, conference_id: str, options: Fields | 
 
 
 def stop_recording(runner: CallRunner) -> Notifications:
-    """End the recording of the call and store it. Returns the notifications that say where it is.
+    """End the recording of the call and store it. Returns the notifications of its destination.
 
-    Ringing is not recorded: a recording begins when the call is answered, and there is none if it never is.
+    Ringing is not recorded: a recording begins with the answer, and a call without one has no recording.
     """
     recording, runner.recording = runner.recording, None
     if recording is None or runner.call.answered is None:

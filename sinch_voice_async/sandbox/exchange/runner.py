@@ -104,7 +104,7 @@ class Timers:
         self._sweeps_at = max(FEWEST_TO_SWEEP, 2 * len(self._heap))
 
     def next_at(self) -> float | None:
-        """Return when the next timer is due, None if there is none."""
+        """Return when the next timer is due, None if no timer is set."""
         return self._heap[0][0] if self._heap else None
 
     def clear(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from sinch_voice_async.sandbox.fields import Fields
 
-__all__ = ["check_svaml", "prompts_in"]
+__all__ = ["call_headers_of", "check_svaml", "prompts_in"]
 
 INSTRUCTIONS = {
     "playfiles": "ice ace pie call",
@@ -124,13 +124,18 @@ def _check_connect_pstn(step: Fields) -> None:
     step.whole("dialTimeout")
 
 
-def _check_connect_mxp(step: Fields) -> None:
-    headers = step.children("callHeaders")
-    if (
-        sum(len(f"{value}".encode(errors="replace")) for each in headers for value in each.members.values())
-        > MOST_HEADER_BYTES
-    ):
+def call_headers_of(step: Fields) -> list[dict[str, str]]:
+    """Return the call headers of an action, each with a key and a value. Source: Call Headers."""
+    headers = [
+        {"key": each.required_text("key"), "value": each.text("value") or ""} for each in step.children("callHeaders")
+    ]
+    if sum(len(f"{each['key']}{each['value']}".encode()) for each in headers) > MOST_HEADER_BYTES:
         step.illegal("callHeaders", f"must not be longer than {MOST_HEADER_BYTES} bytes")
+    return headers
+
+
+def _check_connect_mxp(step: Fields) -> None:
+    call_headers_of(step)
 
 
 def _check_park(step: Fields) -> None:

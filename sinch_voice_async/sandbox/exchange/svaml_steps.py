@@ -28,7 +28,7 @@ from sinch_voice_async.sandbox.exchange.recordings import (
 )
 from sinch_voice_async.sandbox.exchange.runner import CallRunner, DisconnectError, RedirectError
 from sinch_voice_async.sandbox.exchange.streams import Refused
-from sinch_voice_async.sandbox.exchange.svaml import prompts_in
+from sinch_voice_async.sandbox.exchange.svaml import call_headers_of, prompts_in
 from sinch_voice_async.sandbox.fields import Fields
 from sinch_voice_async.sandbox.refusals import RefusalError
 
@@ -348,7 +348,7 @@ async def _connect_pstn(runner: CallRunner, action: Fields) -> Fields | None:
 async def _connect_mxp(runner: CallRunner, action: Fields) -> Fields | None:
     destination = action.child("destination")
     endpoint = runner.call.to.endpoint if destination is None else destination.required_text("endpoint")
-    runner.call.call_headers = [dict(header.members) for header in action.children("callHeaders")]
+    runner.call.call_headers = [*call_headers_of(action)]
     runner.call.connected_to = Party("username", endpoint)
     # Neither ACE nor DiCE is issued for a call to an app; the DiCE of the caller is.
     suppressed, runner.is_suppressed = runner.is_suppressed, True

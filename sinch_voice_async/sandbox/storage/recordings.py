@@ -41,7 +41,7 @@ MOST_BYTES = 256 * 1_048_576
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A fault that happens once, at byte ``at`` of a download: silence of ``seconds``, or a drop if that is None."""
+    """A fault that happens once, at byte ``at`` of a download: silence of ``seconds``, or a drop if that is unset."""
 
     at: int
     seconds: float | None = None
@@ -168,7 +168,7 @@ class Recordings:
         return self._by_key[key]
 
     def get(self, key: str) -> Recording | None:
-        """Return a recording, or None if there is none with this key."""
+        """Return a recording, or None if its key is not known."""
         return self._by_key.get(key)
 
     def url_of(self, key: str) -> str:
@@ -234,7 +234,7 @@ class Recordings:
         self.version += 1
 
     def remove(self, key: str) -> None:
-        """Delete a recording. Raises KeyError if there is none with this key."""
+        """Delete a recording. Raises KeyError if its key is not known."""
         if not self._discard(key):
             raise KeyError(key)
 

@@ -1,6 +1,7 @@
 """Callbacks over real HTTP: what is sent, in which order, and what becomes of applications that misbehave."""
 
 import gzip
+import json
 import logging
 import threading
 import time
@@ -265,3 +266,29 @@ def test_a_compressed_answer_counts_as_none(fast: Sandbox) -> None:
     call, _ = run(fast, "ttsCallout", TTS | {"enableAce": True}, ace=always(packed))
     [error] = [entry.data["error"] for entry in call.timeline if entry.kind == "answer"]
     assert error == "the content encoding 'gzip' was not asked for"
+
+
+def test_an_event_that_cannot_be_written_stops_no_other(fast: Sandbox) -> None:
+    """Its callback is an error in the timeline, and the calls of others are called back."""
+    application = Application(fast)
+    with served(application.app) as url:
+        fast.account.callback_urls.primary = url
+        fast.clock.speed = 0
+        odd, other = place(fast), place(fast)
+        odd.custom = "half of a pair: \ud800"
+        fast.clock.speed = 1_000
+        for call in (odd, other):
+            call.until_final_sync(20)
+    [answer] = [entry for entry in odd.timeline if entry.kind == "answer" and entry.text == "dice"]
+    assert "surrogates not allowed" in str(answer.data["error"])
+    assert other.call_id in {event["callid"] for event in application.events if event["event"] == "dice"}
+
+
+@pytest.mark.parametrize(
+    "header", [{"key": "k", "value": 7}, {"key": "k", "value": [[]]}, {"value": "v"}, {"key": "\ud800"}]
+)
+def test_call_headers_are_texts(fast: Sandbox, header: dict[str, Any]) -> None:
+    """Anything else is illegal SVAML: the headers come back in events."""
+    ice = {"action": {"name": "connectMxp", "callHeaders": [header]}}
+    call, _ = run(fast, "customCallout", {"destination": None}, ice=always(Response(json.dumps(ice))))
+    assert call.reason == "INVALIDSVAMLACTION"
