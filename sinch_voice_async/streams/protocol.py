@@ -59,7 +59,7 @@ MOST_TEXT: Final = 65_536
 """Characters of a text message that are read. Call headers have 1,024 bytes at most, so this is ample."""
 
 _SLOWEST, _FASTEST = 1_000, 384_000
-_VERDICTS: Final = ("answer", "busy", "reject")
+_VERDICTS: Final[Mapping[str, Verdict]] = {"answer": "answer", "busy": "busy", "reject": "reject"}
 _T = TypeVar("_T")
 
 
@@ -254,8 +254,9 @@ class StreamProtocol:
             return _HEARTBEAT
         if command == "connect" and self.side == "server":
             return self._read_connect(fields)
-        if command in _VERDICTS and self.side == "platform":
-            return self._read_verdict(cast("Verdict", command))
+        verdict = _VERDICTS.get(command) if self.side == "platform" else None
+        if verdict is not None:
+            return self._read_verdict(verdict)
         return Ignored(f"the command {command[:40]!a}")
 
     def _read_connect(self, fields: dict[str, Any]) -> StreamEvent:

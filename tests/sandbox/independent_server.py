@@ -57,6 +57,7 @@ class Independent:
             await socket.send_text('{"command": "dance"}')
             await socket.send_text('{"command": "heartbeat"}')
             await socket.send_bytes(tone(self.seconds, rate)[:-1])
+        was_loud, quiet = False, 0
         while True:
             frame = await socket.receive_bytes()
             self.frames.append(frame)
@@ -66,5 +67,10 @@ class Independent:
             elif self.manner == "hang up" and len(self.frames) >= 3:
                 await socket.close()
                 return
+            elif self.manner == "reply":
+                was_loud, quiet = was_loud or loud, 0 if loud else quiet + 1
+                if was_loud and quiet == 5:
+                    was_loud = False
+                    await socket.send_bytes(tone(self.seconds, rate))
             elif self.manner == "speech" and loud:
                 await socket.send_text('{"command": "clear"}')

@@ -4,7 +4,7 @@ import importlib.util
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal, TypeAlias
@@ -282,12 +282,12 @@ def _sound(say: str | None, file: Path | None, rate: int) -> bytes:
 
 
 @contextmanager
-def _none() -> Iterator[tuple[None, None]]:
+def _none() -> Generator[tuple[None, None], None, None]:
     yield None, None
 
 
 @contextmanager
-def _devices(rate: int) -> Iterator[tuple[Any, Any]]:
+def _devices(rate: int) -> Generator[tuple[Any, Any], None, None]:
     """Open the microphone and the loudspeaker, by the programs that are installed."""
     commands = [
         next((each for name, each in found.items() if shutil.which(name)), None) for found in (RECORDERS, PLAYERS)

@@ -22,6 +22,8 @@ from sinch_voice_async.sandbox.storage.audio import SAMPLE_RATE, speaker, spoken
 __all__ = ["Caller", "Espeak", "HangUp", "Interrupt", "Says", "Sound", "Tone", "Wait", "Wav", "restored", "sound_of"]
 
 PEAK = 8_000
+OVERLAP = 0.2
+"""Seconds before a wait begins in which the server may have fallen silent: an echo ends with what it echoes."""
 SECONDS_OF_A_CHARACTER = 0.06
 
 
@@ -180,7 +182,7 @@ class Caller:
             return
         while self.now < begin + wait.timeout:
             at = self._playout.loud_at
-            if at is not None and at > begin and self.now - at >= wait.seconds:
+            if at is not None and at > begin - OVERLAP and self.now - at >= wait.seconds:
                 return
             yield self._silence
 

@@ -18,7 +18,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 import anyio
 import anyio.to_thread
@@ -103,11 +103,22 @@ class Refused(NamedTuple):
     note: str
 
 
-class Command(NamedTuple):
-    """A text that the server sent."""
+class Command(str):
+    """The name of a command that the server sent, ``at`` so many seconds after its answer; empty for other texts."""
 
+    __slots__ = ("at",)
     at: float
-    name: str
+
+    def __new__(cls, at: float, name: str) -> Self:
+        """Make it of a time and a name."""
+        made = super().__new__(cls, name)
+        made.at = at
+        return made
+
+    @property
+    def name(self) -> str:
+        """The name, as any text."""
+        return str(self)
 
 
 class Stream:
