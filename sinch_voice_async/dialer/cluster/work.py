@@ -13,7 +13,7 @@ __all__ = ["enqueue", "worker"]
 async def enqueue(campaign: Campaign, contacts: Contacts) -> int:
     """Write contacts into a campaign's journal, for workers to dial, and return how many of them were new.
 
-    It does what :meth:`Campaign.enqueue` does.
+    It does what ``Campaign.enqueue`` does.
 
     :raises JournalError: the journal cannot be used.
     """

@@ -93,19 +93,19 @@ LOGGED = {"state", "instruction", "action", "callback", "answer", "managed"}
 class Entry:
     """One entry of a timeline, ``at`` exchange seconds since the sandbox was made. ``data`` can be written as JSON.
 
-    ========== ========================================================================================================
-    ``kind``   meaning
-    ========== ========================================================================================================
-    state      the call entered a state: placed, ringing, answered, connected, menu, parked, conference, stream, final
-    instruction, action
-               a step of SVAML begins; ``text`` is its name, ``data`` the step without credentials
-    heard      a prompt was heard; ``text`` is the prompt, ``data`` that of :class:`Heard`
-    keys       keys were pressed; ``text`` is the keys
-    callback   an event was sent; ``text`` is its name, ``data`` has ``event`` and ``url``
-    answer     it was answered or not; ``data`` has ``status`` and ``body``, or ``error`` and what was ``signed``
-    managed    SVAML arrived by PATCH, in ``data``
-    note       anything else, in words
-    ========== ========================================================================================================
+    =========== =======================================================================================================
+    ``kind``    meaning
+    =========== =======================================================================================================
+    state       the call entered a state: placed, ringing, answered, connected, menu, parked, conference, stream, final
+    instruction a step of SVAML begins; ``text`` is its name, ``data`` the step without credentials
+    action      the same for the action
+    heard       a prompt was heard; ``text`` is the prompt, ``data`` that of :class:`Heard`
+    keys        keys were pressed; ``text`` is the keys
+    callback    an event was sent; ``text`` is its name, ``data`` has ``event`` and ``url``
+    answer      it was answered or not; ``data`` has ``status`` and ``body``, or ``error`` and what was ``signed``
+    managed     SVAML arrived by PATCH, in ``data``
+    note        anything else, in words
+    =========== =======================================================================================================
     """
 
     at: float
