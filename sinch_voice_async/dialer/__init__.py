@@ -10,7 +10,9 @@ from sinch_voice_async.dialer.eligibility import RedialRules
 from sinch_voice_async.dialer.journal import (
     Added,
     AttemptUpdate,
+    Change,
     Claim,
+    ContactState,
     Control,
     Counts,
     Journal,
@@ -35,7 +37,6 @@ from sinch_voice_async.dialer.sources import (
     read_xlsx,
 )
 from sinch_voice_async.dialer.sqlite.journal import SqliteJournal
-from sinch_voice_async.dialer.states import Change, ContactState
 from sinch_voice_async.dialer.window import CallingWindow
 
 __all__ = [

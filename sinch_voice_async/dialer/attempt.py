@@ -37,9 +37,8 @@ from attrs import evolve, field, frozen
 from sinch_voice_async.dialer.contacts import Contact
 from sinch_voice_async.dialer.eligibility import Eligibility, Verdict
 from sinch_voice_async.dialer.health import PauseControl
-from sinch_voice_async.dialer.journal import AttemptUpdate, Claim, Journal, Outcome
+from sinch_voice_async.dialer.journal import AttemptUpdate, Change, Claim, ContactState, Journal, Outcome
 from sinch_voice_async.dialer.pacing import Clock
-from sinch_voice_async.dialer.states import Change, ContactState
 from sinch_voice_async.errors import (
     APIError,
     AuthenticationError,
@@ -134,7 +133,7 @@ def with_attempt_id(callout: C, token: str) -> C:
 
 
 def attempt_id_of(custom: str | None) -> str | None:
-    """Return the attempt id in the ``custom`` of an event, None if there is none."""
+    """Return the attempt id in the ``custom`` of an event, None if it has none."""
     found = _MARK.search(custom or "")
     return found[1] if found else None
 
@@ -157,7 +156,7 @@ def place_of(client: Any) -> Place:
 
 
 def make_callout(callout_of: CalloutOf, contact: Contact) -> tuple[Any, str | None]:
-    """Return the callout for a contact; or None, and why there is none.
+    """Return the callout for a contact; or None and the reason.
 
     A callout whose destination is not a number of the contact is refused.
     """
@@ -192,7 +191,7 @@ def _dialled_by(callout: Any) -> list[str | None]:
     dialled = [] if (end := _field(callout, "destination")) is None else [_number_of(end)]
     if isinstance(callout, CustomCallout) and callout.ice is not None:
         dialled += _dialled_by_ice(callout.ice)
-    # Unknown fields are sent along as they are, and could name somebody else.
+    # Unknown fields are sent along as they are, and could name another destination.
     extra = _field(callout, "extra")
     if isinstance(extra, Mapping) and {str(name).lower() for name in extra} & {"destination", "ice"}:
         dialled.append(None)
@@ -409,7 +408,7 @@ def _awaitable(answer: Any) -> Awaitable[Any]:
 
 
 async def attempt_of(journal: Journal, event: CallEvent, headers: Mapping[str, str] | None) -> Outcome | None:
-    """Return the contact whose current attempt an event belongs to, None if there is none.
+    """Return the contact whose current attempt an event belongs to, None if it belongs to no attempt.
 
     The attempt id in ``custom`` or in the header decides; without one, the call id does.
     """

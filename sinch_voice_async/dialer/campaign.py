@@ -24,7 +24,17 @@ from sinch_voice_async.dialer.contacts import Contact
 from sinch_voice_async.dialer.eligibility import DoNotCall, RedialRules
 from sinch_voice_async.dialer.engine import Engine
 from sinch_voice_async.dialer.enqueueing import Contacts, feed, is_whole_list, to_line
-from sinch_voice_async.dialer.journal import AttemptUpdate, Control, Journal, Line, Listing, Outcome, RowFate
+from sinch_voice_async.dialer.journal import (
+    AttemptUpdate,
+    Change,
+    ContactState,
+    Control,
+    Journal,
+    Line,
+    Listing,
+    Outcome,
+    RowFate,
+)
 from sinch_voice_async.dialer.journals import KeptIn, to_journal
 from sinch_voice_async.dialer.numbers import read_number
 from sinch_voice_async.dialer.pacing import Clock, Pace, Paces, SystemClock
@@ -33,7 +43,6 @@ from sinch_voice_async.dialer.report import Report, report_of
 from sinch_voice_async.dialer.run import CampaignRun
 from sinch_voice_async.dialer.settings import Difference, Follow, Settings, differences, fingerprint_of
 from sinch_voice_async.dialer.sqlite.journal import SqliteJournal
-from sinch_voice_async.dialer.states import Change, ContactState
 from sinch_voice_async.dialer.window import CallingWindow
 from sinch_voice_async.errors import ConfigurationError, InvalidRequestError, JournalError
 from sinch_voice_async.models.events import CallEvent
@@ -160,7 +169,7 @@ class Campaign:
         the journal. A file, ``list`` or other collection is the whole list: its fields replace those in the journal,
         and contacts in ``todo`` that it no longer has are skipped. An iterator or async iterable adds and replaces.
 
-        With ``stay`` the run does not end when nobody is left; it waits for contacts from :meth:`enqueue`.
+        With ``stay`` the run does not end with the last contact; it waits for contacts from :meth:`enqueue`.
         ``accept_changes`` lets the campaign go on with other options than the journal keeps: without the do-not-call
         list, window, end or spend limit that it began with, or with other ``options``.
 
@@ -226,7 +235,7 @@ class Campaign:
     async def preview(
         self, contacts: Contacts | None, callout: CalloutOf, *, max_text_length: int | None = 600
     ) -> Preview:
-        """Return what a run would do now, without dialling anybody and without writing anything.
+        """Return what a run would do now, without dialling and without writing.
 
         It takes what :meth:`run` takes; a file of contacts may be used again, an iterator is used up.
         ``max_text_length`` is that of the client.
@@ -283,7 +292,7 @@ class Campaign:
             return outcome
 
     async def unknowns(self) -> list[Outcome]:
-        """Return the contacts whose telephones may have rung, and nobody can say; a person decides about them.
+        """Return the contacts whose telephones may have rung, with no proof either way; a person decides about them.
 
         :raises JournalError: the journal cannot be used.
         """
@@ -348,7 +357,7 @@ class Campaign:
         return [each for each in differences(before or now, now) if each.option != "callout"]
 
     async def pause(self, reason: str = "paused through the journal") -> None:
-        """Dial nobody until :meth:`resume`; the runs of all processes and machines obey within a second.
+        """Stop dialling until :meth:`resume`; the runs of all processes and machines obey within a second.
 
         :raises JournalError: the journal cannot be used.
         """
@@ -420,7 +429,7 @@ class Campaign:
     def _has_journal(self) -> bool:
         return not isinstance(self.journal, SqliteJournal) or self.journal.path.exists()
 
-    # -- the journal is open as long as somebody uses it -------------------------------------------------------------
+    # -- the journal is open as long as it is used -------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
         await self._acquire()

@@ -20,9 +20,8 @@ from zoneinfo import ZoneInfo
 from attrs import field, frozen
 
 from sinch_voice_async import _bounds
-from sinch_voice_async.dialer.journal import Outcome
+from sinch_voice_async.dialer.journal import ContactState, Outcome
 from sinch_voice_async.dialer.numbers import read_number
-from sinch_voice_async.dialer.states import ContactState
 from sinch_voice_async.dialer.window import CallingWindow, known_zones, local_days, next_days
 from sinch_voice_async.errors import CampaignError, ConfigurationError, InvalidRequestError
 
@@ -118,7 +117,7 @@ class DoNotCallList:
 def to_do_not_call(given: DoNotCall, country: str | None = None) -> IsListed:
     """Return the function that is asked about each number; a list may use national forms of ``country``.
 
-    :raises ConfigurationError: an entry of a list cannot be read with certainty, so it would protect nobody.
+    :raises ConfigurationError: an entry of a list cannot be read with certainty, so it would protect no one.
     """
     if callable(given):
         return given
@@ -190,4 +189,4 @@ class Eligibility:
                 return answer
             return bool(await answer if inspect.isawaitable(answer) else answer)
         except Exception as error:
-            raise CampaignError("the do-not-call list could not be asked, and so nobody is called") from error
+            raise CampaignError("the do-not-call list could not be asked, so no contact is called") from error

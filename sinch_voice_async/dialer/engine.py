@@ -27,11 +27,19 @@ from attrs import define, evolve, field
 from sinch_voice_async.dialer.attempt import Attempts, Dialed, Ready
 from sinch_voice_async.dialer.enqueueing import Contacts, feed, is_whole_list
 from sinch_voice_async.dialer.health import Health, PauseControl, Reaction
-from sinch_voice_async.dialer.journal import AttemptUpdate, Control, Counts, Journal, Line, Outcome
+from sinch_voice_async.dialer.journal import (
+    AttemptUpdate,
+    Change,
+    ContactState,
+    Control,
+    Counts,
+    Journal,
+    Line,
+    Outcome,
+)
 from sinch_voice_async.dialer.outbox import Outbox, Signal
 from sinch_voice_async.dialer.pacing import Clock, Paces
 from sinch_voice_async.dialer.settings import Difference, Settings, differences
-from sinch_voice_async.dialer.states import Change, ContactState
 from sinch_voice_async.errors import APIError, ConfigurationError, RateLimitedError, SinchVoiceError
 
 __all__ = ["Engine"]
@@ -142,7 +150,7 @@ class Engine:
             await self._follow_former_calls()
 
     async def run(self) -> None:
-        """Enqueue and dial until nobody is left or the run is stopped. What goes wrong is kept in ``failure``."""
+        """Enqueue and dial until no contact is left or the run is stopped. An error is kept in ``failure``."""
         try:
             async with anyio.create_task_group() as beside:
                 beside.start_soon(self._guarded, self._enqueue)
@@ -277,7 +285,7 @@ class Engine:
 
     @property
     def _only_listed(self) -> int | None:
-        """The list outside of which nobody is dialled: while a stream still brings rows, they may correct others."""
+        """The list whose contacts alone are dialled: while a stream still brings rows, they may correct others."""
         if self._is_whole_list or self._is_streaming():
             return self._listed
         return None
@@ -335,7 +343,7 @@ class Engine:
                 return False
             self._uncosted += 1
             if self.health.is_alone:
-                return await self._send(ready)  # and nobody else, since this one keeps the turn
+                return await self._send(ready)  # and no other, since this one keeps the turn
         return await self._send(ready)
 
     async def _wait_for_turn(self) -> None:
@@ -383,7 +391,7 @@ class Engine:
     async def _react(self, dialed: Dialed) -> None:
         if dialed.sent_at is None:
             return
-        # Not if it is certain that nobody was reached: the contact went back, or cannot be sent.
+        # Not if the callout certainly reached no telephone: the contact went back, or cannot be sent.
         if dialed.outcome is None or dialed.outcome.state not in _NOT_PLACED:
             self.counts.placed += 1
             self.this_run.placed += 1
@@ -443,7 +451,7 @@ class Engine:
         self.wake()
 
     def _give_up_call(self, call: _ActiveCall) -> None:
-        """Take note of a call whose end nobody knows: it stays accepted."""
+        """Take note of a call whose end is not known: it stays accepted."""
         if self._active.pop(call.outcome.token or "", None) is not None:
             self._free_slot(call)
             self.outbox.add(call.outcome)
@@ -480,7 +488,7 @@ class Engine:
                 await self._look_at_calls()
 
     async def _obey_control(self, control: Control) -> None:
-        """Do what somebody asked through the journal, from another process or machine."""
+        """Do what was asked through the journal, from another process or machine."""
         if control.is_cancelled:
             logger.warning("cancelled through the journal")
             self.stop()

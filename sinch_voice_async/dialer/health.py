@@ -3,10 +3,10 @@
 Rules:
 
 - Until the platform accepted one callout, one goes out at a time, and so after callouts without an answer and after a
-  series of equal refusals. Wrong credentials, no credit and a silent platform befall one contact and not hundreds.
+  series of equal refusals. So wrong credentials, no credit and a silent platform cost one contact and not hundreds.
 - After 5 unknown outcomes in a row nothing goes out for a while, then one callout as a probe, with growing pauses.
   After 20 more the campaign pauses.
-- After 50 equal refusals in a row the campaign pauses: they would befall everybody.
+- After 50 equal refusals in a row the campaign pauses: the next contact would be refused too.
 - While nothing can be sent, one callout is tried at a time, with growing pauses, for at most ``network_timeout``.
 - An answer to a callout that was sent before a hold is part of the trouble that caused the hold, and changes nothing.
 """
@@ -41,7 +41,7 @@ class PauseControl:
         return self.reason is None and not self.is_stopped
 
     def pause(self, reason: str) -> None:
-        """Dial nobody until :meth:`resume`; the first reason is kept."""
+        """Stop dialling until :meth:`resume`; the first reason is kept."""
         if self.is_open:
             self.reason = reason
 
@@ -53,12 +53,12 @@ class PauseControl:
             self._opened = None
 
     def stop(self) -> None:
-        """Dial nobody from now on, and let nobody wait."""
+        """Stop dialling for good, and end every wait."""
         self.is_stopped = True
         self.resume()
 
     async def wait(self) -> bool:
-        """Wait until a pause is over, and say whether somebody may be dialled: False after :meth:`stop`."""
+        """Wait until a pause is over, and say whether dialling goes on: False after :meth:`stop`."""
         while self.reason is not None:
             self._opened = self._opened or anyio.Event()
             await self._opened.wait()

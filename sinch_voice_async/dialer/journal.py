@@ -1,9 +1,24 @@
 """The journal of a campaign: what it keeps, and the interface that a file and a database implement.
 
+The states of a contact and the changes between them are one table, ``TRANSITIONS``, which every journal obeys::
+
+    todo --claim--> dialing --accept--> accepted --end--> done --redial--> todo
+      ^               |  |  `--reject--> rejected           ^
+      `--give back----'  `--mark unknown--> unknown --------'  (a callback: accept or end)
+    todo --skip--> skipped --reopen--> todo
+
+Rules of the table:
+
+
+- A telephone can ring only after ``claim``. Of several claims of one contact, one wins.
+- ``give_back`` needs the attempt id of the claimer and the proof that the platform did not act on the request.
+- Only evidence (a callback of that attempt) or a person (``release``) moves a contact out of ``unknown``.
+- A callback proves that the platform acted, so it outweighs a refusal.
+
 Rules of every journal:
 
 - What a method did is durable when it returns: it survives a power cut.
-- Each change is one conditional statement under the table of ``states.py``. Of two changes at once, one does nothing.
+- Each change is one conditional statement under that table. Of two changes at once, one does nothing.
 - An attempt is known by its token, which is new for every claim. A change with an old token does nothing.
 - There is one row per telephone number.
 - Times are seconds since 1970 in UTC and come from the caller.
@@ -14,20 +29,24 @@ Rules of every journal:
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
+from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Final, Generic, Literal, Protocol, Self, TypeAlias, TypeVar
 
 from attrs import define, field, frozen
 
 from sinch_voice_async.dialer.contacts import BrokenRow, Contact
 from sinch_voice_async.dialer.pacing import Clock, Paces
-from sinch_voice_async.dialer.states import Change, ContactState
 from sinch_voice_async.models.calls import CallReason, CallResult, Price
 
 __all__ = [
     "REMOVED",
+    "TRANSITIONS",
     "Added",
     "AttemptUpdate",
+    "Change",
     "Claim",
+    "ContactState",
     "Control",
     "Counts",
     "Journal",
@@ -36,6 +55,8 @@ __all__ = [
     "Outcome",
     "RowFate",
     "Total",
+    "Transition",
+    "after",
 ]
 
 T = TypeVar("T")
@@ -45,6 +66,77 @@ REMOVED: Final = "no longer in the list"
 
 Line: TypeAlias = tuple[int | None, Contact | BrokenRow]
 """A row of a source with its line, None if it has none."""
+
+
+class ContactState(StrEnum):
+    """Where a contact stands in a campaign."""
+
+    TODO = "todo"
+    """Not dialled yet, given back, or waiting to be dialled again."""
+    DIALING = "dialing"
+    """Claimed: a callout may be on its way."""
+    ACCEPTED = "accepted"
+    """The platform accepted the callout; the result of the call is not known, or not yet."""
+    DONE = "done"
+    """The call is over and its result is known."""
+    REJECTED = "rejected"
+    """The platform refused the callout. No telephone rang."""
+    UNKNOWN = "unknown"
+    """The callout was sent and no usable answer came: it may have rung. It is never dialled again by itself."""
+    SKIPPED = "skipped"
+    """Not dialled; the note says why. The next run looks at it again."""
+
+
+class Change(StrEnum):
+    """What may happen to a contact."""
+
+    CLAIM = "claim"
+    GIVE_BACK = "give_back"
+    ACCEPT = "accept"
+    REJECT = "reject"
+    MARK_UNKNOWN = "mark_unknown"
+    DOUBT = "mark_unknown"
+    """The former name of ``MARK_UNKNOWN``."""
+    END = "end"
+    SKIP = "skip"
+    REDIAL = "redial"
+    REOPEN = "reopen"
+    RELEASE = "release"
+
+
+@frozen
+class Transition:
+    """A change leads from each of ``sources`` to ``target``. From any other state it does nothing."""
+
+    sources: frozenset[ContactState]
+    target: ContactState
+
+
+def _transition(target: ContactState, *sources: ContactState) -> Transition:
+    return Transition(frozenset(sources), target)
+
+
+_S = ContactState
+TRANSITIONS: Final[Mapping[Change, Transition]] = MappingProxyType(
+    {
+        Change.CLAIM: _transition(_S.DIALING, _S.TODO),
+        Change.GIVE_BACK: _transition(_S.TODO, _S.DIALING),
+        Change.ACCEPT: _transition(_S.ACCEPTED, _S.DIALING, _S.UNKNOWN, _S.REJECTED),
+        Change.REJECT: _transition(_S.REJECTED, _S.DIALING),
+        Change.MARK_UNKNOWN: _transition(_S.UNKNOWN, _S.DIALING),
+        Change.END: _transition(_S.DONE, _S.DIALING, _S.ACCEPTED, _S.UNKNOWN, _S.REJECTED),
+        Change.SKIP: _transition(_S.SKIPPED, _S.TODO, _S.DIALING),
+        Change.REDIAL: _transition(_S.TODO, _S.DONE),
+        Change.REOPEN: _transition(_S.TODO, _S.SKIPPED),
+        Change.RELEASE: _transition(_S.TODO, _S.UNKNOWN, _S.REJECTED, _S.SKIPPED),
+    }
+)
+
+
+def after(state: ContactState, change: Change) -> ContactState | None:
+    """Return the state to which a change leads, None if the change does not apply."""
+    transition = TRANSITIONS[change]
+    return transition.target if state in transition.sources else None
 
 
 @frozen(kw_only=True)
@@ -153,9 +245,9 @@ class RowFate:
 
 @frozen(kw_only=True)
 class Control:
-    """What somebody asked of the runs of a campaign through its journal.
+    """What was asked of the runs of a campaign through its journal.
 
-    ``pause`` is why nobody is dialled, None if the campaign may go on. ``calls_per_second`` is another pace than the
+    ``pause`` is the reason of a pause, None without one. ``calls_per_second`` is another pace than the
     run's own, None for its own. ``is_cancelled`` ends the run.
     """
 
@@ -205,9 +297,9 @@ class Counts:
     """The figures of a campaign: ``counts.states[ContactState.DONE]``.
 
     ``results`` counts calls that are over by result (``ANSWERED``, ``BUSY`` ...). ``placed`` counts the callouts that
-    this run sent, without those that certainly reached nobody. ``broken``, ``duplicates``, ``changed`` and ``removed``
-    count rows of this run by fate. ``spent`` is the known cost, whatever the currency; ``dearest`` the most expensive
-    call, None if no cost is known.
+    this run sent, without those that certainly reached no telephone. ``broken``, ``duplicates``, ``changed`` and
+    ``removed`` count rows of this run by fate. ``spent`` is the known cost in all currencies together; ``dearest`` the
+    most expensive call, None if no cost is known.
     """
 
     states: Counter[ContactState] = field(factory=Counter)
@@ -291,7 +383,7 @@ class Journal(Protocol):
         ...
 
     def pacer(self, calls_per_second: float, clock: Clock) -> Paces:
-        """Return the pacer of everybody who dials from this journal. The journal may be opened later.
+        """Return the pacer of all that dial from this journal. The journal may be opened later.
 
         :raises ConfigurationError: ``calls_per_second`` is not a positive number.
         """
@@ -334,7 +426,7 @@ class Journal(Protocol):
         ...
 
     async def next_due(self, *, listed: int | None = None) -> float | None:
-        """Return the least ``due`` of all contacts in ``todo``, None if there are none."""
+        """Return the least ``due`` of all contacts in ``todo``, None without such contacts."""
         ...
 
     async def claim(self, claim: Claim) -> Outcome | None:

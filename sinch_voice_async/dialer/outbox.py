@@ -13,14 +13,14 @@ _BUFFER: Final = 1000
 
 
 class Signal:
-    """Wakes whoever waits for a change; ``version`` counts the changes, so that none is missed."""
+    """Wakes the tasks that wait for a change; ``version`` counts the changes, so that each is noticed."""
 
     def __init__(self) -> None:
         self.version: int = 0
         self._event: anyio.Event | None = None
 
     def notify(self) -> None:
-        """Wake everybody."""
+        """Wake all that wait."""
         self.version += 1
         if self._event is not None:
             self._event.set()
@@ -34,7 +34,7 @@ class Signal:
 
 
 class Outbox:
-    """The outcomes that nobody has read yet. Adding one never waits."""
+    """The outcomes that have not been read yet. Adding one never waits."""
 
     def __init__(self) -> None:
         self._outcomes: deque[Outcome] = deque()
@@ -67,6 +67,6 @@ class Outbox:
         return outcome
 
     async def wait_for_room(self) -> None:
-        """Return when fewer than a thousand outcomes wait to be read, or nobody will read them."""
+        """Return when fewer than a thousand outcomes wait to be read, or the outbox is closed."""
         while len(self._outcomes) >= _BUFFER and not self._is_closed:
             await self._changed.wait(self._changed.version)

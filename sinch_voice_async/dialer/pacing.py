@@ -25,7 +25,7 @@ _FLOOR: Final = 0.5
 _CLIMB: Final = 0.05
 _FAST: Final = 1000.0
 _LONGEST_HOLD: Final = 3600.0
-# The pace may change while somebody waits.
+# The pace may change during a wait.
 _LONGEST_SLEEP: Final = 1.0
 
 

@@ -1,4 +1,4 @@
-"""What a campaign would do, without calling anybody: who is called, who is not and why, and how long it takes."""
+"""What a campaign would do, without a call: who is called, who is not and why, and how long it takes."""
 
 import sqlite3
 from collections import Counter
@@ -11,10 +11,9 @@ from attrs import define, field, frozen
 from sinch_voice_async.dialer.attempt import CalloutOf, make_callout
 from sinch_voice_async.dialer.contacts import BrokenRow, Contact
 from sinch_voice_async.dialer.eligibility import Eligibility
-from sinch_voice_async.dialer.journal import REMOVED, Line, Outcome
+from sinch_voice_async.dialer.journal import REMOVED, ContactState, Line, Outcome
 from sinch_voice_async.dialer.pacing import Clock
 from sinch_voice_async.dialer.sql import row_of
-from sinch_voice_async.dialer.states import ContactState
 from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.models import limits
 from sinch_voice_async.models.callouts import TtsCallout

@@ -19,8 +19,7 @@ from attrs import field, frozen
 
 from sinch_voice_async import _files
 from sinch_voice_async.dialer.contacts import BrokenRow
-from sinch_voice_async.dialer.journal import Journal, Listing, Outcome, RowFate, Total
-from sinch_voice_async.dialer.states import ContactState
+from sinch_voice_async.dialer.journal import ContactState, Journal, Listing, Outcome, RowFate, Total
 from sinch_voice_async.errors import CampaignError
 
 __all__ = ["Report", "report_of"]
@@ -76,9 +75,9 @@ class Report:
     ``states`` counts contacts by state, ``results`` those in ``done`` by the result of their last call. ``skipped`` and
     ``rejected`` count by the reason. ``attempts`` is how many callouts may have rung; ``spent`` the known cost by
     currency. ``rate`` is callouts per second from the first to the last, None if there were not two. ``unknown`` are
-    contacts whose telephones may have rung; nobody can say. ``fates`` counts the rows of the source that are not simply
-    a contact: ``broken``, ``duplicate``, ``changed``, ``removed``; ``rows`` are the first thousand of them, and
-    ``broken`` the first thousand broken ones, ``unknown`` the first thousand unknown.
+    contacts whose telephones may have rung, with no proof either way. ``fates`` counts the rows of the source that are
+    more than a contact: ``broken``, ``duplicate``, ``changed``, ``removed``. ``rows``, ``broken`` and ``unknown`` have
+    the first thousand of each.
     """
 
     campaign: str

@@ -11,8 +11,7 @@ from anyio.abc import TaskGroup
 from attrs import frozen
 
 from sinch_voice_async.dialer.engine import Engine
-from sinch_voice_async.dialer.journal import Counts, Outcome
-from sinch_voice_async.dialer.states import ContactState
+from sinch_voice_async.dialer.journal import ContactState, Counts, Outcome
 from sinch_voice_async.errors import CampaignError
 
 __all__ = ["CampaignRun", "RunStatus"]
@@ -24,8 +23,8 @@ class RunStatus:
 
     ``campaign`` has the figures of all runs together, ``this_run`` those of this run alone: its rows, its callouts, and
     the contacts that reached each state in it. ``rate`` is the current limit in callouts per second, ``alive`` the
-    number of calls that are followed and not over, ``to_do`` the number of contacts that are left, and ``paused`` why
-    nobody is dialled.
+    number of calls that are followed and not over, ``to_do`` the number of contacts that are left, and ``paused`` the
+    reason of a pause.
     """
 
     campaign: Counts
@@ -52,7 +51,7 @@ class CampaignRun:
     """A campaign while it dials: ``async with campaign.run(...) as outcomes:``, then ``async for`` over it.
 
     It yields an :class:`Outcome` for each attempt that has come to its end, as far as the campaign follows it, and for
-    each contact that was skipped. The iteration ends when nobody is left who could be dialled. Leaving the block
+    each contact that was skipped. The iteration ends after the last contact that could be dialled. Leaving the block
     earlier stops the run: callouts on their way are waited for, and no other begins.
 
     A reader that takes outcomes slowly slows the dialling: at most a thousand of them wait.
@@ -83,7 +82,7 @@ class CampaignRun:
 
     @property
     def paused(self) -> str | None:
-        """Why nobody is dialled right now: ``pause()``, no credit, a series of bad answers. None if somebody is."""
+        """The reason of a pause: ``pause()``, no credit, a series of bad answers. None without a pause."""
         return self._running().pause.reason
 
     def status(self) -> RunStatus:
@@ -99,7 +98,7 @@ class CampaignRun:
         )
 
     def pause(self) -> None:
-        """Dial nobody from now on; callouts on their way come to their end."""
+        """Stop dialling; callouts on their way come to their end."""
         self._running().pause.pause("paused")
 
     def resume(self) -> None:
@@ -107,7 +106,7 @@ class CampaignRun:
         self._running().pause.resume()
 
     def cancel(self) -> None:
-        """Dial nobody any more; the iteration ends when callouts on their way have been answered."""
+        """Stop dialling for good; the iteration ends when callouts on their way have been answered."""
         self._running().stop()
 
     async def wait(self) -> Counts:
@@ -151,7 +150,7 @@ class CampaignRun:
     async def __anext__(self) -> Outcome:
         """Return the next outcome.
 
-        :raises AuthenticationError: the credentials are wrong; nobody was called.
+        :raises AuthenticationError: the credentials are wrong; no telephone rang.
         :raises ConnectError: the network was down for longer than ``network_timeout``.
         :raises CampaignError: the journal cannot be written or is gone, or the do-not-call list cannot be asked.
         """

@@ -19,16 +19,18 @@ from attrs import define, field, frozen
 from sinch_voice_async.dialer.contacts import BrokenRow, Contact
 from sinch_voice_async.dialer.journal import (
     REMOVED,
+    TRANSITIONS,
     Added,
     AttemptUpdate,
+    Change,
     Claim,
+    ContactState,
     Control,
     Line,
     Outcome,
     RowFate,
     Total,
 )
-from sinch_voice_async.dialer.states import TRANSITIONS, Change, ContactState
 from sinch_voice_async.errors import ConfigurationError, InvalidRequestError, JournalError
 from sinch_voice_async.models.calls import Price
 

@@ -32,7 +32,7 @@ _UNKNOWN: Final = "Etc/Unknown"
 
 @cache
 def zone(name: str) -> ZoneInfo | None:
-    """Return a time zone by its IANA name, None if there is none of that name."""
+    """Return a time zone by its IANA name, None for an unknown name."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from sinch_voice_async.dialer import AttemptUpdate, Change, Claim, Contact, ContactState, SqliteJournal
-from sinch_voice_async.dialer.states import TRANSITIONS, after
+from sinch_voice_async.dialer.journal import TRANSITIONS, after
 
 # How a journal is brought into each state.
 PATHS: dict[ContactState, list[Change]] = {

@@ -7,7 +7,7 @@ Rules:
 - A statement whose connection broke is run again on the next connection. Each statement is written so that this is
   harmless.
 - No lock is waited for without an end: it is asked for again until the time is over.
-- A statement that has begun is not cancelled: nobody would know of its claim.
+- A statement that has begun is not cancelled: its claim would be forgotten.
 - The address with its password is opaque. Errors of the driver lose their frames, which hold it.
 """
 
@@ -30,7 +30,18 @@ if TYPE_CHECKING:
     import psycopg
     from psycopg.rows import DictRow
 
-__all__ = ["SCHEMA", "STATEMENTS", "Address", "Connection", "Database", "Operation", "connect", "driver", "translated"]
+__all__ = [
+    "SCHEMA",
+    "STATEMENTS",
+    "Address",
+    "Connection",
+    "Database",
+    "Operation",
+    "connect",
+    "driver",
+    "make_or_check",
+    "translated",
+]
 
 T = TypeVar("T")
 Connection: TypeAlias = "psycopg.Connection[DictRow]"
@@ -43,6 +54,11 @@ STATEMENTS: Final = {
     name: statement.encode()
     for name, statement in named_statements(_FOLDER.joinpath("statements.sql").read_text(encoding="utf-8")).items()
 }
+
+_VERSION: Final = 2
+# Of two workers that come first, one makes the tables and the other waits: "SVDJ", as in the files of campaigns.
+_LOCK: Final = 0x5356444A
+_MIGRATION: Final = _FOLDER.joinpath("migrate_1.sql").read_bytes()
 
 # A peer that is gone without a word is noticed in seconds, not in the quarter of an hour that TCP would take.
 _DEFAULTS: Final = {
@@ -59,7 +75,7 @@ _PASSING: Final = frozenset({"40001", "40P01", "53300", "55P03", "57P01", "57P02
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 2.0
 _DRIVER: Final = re.compile(r"^postgres(?:ql)?(?:\+\w+)?://", re.IGNORECASE)
-# A time for locks that somebody set stays.
+# A time for locks that was set stays.
 _SETTINGS: Final = """
 SELECT
     CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
@@ -188,3 +204,37 @@ def _passing(error: Any) -> bool:
     if error.sqlstate is None:
         return isinstance(error, driver().OperationalError)
     return error.sqlstate in _PASSING
+
+
+def make_or_check(connection: Connection, campaign: str, place: str) -> int:
+    """Return the number of a campaign; it is new if the database does not have it.
+
+    :raises JournalError: the tables are of another version, or workers of version 1 are still there.
+    """
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        if not _found(connection, b"SELECT to_regclass('sinch_voice_dialer.version') IS NOT NULL AS found"):
+            connection.execute(SCHEMA)
+        version = _found(connection, b"SELECT version AS found FROM sinch_voice_dialer.version")
+        if version == 1:
+            _migrate(connection, place)
+        elif version != _VERSION:
+            raise JournalError(f"the journal at {place}: it is of version {version}, and this program reads {_VERSION}")
+        connection.execute(STATEMENTS["add_campaign"], {"name": campaign})
+        number: int = _found(connection, STATEMENTS["find_campaign"], campaign)
+    return number
+
+
+def _migrate(connection: Connection, place: str) -> None:
+    seen = (
+        b"SELECT count(*) AS found FROM sinch_voice_dialer.worker WHERE seen_at > clock_timestamp() - interval '60 s'"
+    )
+    if _found(connection, seen):
+        raise JournalError(f"the journal at {place}: workers of a former version use it; stop them first")
+    connection.execute(_MIGRATION)
+
+
+def _found(connection: Connection, statement: bytes, name: str = "") -> Any:
+    row = connection.execute(statement, {"name": name}).fetchone()
+    assert row is not None
+    return row["found"]

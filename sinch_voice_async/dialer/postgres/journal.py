@@ -6,12 +6,17 @@ Rules, beside those of every journal:
   which worker is believed to be there, may be wrong without a number being dialled twice.
 - A worker that was not seen for ``gone_after`` seconds is gone. What it was offered is offered to others; what it had
   claimed becomes unknown and is never dialled again by itself.
+- The heartbeat runs in a thread of its own: a worker whose event loop is busy for a while is not gone. Every beat marks
+  claims of workers that are gone ``unknown``. A database that is away stops the heartbeat, and nothing else.
 - A statement that was cut off is run again, and finds out by its own mark whether it had come through.
 """
 
 import json
+import logging
 import os
 import socket
+import threading
+import time
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -19,7 +24,7 @@ from typing import Any, Final, TypeVar
 
 import anyio
 import anyio.to_thread
-from attrs import define
+from attrs import define, field
 
 from sinch_voice_async.dialer.journal import REMOVED, Added, Outcome
 from sinch_voice_async.dialer.pacing import Clock, Pace
@@ -29,11 +34,11 @@ from sinch_voice_async.dialer.postgres.database import (
     Connection,
     Database,
     Operation,
+    connect,
     driver,
+    make_or_check,
     translated,
 )
-from sinch_voice_async.dialer.postgres.heartbeat import Heartbeat
-from sinch_voice_async.dialer.postgres.opening import make_or_check
 from sinch_voice_async.dialer.postgres.pacer import SharedPacer
 from sinch_voice_async.dialer.sql import (
     Cursor,
@@ -48,7 +53,9 @@ from sinch_voice_async.dialer.sql import (
 )
 from sinch_voice_async.errors import ConfigurationError, JournalError
 
-__all__ = ["PostgresJournal"]
+__all__ = ["Heartbeat", "PostgresJournal"]
+
+logger = logging.getLogger("sinch_voice_async")
 
 T = TypeVar("T")
 _MARKED: Final = frozenset({"claim", "change"})
@@ -56,6 +63,46 @@ _LEFT_DIALING: Final = "the worker was gone while this callout was on its way"
 # Half a minute of work at the pace of most carriers: what a worker that dies takes with it until it is missed.
 _OFFERED: Final = 20
 _COLUMNS: Final = ("number", "others", "fields", "zone", "line")
+
+
+@define(eq=False)
+class Heartbeat:
+    """Tells the database every ``interval`` seconds that a worker is there; ``parameters`` belong to its statements."""
+
+    address: Address
+    interval: float
+    parameters: dict[str, Any]
+    _stop: threading.Event = field(factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread = threading.Thread(target=self._beat_on, name="sinch-voice-heartbeat", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop, and close the connection."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _beat_on(self) -> None:
+        connection: Connection | None = None
+        while not self._stop.wait(self.interval):
+            try:
+                if connection is None or connection.closed:
+                    connection = connect(self.address)
+                self._beat(connection)
+            except driver().Error as error:
+                logger.warning("the heartbeat of a worker failed: %s", type(error).__name__)
+        if connection is not None:
+            connection.close()
+
+    def _beat(self, connection: Connection) -> None:
+        connection.execute(STATEMENTS["join"], self.parameters)
+        gone = connection.execute(STATEMENTS["recover"], self.parameters | {"at": time.time()}).rowcount
+        if gone:
+            logger.warning("callouts of workers that are gone are unknown now: %d", gone)
 
 
 @define(eq=False)
@@ -169,7 +216,7 @@ class PostgresJournal(SqlJournal):
         return name
 
     async def kept(self, name: str | None) -> tuple[str, Mapping[str, Any]] | None:
-        """Return the name and the options of a campaign, None if there is none; None for a name takes the only one.
+        """Return the name and the options of a campaign, None without it; None for a name takes the only campaign.
 
         :raises ConfigurationError: there are several campaigns.
         """

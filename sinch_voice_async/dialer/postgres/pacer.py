@@ -50,12 +50,12 @@ class SharedPacer:
                 pass
 
     async def slow_down(self, retry_after: float | None, sent_at: float) -> None:
-        """Let everybody go slower after a 429 for what was sent at an instant of the clock that never goes back."""
+        """Slow all workers down after a 429 for a callout that was sent at an instant of the monotonic clock."""
         await self._run("slow_down", age=self._clock.monotonic() - sent_at)
         await self.hold(min(max(retry_after or 0.0, 0.0), _LONGEST_HOLD))
 
     async def hold(self, seconds: float) -> None:
-        """Let nobody out for so many seconds."""
+        """Let nothing out for so many seconds."""
         await self._run("hold", seconds=seconds)
 
     async def set_target(self, calls_per_second: float) -> None:
@@ -73,7 +73,7 @@ class SharedPacer:
             self._has_begun = True
 
     async def _has_waited(self) -> bool:
-        """Wait for an instant of one's own; False where it has passed unused."""
+        """Wait for a reserved instant; False if it passed unused."""
         reserved = await self._run("reserve")
         if reserved is None:
             await self._clock.sleep(_LOOK)

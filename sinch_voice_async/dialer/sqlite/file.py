@@ -6,7 +6,7 @@ Rules:
 - Locks belong to the inode, so a hard link or a bind mount is the same journal. SQLite's own locks are dropped whenever
   the process closes a descriptor of the file; so one descriptor per inode stays open as long as a connection does.
 - A mark in the file (``campaign.log``) says that the log beside it belongs to it. The mark is durable before the first
-  change goes into the log, and it is taken back only when the file has everything and nobody else has it open.
+  change goes into the log, and it is taken back only when the file has everything and no other process has it open.
 """
 
 import errno
@@ -139,7 +139,7 @@ class JournalFile:
         return connection
 
     def close(self, *connections: sqlite3.Connection) -> None:
-        """Close the connections, and leave one whole file if nobody else has it open.
+        """Close the connections, and leave one whole file if no other process has it open.
 
         SQLite takes the log into the file and removes it when the last connection closes, unless that one only reads.
         So the mark is taken back first; if that fails, the reader closes last, and the log stays.
@@ -214,7 +214,7 @@ class JournalFile:
             raise JournalError(f"the journal {self.path}: {_REASONS['SQLITE_CORRUPT']}")
 
     def _create(self, campaign: str) -> None:
-        """Make a whole journal under another name, and link it to its own: nobody ever sees half of it."""
+        """Make a whole journal under another name, and link it to its own: half of it is never seen."""
         descriptor, made = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.", suffix=".new")
         os.close(descriptor)
         try:
@@ -244,7 +244,7 @@ class JournalFile:
                 if stat.st_size == 0:
                     os.close(descriptor)
                     raise JournalError(f"the journal {self.path}: the file is empty, so it is not a journal")
-                # A former version made journals that everybody may read.
+                # A former version made journals that all users may read.
                 if stat.st_mode & 0o077:
                     with suppress(OSError):
                         self.path.chmod(0o600)

@@ -9,9 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from sinch_voice_async.dialer.postgres.database import connect
-from sinch_voice_async.dialer.postgres.heartbeat import Heartbeat
-from sinch_voice_async.dialer.postgres.opening import make_or_check
+from sinch_voice_async.dialer.postgres.database import connect, make_or_check
+from sinch_voice_async.dialer.postgres.journal import Heartbeat
 from tests.dialer.cluster.postgres import Postgres, address
 
 

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from sinch_voice_async.dialer.cluster import PostgresJournal, SharedPacer
 from sinch_voice_async.dialer.pacing import Pace, SystemClock
-from sinch_voice_async.dialer.postgres.database import connect
-from sinch_voice_async.dialer.postgres.opening import make_or_check
+from sinch_voice_async.dialer.postgres.database import connect, make_or_check
 from sinch_voice_async.errors import ConfigurationError, JournalError
 from tests.dialer.cluster.clocks import CountingClock
 from tests.dialer.cluster.postgres import address
