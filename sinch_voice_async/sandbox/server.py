@@ -143,7 +143,7 @@ class _Running:
         listener = _listen(host, port)
         address, number = listener.getsockname()[:2]
         self.url = f"http://[{address}]:{number}" if ":" in address else f"http://{address}:{number}"
-        # uvicorn writes no date and no log line: the gate does, by the sandbox's own clock.
+        # uvicorn writes no date and no log line: the auth middleware does, by the sandbox's own clock.
         config = uvicorn.Config(
             app,
             http=BreakableProtocol,

@@ -1,4 +1,4 @@
-"""What the door does with every request: the path as it came, the date, the size, and a line in the log."""
+"""What the middleware does with every request: the path as it came, the date, the size, and a line in the log."""
 
 import logging
 from datetime import UTC, datetime, timedelta
