@@ -31,7 +31,7 @@ from typing import Any, Final, TypeAlias, TypeVar, get_origin
 import attrs
 from cattrs import Converter
 from cattrs.fns import identity
-from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+from cattrs.gen import make_dict_unstructure_fn, override
 
 from sinch_voice_async._wire.json import (
     BOM,
@@ -57,7 +57,6 @@ from sinch_voice_async._wire.json import (
 from sinch_voice_async._wire.registry import (
     EXTRA,
     UnregisteredError,
-    bound,
     is_optional,
     item_of,
     known_values,
@@ -219,21 +218,52 @@ def _unwritable(model: object) -> str | None:
 def _model_reader(type_: Any, converter: Converter) -> Reader:
     cls: type = model_of(type_) or type_
     plan = plan_of(cls)
-    spellings: dict[str, Any] = {name: override(rename=wire) for name, wire in plan.wires.items()}
-    if plan.keeps_unknown:
-        spellings["extra"] = override(rename=EXTRA, struct_hook=lambda unknown, _: unknown)
-    build: Reader = make_dict_structure_fn(bound(cls), converter, **spellings)
-    known = plan.known
+    build, known = _builder(cls, converter), plan.known
 
     def read(value: Any, _: Any) -> Any:
         if value.__class__ is not dict:
             raise TypeError("an object is expected")
         if not value.keys() <= known or None in value.values():
             value = plan.tidy(value)
-        return build(value, cls)
+        return build(value)
 
     envelope = models[cls].envelope
     return read if envelope is None else _out_of_envelope(envelope, read)
+
+
+def _builder(cls: type, converter: Converter) -> Callable[[Mapping[str, Any]], Any]:
+    """Return a function that makes a model of its tidied fields, generated for the class: one expression per field.
+
+    A class without slots, converters and validators, as events are, gets its fields as one dictionary.
+    """
+    plan, fields = plan_of(cls), attrs.fields(cls)
+    names: dict[str, Any] = {"cls": cls, "new": cls.__new__, "set_": object.__setattr__}
+    parts = {field.alias: _expression(field, plan.wires.get(field.name, EXTRA), names, converter) for field in fields}
+    if cls.__dictoffset__ and not any(field.validator or field.converter for field in fields):
+        items = ", ".join(f"{field.name!r}: {parts[field.alias]}" for field in fields)
+        lines = ["made = new(cls)", f"set_(made, '__dict__', {{{items}}})", "return made"]
+    else:
+        lines = [f"return cls({', '.join(f'{alias}={part}' for alias, part in parts.items())})"]
+    source = "\n    ".join(["def build(value):", "get = value.get", *lines])
+    exec(compile(source, f"<reader of {cls.__name__}>", "exec"), names)  # noqa: S102  # names of our own models alone
+    build: Callable[[Mapping[str, Any]], Any] = names["build"]
+    return build
+
+
+def _expression(field: "attrs.Attribute[Any]", wire: str, names: dict[str, Any], converter: Converter) -> str:
+    """Return the source that reads one field out of ``value``, and put what it needs among the names."""
+    default, read = f"default_{field.name}", f"read_{field.name}"
+    if field.name == "extra":
+        return f"get({wire!r}) or {{}}"
+    names[read] = converter.get_structure_hook(field.type)
+    if field.default is attrs.NOTHING:
+        return f"{read}(value[{wire!r}], None)"
+    names[default] = field.default
+    if (factory := getattr(field.default, "factory", None)) is not None:
+        names[default], default = factory, f"{default}()"
+    known = f"item if (item := get({wire!r})).__class__ is str else " if names[read] is _read_str else ""
+    found = "item" if known else f"(item := get({wire!r}))"
+    return f"({known}{default} if {found} is None else {read}(item, None))"
 
 
 def _out_of_envelope(envelope: str, read: Reader) -> Reader:

@@ -211,12 +211,6 @@ def model_of(type_: Any) -> type | None:
     return cls if isinstance(cls, type) and cls in models else None
 
 
-def bound(cls: Any) -> Any:
-    """Return a generic class at its widest, ``Svaml[Instruction, Action]``; any other as it is."""
-    parameters = getattr(cls, "__parameters__", ())
-    return cls[tuple(parameter.__bound__ for parameter in parameters)] if parameters else cls
-
-
 def options(type_: Any) -> tuple[Any, ...]:
     """Return the members of a union; for any other type, the type alone."""
     return get_args(type_) if get_origin(type_) in (Union, types.UnionType) else (type_,)

@@ -196,3 +196,9 @@ def test_bytes_that_are_not_text_hide_nothing() -> None:
 def test_a_retry_after_out_of_range_is_none(value: str) -> None:
     """As if it were not there."""
     assert retry_after(Headers([(b"retry-after", value.encode())])) is None
+
+
+def test_a_compressed_refusal_says_so() -> None:
+    """Its message cannot be read, and the reason is named."""
+    error = api_error(402, Headers([(b"content-encoding", b"gzip")]), b"\x1f\x8b")
+    assert "compressed ('gzip')" in str(error)
