@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -20,7 +21,7 @@ import pytest
 from sinch_voice_async import ConfigurationError
 from sinch_voice_async.cli import campaigns, main
 from sinch_voice_async.cli.campaigns import CampaignOptions, Findings, Template, foretold
-from sinch_voice_async.cli.commands import dial
+from sinch_voice_async.cli.commands import dial, dial_journal
 from sinch_voice_async.cli.commands.completion import PowerShellComplete
 from sinch_voice_async.cli.failures import ExitCode
 from sinch_voice_async.cli.live import Interrupts
@@ -433,3 +434,86 @@ def test_stdin_is_needed_for_an_answer(command: Command, sandbox: Sandbox, stdin
     assert command("dial", contacts(), *QUICK).code == ExitCode.OK
     assert len(rung(sandbox)) == 4
     assert CLI
+
+
+class TestEdges:
+    """What happens seldom."""
+
+    def test_a_watched_campaign_is_drawn_line_by_line(
+        self, command: Command, monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox
+    ) -> None:
+        """As JSON too, while calls are left: here a campaign that stopped for want of credit, until it is resumed."""
+        sandbox.faults.add("POST", status=402, times=1)
+        command("dial", contacts(), *QUICK)
+        looks = [0]
+
+        async def sleep(_: float) -> None:
+            looks[0] += 1
+            if looks[0] == 2:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(dial_journal, "anyio", SimpleNamespace(sleep=sleep))
+        ran = command("dial", "watch", "contacts.sqlite", "--json")
+        assert ran.code == ExitCode.INTERRUPTED
+        assert [line["to_do"] for line in ran.lines] == [4, 4]
+        assert "Stopped watching; the campaign goes on." in ran.err
+        looks[0] = 0
+        assert command("dial", "watch", "contacts.sqlite").code == ExitCode.INTERRUPTED
+
+    def test_a_release_without_a_question(self, command: Command, sandbox: Sandbox) -> None:
+        """--yes; all that are unknown, of which there are none."""
+        sandbox.faults.add("POST", status=400, times=1)
+        command("dial", contacts(f"{NUMBERS[0]},Ann"), *QUICK)
+        ran = command("dial", "release", "contacts.sqlite", NUMBERS[0], "--yes", "--json")
+        assert ran.document == {"released": 1}
+
+    def test_nothing_to_say(self, command: Command) -> None:
+        """A campaign needs a text, and so does a worker."""
+        assert "Nothing to say: pass --text" in command("dial", contacts()).err
+        assert "Nothing to say: pass --text" in command("dial", "worker", "postgresql://x/y").err
+
+    def test_a_journal_of_another_program_has_no_file(self, command: Command) -> None:
+        """Then its contacts are called, and the text is asked for."""
+        import anyio
+
+        from sinch_voice_async.dialer import Campaign
+
+        async def begin() -> None:
+            await Campaign("spring", journal="spring.sqlite").enqueue([NUMBERS[0]])
+
+        anyio.run(begin)
+        ran = command("dial", "--resume", "--journal", "spring.sqlite", "--text", "Hi", *QUICK[2:])
+        assert ran.code == ExitCode.OK
+
+    @pytest.mark.parametrize(
+        ("option", "value"),
+        [
+            ("--base-url", "http://me:pw@127.0.0.1"),
+            ("--configuration-url", "http://me%3Apw@127.0.0.1"),
+            ("--proxy", "http://token@127.0.0.1"),
+            ("--proxy", "me:pw@127.0.0.1:80"),
+        ],
+    )
+    def test_no_option_takes_a_password(self, command: Command, option: str, value: str) -> None:
+        """However it is written, and it is not repeated."""
+        ran = command("status", "x", option, value)
+        assert (ran.code, "holds a password" in ran.err, "pw" in ran.err) == (ExitCode.USAGE, True, False)
+
+    @pytest.mark.parametrize("option", ["--base-url", "--configuration-url"])
+    def test_an_empty_url_is_not_the_platform(self, command: Command, option: str) -> None:
+        """A variable of a script that is not set."""
+        ran = command("status", "x", option, " ")
+        assert (ran.code, "is empty" in ran.err) == (ExitCode.USAGE, True)
+
+    def test_thousands_of_problems_are_counted(self) -> None:
+        """The first thousand are kept."""
+        found = findings()
+        for line in range(1, 1200):
+            found.note(line, "x")
+        assert (found.bad, len(found.problems)) == (1199, 1000)
+
+    def test_the_zones_of_the_first_people_are_looked_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Of a million, twenty thousand tell enough."""
+        monkeypatch.setattr(campaigns, "_LOOKED_AT", 1)
+        found = findings(Contact(NUMBERS[0]), Contact(NUMBERS[1]))
+        assert (sum(found.zones.values()), found.sound) == (1, 2)
