@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, Protocol
 
 import httpx
 
-from sinch_voice_async._transport.exceptions import because, mark, permanent
+from sinch_voice_async._transport.exceptions import because, mark, permanent, why_refused
 from sinch_voice_async._transport.http11 import ResponseReader, request_head
 from sinch_voice_async._transport.messages import RawResponse, WireRequest
 from sinch_voice_async._transport.origin import Origin
@@ -193,6 +193,15 @@ class Connection(ABC):
         assert reader.status is not None
         return RawResponse(reader.status, reader.headers, chunks[0] if len(chunks) == 1 else b"".join(chunks))
 
+    def check_authorized(self) -> None:
+        """Take a 407 for what it is at the end of a proxy that wants absolute URLs: its refusal to pass a request on.
+
+        :raises httpx.ProxyError: when there is such a proxy.
+        """
+        if self.forward_proxy is not None:
+            message = f"the proxy {self.forward_proxy} refused the request: 407, it wants a user and a password"
+            raise permanent(mark(httpx.ProxyError(message), request_sent=False))
+
     async def establish(self, route: Route) -> None:
         """Make the way to the origin: TLS to the proxy, a tunnel through it, TLS to the server, as far as need be.
 
@@ -280,7 +289,7 @@ def connect_error(error: BaseException) -> httpx.TransportError:
     """Return the ``httpx.ConnectError`` for a name, an address or a handshake that failed; ``error`` is its cause."""
     if isinstance(error, httpx.TransportError):
         return mark(error, request_sent=False)
-    text = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else str(error.__cause__ or error)
+    text = why_refused(error) if isinstance(error, ssl.SSLCertVerificationError) else str(error.__cause__ or error)
     return mark(because(httpx.ConnectError(text or type(error).__name__), error), request_sent=False)
 
 

@@ -39,6 +39,7 @@ __all__ = [
     "outcome_of",
     "permanent",
     "request_sent",
+    "why_refused",
 ]
 
 E = TypeVar("E", bound=BaseException)
@@ -174,10 +175,15 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
+def why_refused(error: ssl.SSLCertVerificationError) -> str:
+    """Return in words why a certificate was refused."""
+    return str(getattr(error, "verify_message", error))
+
+
 def _reason(error: Exception) -> str:
     for link in _chain(error):
         if isinstance(link, ssl.SSLCertVerificationError):
-            return f"its certificate was refused ({link.verify_message})"
+            return f"its certificate was refused ({why_refused(link)})"
     if isinstance(error, _TRANSIENT):
         return str(error) or type(error).__name__
     return f"{type(error).__name__}: {error}".removesuffix(": ")

@@ -138,14 +138,13 @@ class _Witness:
 
 def _is_traced(via: "httpx.AsyncBaseTransport | httpx.AsyncClient", request: httpx.Request) -> bool:
     """Return whether what sends a request is known to report every request that it writes to the trace."""
+    if not all(_is_original(*place) for place in _PLACES):
+        return False
     if type(via) is httpx.AsyncClient:
-        choose: Callable[[httpx.URL], httpx.AsyncBaseTransport] | None = getattr(via, "_transport_for_url", None)
-        if choose is None or not _is_original(httpx.AsyncClient, "_send_single_request", "httpx._client"):
-            return False
-        via = choose(request.url)
+        via = via._transport_for_url(request.url)  # noqa: SLF001  # it is there, as was just seen
     if isinstance(via, ConnectionPool):
         return _keeps_the_method(via)
-    return type(via) is httpx.AsyncHTTPTransport and _is_original(*_PLACES[0]) and not network_is_mocked()
+    return type(via) is httpx.AsyncHTTPTransport and not network_is_mocked()
 
 
 class _HttpxStream:
@@ -235,6 +234,7 @@ def _keeps_the_method(pool: ConnectionPool) -> bool:
 _PLACES: Final = (
     (httpx.AsyncHTTPTransport, "handle_async_request", "httpx._transports.default"),
     (httpx.AsyncClient, "_send_single_request", "httpx._client"),
+    (httpx.AsyncClient, "_transport_for_url", "httpx._client"),
 )
 _MOCKS: Final = frozenset({"respx", "pytest_httpx", "vcr", "unittest.mock"})
 

@@ -317,19 +317,29 @@ class ConnectionPool(httpx.AsyncBaseTransport):
             if connection is None:
                 connection = await state.connect(request.origin, request.timeout)
             try:
-                return await connection.send(request)
+                answer = await connection.send(request)
             finally:
                 state.release(connection)
+            if answer.status == 407:
+                connection.check_authorized()
         except BaseException as error:
             _witness(error, connection)
             raise
+        return answer
 
     async def stream(self, request: WireRequest) -> ResponseStream:
         """Send a request as ``send`` does and return the response once its head is here.
 
         ``timeout.read`` bounds the wait for the head, and for each piece of body.
         """
-        return await self._start(request.origin, WholeRequest(request), request.timeout, request.max_idle)
+        stream = await self._start(request.origin, WholeRequest(request), request.timeout, request.max_idle)
+        if stream.status == 407:
+            try:
+                stream.connection.check_authorized()
+            except httpx.ProxyError:
+                await stream.aclose()
+                raise
+        return stream
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request for httpx.

@@ -61,7 +61,8 @@ class Proxy:
         text = str(url.url if isinstance(url, httpx.Proxy) else url).strip()
         try:
             parsed = httpx.URL(text if _SCHEME.match(text) else f"http://{text}")
-            host, port = parsed.raw_host.decode("ascii"), parsed.port
+            # `host` decodes an internationalised name, and finds out what `raw_host` lets pass.
+            host, port = parsed.raw_host.decode("ascii") if parsed.host else "", parsed.port
         except (httpx.InvalidURL, TypeError, ValueError):
             raise ConfigurationError(rule) from None
         if parsed.scheme not in _PORTS:

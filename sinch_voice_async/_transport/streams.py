@@ -176,6 +176,7 @@ class ResponseStream(httpx.AsyncByteStream):
         self.status = reader.status
         self.headers = reader.headers
         self.head = (reader.version, reader.status, reader.reason, reader.headers)
+        self.connection = connection
         self._connection: Connection | None = connection
         self._state = state
         self._seconds = seconds

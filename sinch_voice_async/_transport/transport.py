@@ -4,6 +4,7 @@ What is signed is what goes on the wire, and every attempt is signed anew. What 
 (``repeatable=False``) is repeated only with proof that the platform did not act on it.
 """
 
+import contextlib
 import logging
 import math
 import random
@@ -297,13 +298,14 @@ class _Watch:
         )
 
 
-def _network_methods() -> tuple[object, object, object]:
+def _network_methods() -> tuple[object, ...]:
     """Return the methods that a mocking library replaces; each request looks whether they are still the same."""
     # Another thread may be in the middle of importing httpcore: then nothing in it is replaced yet.
     pool = getattr(sys.modules.get("httpcore"), "AsyncConnectionPool", None)
     return (
         vars(httpx.AsyncHTTPTransport)["handle_async_request"],
         vars(httpx.AsyncClient).get("_send_single_request"),
+        vars(httpx.AsyncClient).get("_transport_for_url"),
         None if pool is None else vars(pool)["handle_async_request"],
     )
 
@@ -349,10 +351,11 @@ async def _body(answer: RawResponse | ByteStream) -> bytes:
 def _unpacked(body: bytes, codings: list[str]) -> bytes:
     """Undo gzip and deflate, up to 64 KiB: gateways compress refusals whatever the request says."""
     for coding in reversed(codings):
-        try:
-            if coding in ("gzip", "x-gzip", "deflate"):
-                # 32 + 15: the header tells gzip from zlib.
-                body = zlib.decompressobj(47).decompress(body, _LONGEST_REFUSAL)
-        except zlib.error:
-            return body  # it only claims to be compressed, or is damaged
+        if coding not in ("gzip", "x-gzip", "deflate"):
+            return body
+        # 47: the header tells gzip from zlib; -15: deflate as some servers mean it, without a header.
+        for window in (47, -15):
+            with contextlib.suppress(zlib.error):
+                body = zlib.decompressobj(window).decompress(body, _LONGEST_REFUSAL)
+                break
     return body
