@@ -21,6 +21,7 @@ from sinch_voice_async.dialer.journal import (
     Total,
 )
 from sinch_voice_async.dialer.journals import KeptCampaign, kept
+from sinch_voice_async.dialer.opt_out import OptOut, OptOutList
 from sinch_voice_async.dialer.pacing import Clock, Pacer, SystemClock
 from sinch_voice_async.dialer.preview import Preview
 from sinch_voice_async.dialer.report import Report
@@ -57,6 +58,8 @@ __all__ = [
     "Difference",
     "Journal",
     "KeptCampaign",
+    "OptOut",
+    "OptOutList",
     "Outcome",
     "Pacer",
     "Preview",

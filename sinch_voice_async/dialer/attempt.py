@@ -155,6 +155,15 @@ def place_of(client: Any) -> Place:
     return place  # type: ignore[no-any-return]
 
 
+def contact_in_turn(outcome: Outcome) -> Contact:
+    """Return the contact as the callout function gets it: ``number`` is the number whose turn it is."""
+    contact = outcome.contact
+    number = contact.numbers[outcome.attempt % len(contact.numbers)]
+    if number == contact.number:
+        return contact
+    return Contact.restored(number, contact.fields, contact.zone, contact.numbers, contact.line)
+
+
 def make_callout(callout_of: CalloutOf, contact: Contact) -> tuple[Any, str | None]:
     """Return the callout for a contact; or None and the reason.
 
@@ -315,7 +324,7 @@ class Attempts:
 
         :raises CampaignError: the do-not-call list could not be asked.
         """
-        callout, problem = make_callout(self.callout_of, outcome.contact)
+        callout, problem = make_callout(self.callout_of, contact_in_turn(outcome))
         if problem is not None:
             return await self._put_off(outcome, problem, None)
         verdict = await self.eligibility.verdict(outcome, self.clock.now(), is_overspent=is_overspent)

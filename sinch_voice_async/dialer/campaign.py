@@ -291,6 +291,15 @@ class Campaign:
                 await self._engine.settled(before.state, outcome)
             return outcome
 
+    async def number_of(self, event: CallEvent, *, headers: Mapping[str, str] | None = None) -> str | None:
+        """Return the number of the contact whose current attempt an event belongs to, None if it belongs to none.
+
+        :raises JournalError: the journal cannot be used.
+        """
+        async with self._use() as journal:
+            found = await attempt_of(journal, event, headers)
+        return None if found is None else found.number
+
     async def unknowns(self) -> list[Outcome]:
         """Return the contacts whose telephones may have rung, with no proof either way; a person decides about them.
 

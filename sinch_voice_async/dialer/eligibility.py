@@ -39,9 +39,13 @@ NO_ZONE: Final = "no time zone is known for the number"
 NEVER_OPEN: Final = "outside of the calling window until the campaign ends"
 CLOSED: Final = "outside of the calling window"
 ENOUGH_TODAY: Final = "called often enough today"
+ENOUGH: Final = "called often enough in these days"
 
 _FINAL_REASONS: Final = frozenset({"BLOCKED", "OTHERPEERANSWERED", "CANCEL", "MANAGERHANGUP"})
 _DECLINED: Final = "CALLEEHANGUP"
+_DAY: Final = 86_400.0
+# As many attempts as a journal keeps the times of.
+_MOST_KEPT: Final = 60
 _BY_CHANCE: Any = ("BUSY", "NOANSWER")
 
 
@@ -51,13 +55,23 @@ def _to_results(results: Collection[str]) -> frozenset[str]:
     return frozenset(results)
 
 
+def _check_cap(_: object, __: object, value: Any) -> None:
+    if value is None:
+        return
+    if not isinstance(value, tuple) or len(value) != 2:
+        raise ConfigurationError("attempts_in_days must be a pair of whole numbers, such as (4, 30), or None")
+    _bounds.whole(value[0], "attempts_in_days", least=1, most=_MOST_KEPT)
+    _bounds.whole(value[1], "attempts_in_days", least=1, most=366)
+
+
 @frozen(kw_only=True)
 class RedialRules:
     """How often a number is dialled in one campaign, and when again.
 
     ``attempts`` is the greatest number of callouts to a number, including the first. ``delay`` is the number of seconds
     between the end of a call and the next callout. ``results`` are those that are dialled again: ``BUSY``,
-    ``NOANSWER``. ``attempts_per_day`` bounds the callouts to a number on one day at the callee.
+    ``NOANSWER``. ``attempts_per_day`` bounds the callouts to a number on one day at the callee, and
+    ``attempts_in_days`` in so many days: ``(4, 30)`` is at most four in 30 days.
 
     A person who declines has answered and is not dialled again. The platform's documents do not distinguish a declined
     call from a busy line: both may be ``BUSY`` with the reason ``CALLEEHANGUP``. So a call with that reason is not
@@ -73,6 +87,7 @@ class RedialRules:
     results: frozenset[str] = field(default=_BY_CHANCE, converter=_to_results)
     attempts_per_day: int = field(default=3, validator=_bounds.checked(_bounds.whole, least=1))
     redial_declined: bool = field(default=False, validator=_bounds.checked(_bounds.flag))
+    attempts_in_days: tuple[int, int] | None = field(default=None, validator=_check_cap)
 
     def allow(self, outcome: Outcome) -> bool:
         """Say whether a contact whose call is over is dialled again."""
@@ -140,6 +155,7 @@ class Eligibility:
     is_listed: IsListed
     attempts_per_day: int
     until: float | None
+    attempts_in_days: tuple[int, int] | None = None
 
     async def verdict(self, outcome: Outcome, now: float, *, is_overspent: bool = False) -> Verdict:
         """Say whether a contact may be dialled now.
@@ -157,12 +173,13 @@ class Eligibility:
         if self.window is not None and not places:
             return Verdict(may_dial=False, day=day, note=self._no_zone(outcome))
         full = self._is_full(outcome, places, now)
-        earliest = next_days(places, now) if full else now
+        earliest = max(next_days(places, now) if full else now, self._end_of_cap(outcome))
         opening = earliest if self.window is None else self.window.next_opening(outcome.contact, earliest)
         if opening is None or (self.until is not None and opening >= self.until):
             return Verdict(may_dial=False, day=day, note=NEVER_OPEN)
         if opening > now:
-            return Verdict(may_dial=False, day=day, note=ENOUGH_TODAY if full else CLOSED, due=opening)
+            note = ENOUGH_TODAY if full else ENOUGH if earliest > now else CLOSED
+            return Verdict(may_dial=False, day=day, note=note, due=opening)
         return Verdict(may_dial=True, day=day)
 
     def _places(self, outcome: Outcome) -> tuple[ZoneInfo, ...]:
@@ -181,6 +198,13 @@ class Eligibility:
             sum(days[place] == today for days in attempts) >= self.attempts_per_day
             for place, today in enumerate(local_days(places, now))
         )
+
+    def _end_of_cap(self, outcome: Outcome) -> float:
+        """Return from when the cap over several days allows an attempt."""
+        if self.attempts_in_days is None:
+            return 0.0
+        most, days = self.attempts_in_days
+        return outcome.recent[-most] + days * _DAY if len(outcome.recent) >= most else 0.0
 
     async def _ask(self, number: str) -> bool:
         try:

@@ -144,6 +144,7 @@ class Settings:
             window=self.window,
             is_listed=self.is_listed,
             attempts_per_day=self.redial.attempts_per_day,
+            attempts_in_days=self.redial.attempts_in_days,
             until=self.until,
         )
 

@@ -10,7 +10,7 @@ Rules:
 """
 
 import importlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
 from typing import Any, Final
@@ -26,6 +26,7 @@ __all__ = ["CallingWindow", "known_zones", "local_days", "next_days", "zone", "z
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _EVERY_DAY: Any = _DAYS
 _LOOK_AHEAD: Final = timedelta(days=15)
+_LONGEST_CLOSED: Final = 400
 _END_OF_DAY: Final = time.max
 _UNKNOWN: Final = "Etc/Unknown"
 
@@ -127,14 +128,30 @@ def _to_zone(name: str | None) -> ZoneInfo | None:
     return found
 
 
+def _to_breaks(breaks: Iterable[tuple[str | time, str | time]]) -> tuple[tuple[time, time], ...]:
+    try:
+        found = sorted((_to_time(begins), _to_time(ends)) for begins, ends in breaks)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, ConfigurationError):
+            raise
+        raise ConfigurationError("breaks must be pairs of times, such as ('13:00', '14:00')") from None
+    if not all(begins < ends for begins, ends in found):
+        raise ConfigurationError("a break begins before it ends, on the same day")
+    return tuple(found)
+
+
 @frozen
 class CallingWindow:
     """The hours in which contacts may be called, by the clock where they are.
 
-    ``opens`` and ``closes`` are ``"HH:MM"``; ``closes`` is excluded, and ``"24:00"`` is allowed. ``days`` are days of
-    the week. ``zone`` is one IANA time zone for all contacts that name none of their own; with None the zones of each
-    number are looked up, which needs the extra ``dialer``. ``countries`` has other windows for some countries, by two
-    letters: ``{"US": CallingWindow("08:00", "21:00")}``; it needs the extra too.
+    ``opens`` and ``closes`` are ``"HH:MM"``; ``closes`` is excluded, and ``"24:00"`` is allowed. ``breaks`` are pairs
+    of times between which the window is shut, such as ``("13:00", "14:00")``. ``days`` are days of the week. ``closed``
+    has the dates on which it stays shut: a set of ``date``, or the holidays of the package ``holidays``, such as
+    ``country_holidays("FR")``; a date is shut if ``date in closed``.
+
+    ``zone`` is one IANA time zone for all contacts that name none of their own; with None the zones of each number are
+    looked up, which needs the extra ``dialer``. ``countries`` has other windows for some countries, by two letters:
+    ``{"US": CallingWindow("08:00", "21:00")}``; it needs the extra too.
 
     This is configuration and not legal advice: you know what the law of a place allows, and when.
 
@@ -146,6 +163,8 @@ class CallingWindow:
     days: frozenset[int] = field(default=_EVERY_DAY, converter=_to_days, kw_only=True)
     zone: ZoneInfo | None = field(default=None, converter=_to_zone, kw_only=True)
     countries: Mapping[str, "CallingWindow"] = field(factory=dict, kw_only=True, hash=False)
+    breaks: tuple[tuple[time, time], ...] = field(default=(), converter=_to_breaks, kw_only=True)
+    closed: Container[date] = field(default=(), kw_only=True, hash=False)
 
     def __attrs_post_init__(self) -> None:
         if not self.opens < self.closes:
@@ -153,11 +172,17 @@ class CallingWindow:
                 f"a calling window opens before it closes, on the same day: {self.opens:%H:%M} to {self.closes:%H:%M} "
                 "never opens"
             )
+        if not hasattr(self.closed, "__contains__") or isinstance(self.closed, str):
+            raise ConfigurationError("closed must be dates, or holidays: anything that says whether it has a date")
+        if self._next_time(self.opens) is None:
+            raise ConfigurationError("the breaks of a calling window leave no time to call")
 
     def __str__(self) -> str:
         days = "" if len(self.days) == len(_DAYS) else f" {','.join(_DAYS[day] for day in sorted(self.days))}"
         zone = f" {self.zone.key}" if self.zone else ""
         closes = "24:00" if self.closes == _END_OF_DAY else f"{self.closes:%H:%M}"
+        zone += "".join(f", break {begins:%H:%M}-{ends:%H:%M}" for begins, ends in self.breaks)
+        zone += "" if self.closed == () else ", closed days"
         more = "".join(f"; {name}: {window}" for name, window in sorted(self.countries.items()))
         return f"{self.opens:%H:%M}-{closes}{days}{zone}{more}"
 
@@ -192,15 +217,28 @@ class CallingWindow:
         local = moment.astimezone(place)
         if self._is_open(local):
             return moment
-        day = local.date() + timedelta(days=local.time() >= self.opens)
-        while day.weekday() not in self.days:
-            day += timedelta(days=1)
-        opening = datetime.combine(day, self.opens, tzinfo=place).astimezone(UTC)
+        day, at = local.date(), self._next_time(local.time())
+        for _ in range(_LONGEST_CLOSED):
+            if at is not None and self._is_day(day):
+                break
+            day, at = day + timedelta(days=1), self._next_time(time.min)
+        opening = datetime.combine(day, at or self.opens, tzinfo=place).astimezone(UTC)
         # When clocks go back over the opening, it may be past; the next look is a minute later.
         return opening if opening > moment else moment + timedelta(minutes=1)
 
     def _is_open(self, local: datetime) -> bool:
-        return local.weekday() in self.days and self.opens <= local.time() < self.closes
+        return self._is_day(local.date()) and self._next_time(local.time()) == local.time()
+
+    def _is_day(self, day: date) -> bool:
+        return day.weekday() in self.days and day not in self.closed
+
+    def _next_time(self, at: time) -> time | None:
+        """Return the first time of a day from this one on when the window is open, None if there is none."""
+        at = max(at, self.opens)
+        for begins, ends in self.breaks:
+            if begins <= at < ends:
+                at = ends
+        return at if at < self.closes else None
 
 
 def _common_opening(window: CallingWindow, places: Sequence[ZoneInfo], moment: datetime) -> datetime | None:

@@ -1,0 +1,170 @@
+"""A durable list of numbers that must not be called any more: opt-outs, shared by campaigns, with who, when and why.
+
+Rules:
+
+- A number is on the disk when ``add`` returns, and it is never removed by itself.
+- Every campaign of the machine may use the list at once, as ``do_not_call=``: each claim asks it anew.
+- An opt-out that cannot be written is an error, and so is a list that cannot be read: a campaign stops then.
+"""
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+
+from sinch_voice_async import _files
+from sinch_voice_async.dialer.numbers import read_number
+from sinch_voice_async.errors import CampaignError, ConfigurationError
+from sinch_voice_async.models.events import CallEvent, IncomingCall, PromptInput
+from sinch_voice_async.models.svaml.actions import RunMenu
+from sinch_voice_async.models.svaml.menus import Menu, MenuOption, return_, tts
+
+__all__ = ["OptOut", "OptOutList"]
+
+_APPLICATION: Final = 0x53564F4F  # "SVOO"
+_VALUE: Final = "opt-out"
+_SCHEMA: Final = (
+    "CREATE TABLE IF NOT EXISTS opt_out (number TEXT PRIMARY KEY, at REAL NOT NULL, why TEXT NOT NULL) WITHOUT ROWID"
+)
+
+
+@frozen
+class OptOut:
+    """A number that must not be called, since when (seconds since 1970), and why."""
+
+    number: str
+    at: float
+    why: str
+
+
+class OptOutList:
+    """A file of numbers that must not be called; give it to campaigns as ``do_not_call=``.
+
+    ::
+
+        opt_outs = OptOutList("opt-outs.sqlite")
+        campaign = Campaign("reminders", journal="reminders.sqlite", do_not_call=opt_outs)
+
+    The file is private and made if it is missing. ``country`` allows national numbers in :meth:`add`. Lookups take
+    microseconds, so they may be made on the event loop; writing waits for the disk.
+
+    :raises CampaignError: the file cannot be used, or is another program's.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, country: str | None = None) -> None:
+        self.path: Path = Path(path).absolute()
+        self._country = country
+        self._lock = threading.Lock()
+        with self._translated():
+            _files.touch_private(self.path)
+            self._database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+            self._prepare()
+
+    def __repr__(self) -> str:
+        return f"OptOutList({str(self.path)!r})"
+
+    def __str__(self) -> str:
+        return "an opt-out list"
+
+    def __call__(self, number: str) -> bool:
+        """Say whether a number is on the list."""
+        return number in self
+
+    def __contains__(self, number: object) -> bool:
+        with self._translated(), self._lock:
+            found = self._database.execute("SELECT 1 FROM opt_out WHERE number = ?", (number,)).fetchone()
+        return found is not None
+
+    def __len__(self) -> int:
+        with self._translated(), self._lock:
+            count: int = self._database.execute("SELECT count(*) FROM opt_out").fetchone()[0]
+        return count
+
+    def __iter__(self) -> Iterator[OptOut]:
+        with self._translated(), self._lock:
+            rows = self._database.execute("SELECT number, at, why FROM opt_out ORDER BY at, number").fetchall()
+        return iter([OptOut(*row) for row in rows])
+
+    def add(self, numbers: str | Iterable[str], why: str) -> int:
+        """Add numbers, and return how many were not there; the first reason and time of a number stay.
+
+        :raises InvalidRequestError: a number cannot be read with certainty; none of them is added then.
+        :raises CampaignError: the list cannot be written.
+        """
+        given = [numbers] if isinstance(numbers, str) else numbers
+        read = [read_number(each, country=self._country, allow_premium=True) for each in given]
+        rows = [(number, time.time(), why) for number in dict.fromkeys(read)]
+        statement = "INSERT INTO opt_out (number, at, why) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        with self._translated(), self._lock:
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                added = self._database.executemany(statement, rows).rowcount
+                self._database.execute("COMMIT")
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+        return added
+
+    def menu(self, prompt: str, *, key: str = "9", options: Mapping[str, str] | None = None) -> RunMenu:
+        """Return a menu in which a key means an opt-out, such as ``menu("To hear no more of us, press 9.")``.
+
+        ``options`` are other keys and the values that they return. Answer it to an ACE event, and give the PIE event
+        to :meth:`take`.
+
+        :raises InvalidRequestError: a key is not one digit, or the prompt cannot be spoken.
+        """
+        keys = {key: _VALUE, **(options or {})}
+        choices = [MenuOption(each, return_(value)) for each, value in keys.items()]
+        return RunMenu(menus=[Menu("main", main_prompt=tts(prompt), options=choices)])
+
+    def take(self, event: CallEvent, number: str | None = None) -> bool:
+        """Add the number of a call in which the callee opted out, and say whether the event was an opt-out.
+
+        A PIE event is one if the key of :meth:`menu` was pressed; ``number`` is the number that was called, which
+        ``campaign.number_of(event)`` knows. An ICE event, an inbound call, is one always: its caller is added, so give
+        only events of calls to an opt-out number.
+
+        :raises ConfigurationError: a PIE event needs ``number``.
+        :raises CampaignError: the list cannot be written.
+        """
+        if isinstance(event, IncomingCall):
+            caller = number or event.cli or ""
+            self.add(caller if caller.startswith(("+", "00")) else f"+{caller}", "inbound call")
+            return True
+        if not isinstance(event, PromptInput) or event.menu_result.value != _VALUE:
+            return False
+        if number is None:
+            raise ConfigurationError("take needs the number that was called: await campaign.number_of(event)")
+        self.add(number, "key in a menu")
+        return True
+
+    def close(self) -> None:
+        """Close the file; the list cannot be used afterwards."""
+        with self._lock:
+            self._database.close()
+
+    def _prepare(self) -> None:
+        with self._lock:
+            known = self._database.execute("PRAGMA application_id").fetchone()[0]
+            tables = self._database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+            if known != _APPLICATION and tables:
+                self._database.close()
+                raise CampaignError(f"the opt-out list {self.path}: it is a file of another program")
+            self._database.execute("PRAGMA synchronous = FULL")
+            self._database.execute(_SCHEMA)
+            self._database.execute(f"PRAGMA application_id = {_APPLICATION}")
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise CampaignError(f"the opt-out list {self.path}: {error}") from error
+        except OSError as error:
+            raise CampaignError(f"the opt-out list {self.path}: {error.strerror}") from error
