@@ -395,8 +395,8 @@ class Calls:
         """The number of the last change."""
         self._by_id: dict[str, Call] = {}
         self._changes: dict[str, int] = {}
-        # The number of each call's last change, in that order; the lock lets one thread walk it.
-        self._changing = threading.Lock()
+        # The number of each call's last change, in that order. The control API removes calls outside of the exchange.
+        self._changing = threading.RLock()
         self._over: deque[str] = deque()
         self.forgotten: list[str] | None = None
         """Ids of calls that were forgotten, for a store that deletes them; None if there is no store."""
@@ -430,8 +430,10 @@ class Calls:
         self.size += size
         if call.size > MOST_OF_A_CALL and call.size > call.shortens_at:
             self._shorten(call)
-        while self.size > MOST_BYTES and self._over:
-            self._forget(self._over.popleft())
+        if self.size > MOST_BYTES:
+            with self._changing:
+                while self.size > MOST_BYTES and self._over:
+                    self._forget(self._over.popleft())
         if self.size > self._shortens_at:
             for each in list(self._by_id.values()):
                 self._shorten(each)
@@ -465,9 +467,10 @@ class Calls:
 
     def end(self, call: Call) -> None:
         """Count a call as over. If too many are, the one that ended first is forgotten."""
-        self._over.append(call.call_id)
-        while len(self._over) > self.history:
-            self._forget(self._over.popleft())
+        with self._changing:
+            self._over.append(call.call_id)
+            while len(self._over) > self.history:
+                self._forget(self._over.popleft())
 
     def restore(self, call: Call) -> None:
         """Remember a call of an earlier sandbox, which is over."""
@@ -478,10 +481,11 @@ class Calls:
 
     def remove(self, call_ids: Iterable[str]) -> int:
         """Forget calls that are over, and return how many there were."""
-        gone = {call_id for call_id in call_ids if call_id in self._by_id}
-        self._over = deque(call_id for call_id in self._over if call_id not in gone)
-        for call_id in gone:
-            self._forget(call_id)
+        with self._changing:
+            gone = {call_id for call_id in call_ids if call_id in self._by_id}
+            self._over = deque(call_id for call_id in self._over if call_id not in gone)
+            for call_id in gone:
+                self._forget(call_id)
         self.cleared += bool(gone)
         return len(gone)
 
