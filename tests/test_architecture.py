@@ -24,11 +24,11 @@ CLI = "+46700000000"
 # The most files that a task may enter, and the most crossings between them; the page on architecture quotes them.
 MOST = {
     "callout": (10, 47),
-    "incoming call": (14, 46),
-    "event": (7, 14),
-    "download": (15, 100),
-    "contact": (26, 170),
-    "sandbox": (25, 230),
+    "incoming call": (12, 46),
+    "event": (6, 14),
+    "download": (14, 96),
+    "contact": (27, 170),
+    "sandbox": (24, 240),
 }
 
 

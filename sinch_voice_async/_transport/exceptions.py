@@ -3,8 +3,8 @@
 The class of an exception proves nothing: "the server disconnected" is the same class whether or not a call was placed.
 The outcome is a function of two observations, which travel as attributes on the exception that a transport raised:
 
-- ``request_sent``: whether the first byte of the request was written. None means that nobody watched, and counts as
-  True.
+- ``request_sent``: whether the first byte of the request was written. None means that it was not observed, and
+  counts as True.
 - ``answered_status``: the status of the answer, if its head arrived before the failure.
 """
 
@@ -63,7 +63,7 @@ _PERMANENT: Final = (
     ssl.SSLCertVerificationError,
     ConfigurationError,
 )
-# Of what is not an HTTP error, these pass: the network is to blame. The rest is a fault in somebody's code.
+# Faults of the network, which may pass. Every other exception is a fault of a program.
 _TRANSIENT: Final = (httpx.HTTPError, httpx.StreamError, OSError, EOFError)
 
 

@@ -50,7 +50,7 @@ class Trace:
 
 
 class NoTrace:
-    """The same for a request that nobody traces."""
+    """The same for a request without a trace."""
 
     async def __call__(self, event: str, **info: object) -> None:
         pass

@@ -110,31 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--key", help="the application key (default: made up)")
     parser.add_argument("--secret", help="the application secret, base64 (default: made up)")
     parser.add_argument("--speed", type=float, default=1.0, help="seconds of a call that pass in one (default: 1)")
-    parser.add_argument(
-        "--ring-seconds", type=_seconds, default=0.0, metavar="N", help="a person answers after N seconds (default: 0)"
-    )
-    parser.add_argument(
-        "--talk-seconds",
-        type=_seconds,
-        default=3.0,
-        metavar="N",
-        help="a person hangs up N seconds after the answer, and stays in a conference; never: until the call is ended"
-        " from the other side (default: 3)",
-    )
-    parser.add_argument(
-        "--population",
-        type=_shares,
-        metavar="SHARES",
-        help="who is at all numbers: answer=0.6,busy=0.2,no_answer=0.15,machine=0.05 (default: somebody who answers)",
-    )
-    parser.add_argument(
-        "--seed",
-        type=_seed,
-        default=0,
-        metavar="N or FILE",
-        help="a number draws another population (default: 0); a TOML file sets people: tables [everybody], [population]"
-        ' and [phones."+46700000001"], with the members that the control API takes',
-    )
+    _add_people(parser)
     parser.add_argument(
         "--allow-host",
         action="append",
@@ -152,6 +128,35 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--quiet", action="store_true", help="print no line for each request and step of a call")
     return parser
+
+
+def _add_people(parser: argparse.ArgumentParser) -> None:
+    """Add the options about the people who answer."""
+    parser.add_argument(
+        "--ring-seconds", type=_seconds, default=0.0, metavar="N", help="a person answers after N seconds (default: 0)"
+    )
+    parser.add_argument(
+        "--talk-seconds",
+        type=_seconds,
+        default=3.0,
+        metavar="N",
+        help="a person hangs up N seconds after the answer, and stays in a conference; never: until the call is ended"
+        " from the other side (default: 3)",
+    )
+    parser.add_argument(
+        "--population",
+        type=_shares,
+        metavar="SHARES",
+        help="who is at all numbers: answer=0.6,busy=0.2,no_answer=0.15,machine=0.05 (default: a person answers)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=_seed,
+        default=0,
+        metavar="N or FILE",
+        help="a number draws another population (default: 0); a TOML file sets people: tables [everybody], [population]"
+        ' and [phones."+46700000001"], with the members that the control API takes',
+    )
 
 
 def _port(text: str) -> int:

@@ -93,7 +93,7 @@ class Serving(Generic[Served]):
         bounds.whole("port", port, most=65_535)
         if not bounds.flag("allow_remote", allow_remote) and not _is_loopback(bounds.text("host", host, most=255)):
             raise ValueError(
-                f"host {host!r} is not loopback: anybody could reach the sandbox; "
+                f"host {host!r} is not loopback: other machines could reach the sandbox; "
                 "allow_remote=True, or --allow-remote, permits it"
             )
         self._app = app

@@ -91,7 +91,7 @@ def _limits(command: Any) -> Any:
             click.option("--window", metavar="HH:MM-HH:MM", help="When, by the callee's clock; `any` for any time."),
             click.option("--days", metavar="DAYS", help="Days of the window, such as mon-fri."),
             click.option("--zone", metavar="ZONE", help="The callees' zone, such as Europe/Paris; else by number."),
-            click.option("--until", type=_Moment(), metavar="TIME", help="Call nobody after this: 2026-11-27T20:00."),
+            click.option("--until", type=_Moment(), metavar="TIME", help="The last time to call: 2026-11-27T20:00."),
             click.option(
                 "--do-not-call",
                 type=click.Path(path_type=str),
@@ -199,7 +199,7 @@ for _command in COMMANDS:
 @_limits
 @click.option("--dry-run", is_flag=True, help="Say what would happen; place no calls.")
 @click.option("--resume", is_flag=True, help="Resume the journal's campaign; its options and FILE are kept there.")
-@click.option("--strict", is_flag=True, help="Call nobody if a row cannot be called.")
+@click.option("--strict", is_flag=True, help="Place no calls if a row cannot be called.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before dialling.")
 @click.option("--report", type=click.Path(path_type=Path), metavar="FILE", help="Write a .csv or .json at the end.")
 @click.option("--rejects", type=click.Path(path_type=Path), metavar="FILE", help="Write rows that cannot be called.")
