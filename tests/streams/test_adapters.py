@@ -9,7 +9,8 @@ from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK
 from websockets.frames import Close
 
 from sinch_voice_async.streams.adapters import TrioSocket, WebsocketsSocket, query_of
-from sinch_voice_async.streams.connection import SocketClosed
+from sinch_voice_async.streams.connection import Connection, SocketClosed
+from sinch_voice_async.streams.pacing import REAL_TIME
 
 
 class Closed:
@@ -71,3 +72,58 @@ def test_the_query_of_a_target() -> None:
     """As it stands in the request's first line."""
     assert query_of("/streams?token=a.b&c=d") == "token=a.b&c=d"
     assert query_of("/streams") == ""
+
+
+class Slow:
+    """A socket whose sends wait to be released."""
+
+    def __init__(self) -> None:
+        self.release = anyio.Event()
+        self.sent: list[str | bytes] = []
+
+    async def receive(self) -> str | bytes:
+        """Receive what is closed."""
+        raise SocketClosed
+
+    async def send(self, message: str | bytes) -> None:
+        """Send once that is permitted."""
+        await self.release.wait()
+        self.sent.append(message)
+
+    async def close(self, code: int) -> None:
+        """Do nothing."""
+
+
+async def test_senders_take_turns(anyio_backend_name: str) -> None:
+    """In their order; one that gives up does not stop the others, not even if its turn has just come."""
+    socket = Slow()
+    connection = Connection(socket, REAL_TIME, max_message=1_000)
+    with pytest.raises(SocketClosed):
+        await socket.receive()
+    scopes = [anyio.CancelScope() for _ in range(4)]
+
+    async def send(index: int) -> None:
+        with scopes[index]:
+            await connection.send(str(index))
+
+    async with anyio.create_task_group() as tasks:
+        for index in range(4):
+            tasks.start_soon(send, index)
+            await anyio.wait_all_tasks_blocked()
+        scopes[1].cancel()
+        await anyio.wait_all_tasks_blocked()
+        socket.release.set()
+    assert socket.sent == ["0", "2", "3"]
+    if anyio_backend_name == "asyncio":
+        import asyncio
+
+        # A task of asyncio may be cancelled by others than anyio, at any time.
+        socket.release = anyio.Event()
+        first, second, third = (asyncio.create_task(connection.send(name)) for name in "abc")
+        await anyio.wait_all_tasks_blocked()
+        connection._turns.popleft().set()
+        second.cancel()
+        socket.release.set()
+        await asyncio.wait([first, second, third])
+        assert second.cancelled()
+        assert sorted(map(str, socket.sent[3:])) == ["a", "c"]

@@ -78,6 +78,7 @@ class Caller:
         self._source = source
         self._player = player
         self._decided = anyio.Event()
+        self._has_hung_up = False
         self.rate: int = request.sample_rate or 8_000
         self.heard: Heard = Heard(self.rate, Playout(self.rate, time.monotonic()))
 
@@ -93,7 +94,8 @@ class Caller:
             if self.heard.verdict == "answer":
                 self.heard.playout = Playout(self.rate, time.monotonic())
                 await self._talk(sound, seconds)
-            tasks.cancel_scope.cancel()
+            self._has_hung_up = True
+            await self._socket.close()
 
     async def _talk(self, sound: bytes, seconds: float) -> None:
         size, due = 2 * round(self.rate * FRAME), time.monotonic()
@@ -143,6 +145,8 @@ class Caller:
                 else:
                     self._obey(message, time.monotonic())
         except ConnectionClosed as closed:
+            if self._has_hung_up:
+                return
             self.heard.closed = f"code {closed.rcvd.code}" if closed.rcvd else "without a close frame"
             self._decided.set()
 
@@ -239,11 +243,7 @@ def stream(
 
         # The client of the WebSocket runs on asyncio alone.
         settings.backend = "asyncio"
-        heard, again = on_loop(settings, run)
-    if record is not None:
-        with record.open("xb") as target:
-            heard.playout.heard(time.monotonic()).to_wav(target)
-    return _report(settings, heard, again, asked=token)
+        return _report(settings, on_loop(settings, run), record, asked=token)
 
 
 async def _call(
@@ -253,6 +253,7 @@ async def _call(
     from websockets.exceptions import WebSocketException  # noqa: PLC0415  # an extra
 
     options: dict[str, Any] = {"compression": None, "user_agent_header": None, "proxy": None, "max_size": 6_000_000}
+    options["ping_interval"] = None  # whether the platform pings is unknown
     try:
         async with connect(url, open_timeout=ANSWER_WITHIN, close_timeout=1, **options) as socket:
             caller = Caller(socket, request, source, player)
@@ -307,7 +308,11 @@ def _devices(rate: int) -> Generator[tuple[Any, Any], None, None]:
             sink.terminate()
 
 
-def _report(settings: Settings, heard: Heard, again: str | None, *, asked: bool) -> int:
+def _report(settings: Settings, calls: tuple[Heard, str | None], record: Path | None, *, asked: bool) -> int:
+    heard, again = calls
+    if record is not None:
+        with record.open("xb") as target:
+            heard.playout.heard(time.monotonic()).to_wav(target)
     findings = [*_findings(heard)]
     if asked and again is not None:
         good = again == "reject"
