@@ -1,5 +1,6 @@
 """Campaigns on the command line: options that the journal keeps, what a run would do, a question, and the run."""
 
+import atexit
 import csv
 import io
 import json
@@ -36,6 +37,7 @@ from sinch_voice_async.dialer import (
     Contact,
     ContactFile,
     KeptCampaign,
+    OptOutList,
     Outcome,
     Preview,
     RedialRules,
@@ -43,6 +45,7 @@ from sinch_voice_async.dialer import (
     kept,
     read_numbers,
 )
+from sinch_voice_async.dialer.eligibility import DoNotCall
 from sinch_voice_async.dialer.window import known_zones
 from sinch_voice_async.models.phone_numbers import ADVICE, country_code_of
 
@@ -172,7 +175,7 @@ class CampaignOptions:
             window=self._window(),
             until=None if self.until is None else datetime.fromisoformat(self.until),
             redial=self._redial_rules(),
-            do_not_call=() if self.do_not_call is None else read_numbers(self.do_not_call, country=self.country),
+            do_not_call=() if self.do_not_call is None else self._barred(self.do_not_call),
             spend_limit=self.spend_limit,
             follow=None if self.follow == "none" else self.follow,  # type: ignore[arg-type]  # a choice of three
             poll_interval=self.poll_interval,
@@ -180,6 +183,19 @@ class CampaignOptions:
             country=self.country,
             options=self.kept(),
         )
+
+    def _barred(self, path: str) -> DoNotCall:
+        """Return the do-not-call list: an opt-out list, or a text, perhaps in another encoding than the contacts."""
+        if _is_database(path):
+            opt_outs = OptOutList(path, country=self.country)
+            atexit.register(opt_outs.close)
+            return opt_outs
+        try:
+            return read_numbers(path, country=self.country)
+        except ConfigurationError:
+            if self.encoding is None:
+                raise
+            return read_numbers(path, country=self.country, encoding=self.encoding)
 
     def callout_of(self, template: Template) -> "MakeCallout":
         """Return what makes the callout of a contact."""
@@ -206,6 +222,14 @@ class CampaignOptions:
             raise ConfigurationError("--window must be such as 09:00-20:00, or any")
         days = _WEEK if self.days is None else _days(self.days)
         return CallingWindow(opens.strip(), closes.strip(), zone=self.zone, days=days)
+
+
+def _is_database(path: str) -> bool:
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(15) == b"SQLite format 3"
+    except OSError:
+        return False  # read_numbers says why it cannot be read
 
 
 _WEEK: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

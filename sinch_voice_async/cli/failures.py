@@ -59,6 +59,8 @@ _OPTIONS: Final = {
     "overwrite": "--force",
     "calls_per_second": "--cps",
     "do_not_call": "--do-not-call",
+    "callback_headers": "--callback-header",
+    "moh_class": "--moh",
     "keys": "KEYS",
     "destination": "DESTINATION",
 }
@@ -73,7 +75,7 @@ _PARAMETERS: Final = (
 _NAMED: Final = re.compile(rf"\b({'|'.join(_PARAMETERS.split())})\b")
 _LEADING: Final = re.compile(
     "^(country|encoding|delimiter|cli|locale|dtmf|domain|custom|greeting|prompts|region|timeout|proxy|until|window|"
-    "follow|capability)(?= (?:must|is|cannot|has)\\b)"
+    "follow|capability|start|end|limit|concurrency)(?= (?:must|is|cannot|has)\\b)"
 )
 _ARGUMENTS: Final = {"conference_id": "CONFERENCE_ID", "call_id": "CALL_ID"}
 

@@ -41,6 +41,7 @@ __all__ = [
 
 _EVERY: Final = 10.0
 _BAR: Final = 24
+_SHORTEST_BAR: Final = 6
 _LOOK: Final = 0.1
 
 
@@ -91,12 +92,16 @@ class Standing:
 
     def lines(self, width: int = 79) -> list[str]:
         """Return the view, each line at most ``width`` characters."""
-        bar = "#" * int(_BAR * self.done / self.total) if self.total else ""
         left = self.seconds_left
-        pace = f"{self.rate or 0.0:.1f} calls/s"
-        first = f"[{bar:<{_BAR}}] {self.done:,}/{self.total:,}  {self.to_do:,} to do  {pace}"
-        first += f"  {duration(left)} left" if left is not None and self.to_do else ""
-        lines = [first, *_filled([f"{self.scope}: {self.active:,} active", *self.parts()], width)]
+        figures = [f"{self.done:,}/{self.total:,}", f"{self.to_do:,} to do", f"{self.rate or 0.0:.1f} calls/s"]
+        figures += [f"{duration(left)} left"] if left is not None and self.to_do else []
+        room = min(_BAR, width - len("  ".join(figures)) - 3)
+        if room >= _SHORTEST_BAR:
+            bar = "#" * (room * self.done // self.total if self.total else 0)
+            first = [f"[{bar:<{room}}] {'  '.join(figures)}"]
+        else:
+            first = _filled(figures, width)
+        lines = [*first, *_filled([f"{self.scope}: {self.active:,} active", *self.parts()], width)]
         lines += [f"cost so far {self.cost}"] if self.cost else []
         lines += [visible(self.health)] if self.health else []
         return [line if len(line) <= width else line[: width - 3] + "..." for line in lines][:6]

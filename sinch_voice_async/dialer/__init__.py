@@ -21,6 +21,7 @@ from sinch_voice_async.dialer.journal import (
     Total,
 )
 from sinch_voice_async.dialer.journals import KeptCampaign, kept
+from sinch_voice_async.dialer.numbers import read_numbers
 from sinch_voice_async.dialer.opt_out import OptOut, OptOutList
 from sinch_voice_async.dialer.pacing import Clock, Pacer, SystemClock
 from sinch_voice_async.dialer.preview import Preview
@@ -33,7 +34,6 @@ from sinch_voice_async.dialer.sources import (
     read_csv,
     read_json,
     read_json_lines,
-    read_numbers,
     read_parquet,
     read_xlsx,
 )

@@ -5,12 +5,15 @@ national forms cannot be read at all.
 """
 
 import importlib
+import os
 import re
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 from attrs import frozen
 
+from sinch_voice_async.dialer.text_files import examine, readable
 from sinch_voice_async.errors import ConfigurationError, InvalidRequestError
 from sinch_voice_async.models.phone_numbers import (
     country_code_of,
@@ -19,8 +22,9 @@ from sinch_voice_async.models.phone_numbers import (
     refuse_number,
 )
 
-__all__ = ["check_country", "number_type", "read_number", "tables"]
+__all__ = ["check_country", "number_type", "read_number", "read_numbers", "tables"]
 
+_COMMENT: Final = re.compile(r"(?:^|\s)#(?:\s.*)?$", re.DOTALL)
 _EXTRA: Final = "install the extra: sinch-voice-async[dialer]"
 _OTHER_NAMES: Final = {"UK": "GB", "EN": "GB", "SWEDEN": "SE", "USA": "US", "GERMANY": "DE", "FRANCE": "FR"}
 
@@ -186,3 +190,28 @@ def _possible(number: str) -> str | None:
     except InvalidRequestError:
         return None
     return text
+
+
+def read_numbers(
+    path: str | os.PathLike[str], *, country: str | None = None, encoding: str | None = None
+) -> frozenset[str]:
+    """Return the telephone numbers of a text file, one on each line: a do-not-call list. A comment begins with # and a
+    space.
+
+    With ``country`` (ISO 3166-1, such as ``SE``) numbers may be in its national form.
+
+    :raises ConfigurationError: the file cannot be read, or a line is not a number with one certain reading: it would
+        not keep the person meant from being called. The message names the line.
+    """
+    file = Path(path)
+    known = None if country is None else check_country(country)
+    found = set()
+    with readable(file), examine(file, encoding).open() as lines:
+        for line, written in enumerate(lines, 1):
+            # Only "# " begins a comment: "#N/A" is an error of a spreadsheet, and "#5" an extension.
+            if number := _COMMENT.sub("", written).strip():
+                try:
+                    found.add(read_number(number, country=known, allow_premium=True))
+                except InvalidRequestError as problem:
+                    raise ConfigurationError(f"{file}, line {line}: {problem}") from None
+    return frozenset(found)

@@ -1,4 +1,4 @@
-"""Contacts from files: CSV, JSON, Parquet and workbooks, and numbers that are never called.
+"""Contacts from files: CSV, JSON, Parquet and workbooks.
 
 Rules:
 
@@ -36,7 +36,6 @@ __all__ = [
     "read_csv",
     "read_json",
     "read_json_lines",
-    "read_numbers",
     "read_parquet",
     "read_xlsx",
 ]
@@ -50,7 +49,6 @@ _DELIMITERS: Final = ",;\t|"
 _DELIMITER_NAMES: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _LOOKS_LIKE_A_ROW: Final = re.compile(r"(?:\+|00)[0-9][0-9 ()-]{6,}")
-_COMMENT: Final = re.compile(r"(?:^|\s)#(?:\s.*)?$", re.DOTALL)
 _EXACT: Final = 2**53
 _NAMES_OF_NUMBERS: Final = ("phone", "mobil", "tel", "cell", "msisdn", "nummer", "numero", "handy", "destination")
 
@@ -151,7 +149,9 @@ class ContactFile(ABC):
 
     def _number(self, column: str, written: object) -> str:
         note = ""
-        if isinstance(written, float):
+        if isinstance(written, _Exact):
+            note = "the cell holds a decimal number, not text"
+        elif isinstance(written, float):
             written, note = _digits_of(column, written), "the cell holds a floating-point number, not text"
         elif isinstance(written, int) and not isinstance(written, bool):
             written, note = str(written), "the cell holds a number, not text"
@@ -294,8 +294,18 @@ class JsonFile(ContactFile):
                 start = file.read(4096).lstrip()
         self._is_array = start.startswith("[")
         self.found = (*self._text.found, "a JSON array" if self._is_array else "JSON lines")
-        if self._is_array:
-            self._array()
+        self._look()
+
+    def _look(self) -> None:
+        """Look at the first rows: a field of numbers that none of them has is misspelt."""
+        names: dict[str, None] = {}
+        with readable(self.path):
+            for seen, (_, row) in enumerate(self._rows(), 1):
+                names.update(dict.fromkeys({} if isinstance(row, _Broken) else row))
+                if seen > _BATCH:
+                    return
+        if names:
+            self._check_columns([*names])
 
     def _array(self) -> list[Any]:
         with self._text.open() as file:
@@ -336,6 +346,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+class _Exact(str):
+    """The text of an exact number."""
+
+    __slots__ = ()
 
 
 class ParquetFile(ContactFile):
@@ -439,7 +455,9 @@ def _plain(value: object) -> object:
         return None if value != value else value  # noqa: PLR0124  # JSON has no NaN
     if isinstance(value, (date, time)):
         return value.isoformat()
-    return str(value) if isinstance(value, (Decimal, timedelta)) else value
+    if isinstance(value, Decimal):
+        return _Exact(value)
+    return str(value) if isinstance(value, timedelta) else value
 
 
 def _whole(value: object) -> object:
@@ -567,26 +585,3 @@ def read_contacts(
     if ending in (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"):
         return WorkbookFile(name, wanted, sheet=None)
     return CsvFile(name, wanted, delimiter=delimiter, encoding=encoding)
-
-
-def read_numbers(path: PathLike, *, country: str | None = None, encoding: str | None = None) -> frozenset[str]:
-    """Return the telephone numbers of a text file, one on each line: a do-not-call list. A comment begins with # and a
-    space.
-
-    With ``country`` (ISO 3166-1, such as ``SE``) numbers may be in its national form.
-
-    :raises ConfigurationError: the file cannot be read, or a line is not a number with one certain reading: it would
-        not keep the person meant from being called. The message names the line.
-    """
-    file = Path(path)
-    known = None if country is None else check_country(country)
-    found = set()
-    with readable(file), examine(file, encoding).open() as lines:
-        for line, written in enumerate(lines, 1):
-            # Only "# " begins a comment: "#N/A" is an error of a spreadsheet, and "#5" an extension.
-            if number := _COMMENT.sub("", written).strip():
-                try:
-                    found.add(read_number(number, country=known, allow_premium=True))
-                except InvalidRequestError as problem:
-                    raise ConfigurationError(f"{file}, line {line}: {problem}") from None
-    return frozenset(found)

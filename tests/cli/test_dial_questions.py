@@ -1,5 +1,6 @@
 """``sinch-voice dial`` asks, keeps options, and is steered from another terminal."""
 
+import contextlib
 import csv
 import gzip
 import io
@@ -26,7 +27,7 @@ from sinch_voice_async.cli.commands.completion import PowerShellComplete
 from sinch_voice_async.cli.failures import ExitCode
 from sinch_voice_async.cli.live import Interrupts
 from sinch_voice_async.cli.settings import Settings
-from sinch_voice_async.dialer import Contact, ContactState, Preview
+from sinch_voice_async.dialer import Contact, ContactState, OptOutList, Preview
 from sinch_voice_async.sandbox import Sandbox
 
 from .conftest import CLI, Command, Stdin, Terminal
@@ -466,6 +467,31 @@ class TestEdges:
         command("dial", contacts(f"{NUMBERS[0]},Ann"), *QUICK)
         ran = command("dial", "release", "contacts.sqlite", NUMBERS[0], "--yes", "--json")
         assert ran.document == {"released": 1}
+
+    def test_a_number_that_comes_twice_is_one(self, command: Command, sandbox: Sandbox) -> None:
+        """However it is written."""
+        sandbox.faults.add("POST", status=400, times=1)
+        command("dial", contacts(f"{NUMBERS[0]},Ann"), *QUICK)
+        spelled = (NUMBERS[0], f"00{NUMBERS[0][1:]}")
+        ran = command("dial", "release", "contacts.sqlite", *spelled, "--yes")
+        assert ran.out == "1 contact may be dialled again\n"
+
+    def test_a_list_in_another_encoding(self, command: Command, sandbox: Sandbox) -> None:
+        """--encoding is for it too; a list in UTF-8 beside contacts in another encoding is read as it is."""
+        Path("stop.txt").write_bytes(f"# får ej ringas\n{NUMBERS[1]}\n".encode("cp1252"))
+        arguments = ("dial", contacts(), *QUICK, "--do-not-call", "stop.txt")
+        assert "pass --encoding cp1252" in command(*arguments).err
+        command(*arguments, "--encoding", "cp1252")
+        assert NUMBERS[1] not in rung(sandbox)
+
+    def test_an_opt_out_list_is_a_list(self, command: Command, sandbox: Sandbox) -> None:
+        """The file that a program keeps; one that is missing is an error."""
+        with contextlib.closing(OptOutList("opt-outs.sqlite")) as opt_outs:
+            opt_outs.add(NUMBERS[1], "pressed 9")
+        command("dial", contacts(), *QUICK, "--do-not-call", "opt-outs.sqlite")
+        assert {*rung(sandbox)} == {*NUMBERS} - {NUMBERS[1]}
+        ran = command("dial", contacts(name="b.csv"), *QUICK, "--do-not-call", "none.txt")
+        assert (ran.code, "none.txt cannot be read" in ran.err) == (ExitCode.USAGE, True)
 
     def test_nothing_to_say(self, command: Command) -> None:
         """A campaign needs a text, and so does a worker."""

@@ -336,6 +336,17 @@ def test_a_json_array(tmp_path: Path) -> None:
             read_json(written(tmp_path, text, "x.json"))
 
 
+def test_a_field_that_no_object_has_is_misspelt(tmp_path: Path) -> None:
+    """One error names the fields that there are; a file of other lines only is left to its rows."""
+    for name, text in (("x.jsonl", '{"Mobil": "+46700000001"}\n[1]\n'), ("x.json", '[{"Mobil": "+46700000001"}]')):
+        with pytest.raises(ConfigurationError, match="no column 'number'; it has Mobil: pass number='Mobil'"):
+            read_json(written(tmp_path, text, name))
+    assert parts(read_json(written(tmp_path, "[1, 2]", "x.json")))[1][0].problem == "is not a JSON object"
+    many = "\n".join(['{"number": "+46700000001"}'] * 1500 + ['{"number": "+46700000002", "late": 1}'])
+    file = read_json(written(tmp_path, many, "x.jsonl"))
+    assert (file.columns, len([*file])) == (None, 1501)
+
+
 def test_an_array_on_one_line(tmp_path: Path) -> None:
     """Is an array too."""
     contacts, _ = parts(read_json(written(tmp_path, json.dumps([{"number": ANN}, {"number": BO}]))))
@@ -366,6 +377,10 @@ def test_parquet(tmp_path: Path) -> None:
     assert "floating-point" in broken[0].problem
     assert [row.line for row in broken] == [1, 2, 3, 4]
     assert file.found == ("Parquet", "column number holds double")
+    exact = {"number": [Decimal(46700000001), Decimal("4.5")]}
+    parquet.write_table(pyarrow.table(exact), tmp_path / "exact.parquet")
+    _, broken = parts(read_parquet(tmp_path / "exact.parquet"))
+    assert all("the cell holds a decimal number, not text" in row.problem for row in broken)
     contacts, broken = parts(read_parquet(tmp_path / "x.parquet", country="SE"))
     assert [(contact.number, contact["x"]) for contact in contacts] == [(ANN, None)]
 

@@ -96,7 +96,7 @@ def _limits(command: Any) -> Any:
                 "--do-not-call",
                 type=click.Path(path_type=str),
                 metavar="FILE",
-                help="Numbers that are never called, one a line.",
+                help="Never called: numbers, one a line, or an opt-out list.",
             ),
             click.option("--spend-limit", metavar="AMOUNT", help="Stop when so much is spent."),
             click.option(

@@ -15,6 +15,7 @@ from sinch_voice_async.cli.live import Rate, display_for, standing_of_report
 from sinch_voice_async.cli.output import ask, count, show, show_table, tell
 from sinch_voice_async.cli.settings import Command, Settings, holds_password, settable
 from sinch_voice_async.dialer import Campaign, Outcome
+from sinch_voice_async.dialer.numbers import read_number
 
 __all__ = ["COMMANDS", "POSITIVE", "all_options", "campaign_of", "journal_argument", "without_password"]
 
@@ -270,7 +271,9 @@ def _let_go(
     if bool(numbers) == unknown:
         raise click.UsageError("Name the NUMBERS, or pass --unknown.")
     campaign = campaign_of(settings, journal, name)
-    wanted = numbers or _all_unknown(settings, campaign)
+    country = campaign.settings.country
+    given = dict.fromkeys(read_number(each, country=country, allow_premium=True) for each in numbers)
+    wanted = tuple(given) or _all_unknown(settings, campaign)
     able = on_loop(settings, lambda: campaign.releasable(wanted)) if wanted else 0
     if not able:
         raise ConfigurationError(
