@@ -305,7 +305,8 @@ class Campaign:
 
         :raises JournalError: the journal cannot be used.
         """
-        return [outcome async for outcome in self.outcomes({ContactState.UNKNOWN})]
+        async with self:  # open for all pages
+            return [outcome async for outcome in self.outcomes({ContactState.UNKNOWN})]
 
     def outcomes(self, states: Collection[ContactState] | None = None) -> Listing[Outcome]:
         """Return an async iterator over the contacts in these states, or all, as they stand.

@@ -43,6 +43,7 @@ _APPLICATION: Final = 0x5356444A
 _VERSION: Final = 2
 _SMALL: Final = 64 * 1024 * 1024
 _PAUSE: Final = 0.02
+_JUST_NOW: Final = 1_000_000_000
 # Two bytes far behind the end of any journal, and away from those that SQLite locks.
 _DIALING: Final = 1 << 60
 _OPENED: Final = _DIALING + 1
@@ -178,6 +179,14 @@ class JournalFile:
             raise JournalError(f"the journal {self.path}: it was moved, removed or replaced while it was open")
         if self._log_inode is not None and _inode_of(self._log) != self._log_inode:
             raise JournalError(f"the journal {self.path}: its log {self._log.name} was moved, removed or replaced")
+
+    def stamp(self) -> int | None:
+        """Return when the log was last written, None if that was just now: a change may follow under the same time."""
+        with suppress(OSError):
+            written = self._log.stat().st_mtime_ns
+            if time.time_ns() - written > _JUST_NOW:
+                return written
+        return None
 
     def lock(self) -> None:
         """Take the right to dial, which lasts until :meth:`unlock` or the end of the process.

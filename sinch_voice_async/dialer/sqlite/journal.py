@@ -19,7 +19,7 @@ import anyio
 import anyio.to_thread
 from attrs import define, field
 
-from sinch_voice_async.dialer.journal import REMOVED, Added, Change, ContactState
+from sinch_voice_async.dialer.journal import REMOVED, Added, Change, ContactState, Control
 from sinch_voice_async.dialer.pacing import Clock, Pacer
 from sinch_voice_async.dialer.sql import (
     Cursor,
@@ -151,6 +151,7 @@ class SqliteJournal(SqlJournal):
         self.place: str = str(self.path)
         self._wait = wait
         self._opened: _Open | None = None
+        self._control: tuple[int | None, Control] | None = None
 
     def __repr__(self) -> str:
         return f"SqliteJournal({str(self.path)!r})"
@@ -167,6 +168,7 @@ class SqliteJournal(SqlJournal):
     async def close(self) -> None:
         """Close the file; what is still being written is waited for."""
         opened, self._opened = self._opened, None
+        self._control = None
         if opened is not None:
             with anyio.CancelScope(shield=True), translated(self.path):
                 await opened.writer.idle()
@@ -176,7 +178,7 @@ class SqliteJournal(SqlJournal):
         """Check that the path still leads to the open file; with ``whole``, look for damage."""
         opened = self._use()
         with translated(self.path):
-            await anyio.to_thread.run_sync(opened.file.verify)
+            opened.file.verify()
             if whole:
                 await opened.reader.run(opened.file.examine)
 
@@ -205,6 +207,18 @@ class SqliteJournal(SqlJournal):
         """Return the name of the campaign."""
         name: str = await self._read("name", {}, lambda cursor: cursor.fetchone()["name"])
         return name
+
+    async def control(self) -> Control:
+        """Return what was asked of the runs of the campaign; it is read only if the log has changed."""
+        stamp, known = self._use().file.stamp(), self._control
+        if known is None or stamp is None or known[0] != stamp:
+            known = self._control = (stamp, await super().control())
+        return known[1]
+
+    async def set_control(self, control: Control) -> None:
+        """Ask something of the runs of the campaign."""
+        self._control = None
+        await super().set_control(control)
 
     async def begin_list(self) -> int:
         """Return the id of a new list, whose rows alone have fates from now on."""
