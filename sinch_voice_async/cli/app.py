@@ -26,6 +26,7 @@ _COMMANDS: Final = {
     "recordings": "List, download, delete and archive recordings.",
     "numbers": "List, assign, unassign and look up numbers.",
     "callbacks": "Get and set where events are sent.",
+    "listen": "Print callbacks as they come, and forward them.",
     "dial": "Call every contact of a file, and no number twice.",
     "stream": "Call the server of a media stream as the platform does.",
     "svaml": "Check SVAML documents.",
