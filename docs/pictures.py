@@ -1,6 +1,7 @@
 """Make the pictures of the documents: a recording of the quickstart as SVG, and the sandbox page as PNG.
 
-``python docs/pictures.py`` makes both; ``terminal`` or ``page`` makes one. The page needs chromium; POSIX only.
+``python docs/pictures.py`` makes both; ``terminal`` or ``page`` makes one, and ``states FOLDER`` makes pictures
+of each view. The page needs chromium; POSIX only.
 """
 
 import fcntl
@@ -12,6 +13,8 @@ import sys
 import tempfile
 import termios
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 
@@ -93,7 +96,7 @@ def make_terminal() -> None:
 
 async def _calls(sandbox: Sandbox) -> str:
     """Place the calls that the page shows: to a busy line, and with a menu; return the id of the second."""
-    sandbox.phone("+46700000001").answers(after=2).presses("1").hangs_up(after=60)
+    sandbox.phone("+46701740631").answers(after=2).presses("1").hangs_up(after=60)
     sandbox.phone("+46700000003").is_busy()
     menu = svaml.Menu(
         "main",
@@ -101,9 +104,11 @@ async def _calls(sandbox: Sandbox) -> str:
         options=[svaml.MenuOption("1", svaml.return_("confirmed"))],
     )
     async with VoiceClient(**sandbox.client_options()) as client:
-        await client.callouts.tts("+46700000003", "Hello!", cli="+46700000000")
+        for number in ("+46701740605", "+46701740614", "+46701740622"):
+            await client.callouts.tts(number, "Thank you. See you on Monday.", cli="+46105551200")
+        await client.callouts.tts("+46700000003", "Hello!", cli="+46105551200")
         receipt = await client.callouts.custom(
-            ice=svaml.Svaml(action=svaml.ConnectPstn("+46700000001", cli="+46700000000")),
+            ice=svaml.Svaml(action=svaml.ConnectPstn("+46701740631", cli="+46105551200")),
             ace=svaml.Svaml(action=svaml.RunMenu([menu], locale="en-GB")),
             pie=svaml.Svaml(instructions=[svaml.Say("Thank you. See you then.")], action=svaml.Hangup()),
         )
@@ -111,23 +116,58 @@ async def _calls(sandbox: Sandbox) -> str:
     return receipt.call_id
 
 
+SIZES = {"wide": (1280, 800), "narrow": (390, 800)}
+
+
 def make_page() -> None:
-    """Serve a sandbox with a few calls, and take a picture of its page."""
+    """Take the picture of the README: a call on the page, light and dark."""
+    with _page() as (browser, url, call_id):
+        for name, dark in (("sandbox-page", False), ("sandbox-page-dark", True)):
+            _open(browser, f"{url}#call={call_id}", dark=dark, size="wide")
+            (STATIC / f"{name}.png").write_bytes(browser.picture())
+
+
+def make_states(folder: Path) -> None:
+    """Take pictures of each view, light and dark, wide and narrow, to look at before a release."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with _page() as (browser, url, call_id):
+        views = {name: f"#{name}" for name in ("requests", "conferences", "numbers", "svaml", "settings", "welcome")}
+        for name, address in {"call": f"#call={call_id}", **views}.items():
+            for dark in (False, True):
+                for size in SIZES:
+                    _open(browser, url + address, dark=dark, size=size)
+                    path = folder / f"{name}-{size}-{'dark' if dark else 'light'}.png"
+                    path.write_bytes(browser.picture())
+
+
+@contextmanager
+def _page() -> Iterator[tuple[Chromium, str, str]]:
+    """Serve a sandbox with a few calls, and give a browser, the address of the page, and the id of a call."""
     program = chromium_program()
     if program is None:
         sys.exit("chromium is needed for the picture of the page")
-    with Sandbox(speed=20).serve() as sandbox, tempfile.TemporaryDirectory() as profile:
-        call_id = anyio.run(_calls, sandbox)
-        with Chromium(program, Path(profile)) as browser:
-            browser.appear(width=1280, height=800)
-            browser.open(f"{sandbox.url}/_sandbox/#call={call_id}")
-            browser.wait_for("document.body.innerText.includes('Ended by the application')")
-            browser.wait_for("!document.body.innerText.includes('Connecting')")
-            (STATIC / "sandbox-page.png").write_bytes(browser.picture())
+    with (
+        Sandbox(speed=20).serve() as sandbox,
+        tempfile.TemporaryDirectory() as profile,
+        Chromium(program, Path(profile)) as browser,
+    ):
+        yield browser, f"{sandbox.url}/_sandbox/", anyio.run(_calls, sandbox)
+
+
+def _open(browser: Chromium, url: str, *, dark: bool, size: str) -> None:
+    width, height = SIZES[size]
+    browser.appear(dark=dark, width=width, height=height)
+    browser.open("about:blank")
+    browser.open(url)
+    browser.wait_for("document.getElementById('live')?.textContent === 'Live'")
+    browser.wait_for("document.querySelector('main h1') && !document.body.innerText.includes('Loading')")
+    browser.wait_for("document.querySelector('.phone').dataset.state === 'idle'")
 
 
 if __name__ == "__main__":
     chosen = sys.argv[1:] or ["terminal", "page"]
+    if chosen[0] == "states":
+        make_states(Path(chosen[1]))
     if "terminal" in chosen:
         make_terminal()
     if "page" in chosen:

@@ -222,7 +222,7 @@ def _serving(forwarder: Forwarder, host: str, port: int) -> Iterator[ThreadingHT
 
 @contextmanager
 def _told_to_sandbox(settings: Settings, http: httpx.Client, here: str) -> Iterator[None]:
-    """Have a sandbox at the base URL send its callbacks here, and where they went before afterwards."""
+    """Have a sandbox at the base URL send its callbacks here; afterwards set its callback URL back."""
     base = settings.base_url or os.environ.get("SINCH_VOICE_BASE_URL", "")
     account = f"{base.rstrip('/')}/_sandbox/api/account"
     before: str | None = None

@@ -15,6 +15,7 @@ const nameOf = (call) => call.callId;
 const FILTERS = [["", "All"], ["live", "Live"], ["failed", "Failed"], ["completed", "Completed"]];
 const TONES = { ok: "c-live", ring: "c-ring", bad: "c-bad", done: "c-done" };
 let searches = 0;
+let loading = "";
 
 /** Search from now on for this text in these calls, a moment after the last key. */
 export function search(text, filter = calls.filter.state ?? "", wait = 150) {
@@ -31,7 +32,11 @@ export function search(text, filter = calls.filter.state ?? "", wait = 150) {
 
 export const step = (by) => move("calls", calls.items, nameOf, selectedId(), by, (id) => hashOf("call", id));
 
-const selectedId = () => (state.route.view === "calls" ? state.route.id : "");
+/** The call that is looked at: the one of the address; on a wide screen without one, the newest. */
+export const selectedId = () => {
+  if (state.route.view !== "calls") return "";
+  return state.route.id || (innerWidth > 760 && calls.items[0]?.callId) || "";
+};
 
 /** Select the newest call that rings for a person, unless something was selected a moment ago. */
 export function selectRinging(list) {
@@ -46,13 +51,19 @@ export function selectRinging(list) {
 
 /** Load the call that is looked at. */
 export async function load(id) {
+  // The list comes first: where every call is known, one that is not in the list is gone.
+  if (!calls.loaded) return undefined;
+  if (!calls.isSearch && !calls.next && !calls.byId.has(id)) {
+    state.call = { missing: true, callId: id };
+    return changed();
+  }
   try {
     const call = await api.call(id);
-    if (state.route.id === id) state.call = call;
+    if (selectedId() === id) state.call = call;
   } catch (error) {
-    if (state.route.id === id && !(error instanceof api.Gone)) state.call = { missing: true, callId: id };
+    if (selectedId() === id && !(error instanceof api.Gone)) state.call = { missing: true, callId: id };
   }
-  changed();
+  return changed();
 }
 
 function row(call, isSelected) {
@@ -106,7 +117,11 @@ export function view() {
 function detail() {
   const id = selectedId();
   const call = state.call;
-  if (!id) return h("section", { class: "detail", "aria-label": "Call", key: "none" }, empty("No call selected", calls.items.length ? "Press j to select the newest call." : "Calls appear here as they are placed."));
+  if (calls.loaded && id && call?.callId !== id && loading !== id) {
+    loading = id;
+    load(id).finally(() => { loading = ""; });
+  }
+  if (!id) return h("section", { class: "detail", "aria-label": "Call", key: "none" }, empty("No call selected", "Calls appear here as they are placed."));
   if (call?.missing && call.callId === id) return h("section", { class: "detail", "aria-label": "Call", key: "none" }, back("calls", "Calls"), empty("This call is gone", "It was cleared, or it is from before the sandbox was started."));
   if (call?.callId !== id) return h("section", { class: "detail", "aria-label": "Call", key: id }, back("calls", "Calls"), empty("Loading…"));
   return whole(call);

@@ -26,7 +26,8 @@ const VIEWS = {
   phone: { view: () => h("div", { class: "phone-view", key: "phone" }, h("h1", { class: "hidden" }, "Phone"), phone.view("page")) },
   more: { view: () => h("div", { class: "more-view", key: "more" }, h("h1", { class: "hidden" }, "More"), MORE.map(([view, label, ic]) => h("a", { href: `#${view}`, key: view }, icon(ic), label))) },
 };
-const LIVE = { connecting: "Connecting…", live: "Live", lost: "Reconnecting…", polls: "Live" };
+const LIVE = { connecting: "…", live: "Live", lost: "Lost", polls: "Live" };
+const LIVE_TITLES = { connecting: "Connecting…", lost: "Reconnecting…" };
 
 /** Requests that failed since somebody last looked at them. */
 let seen = { failed: 0, known: new Set() };
@@ -37,7 +38,7 @@ function rail(group) {
     badge[view] > 0 && h("span", { class: `badge ${view === "requests" ? "bad" : ""}`, "aria-label": view === "requests" ? `${badge[view]} failed` : null }, count(badge[view])));
   return [
     h("div", { class: "brand", key: "brand" }, h("img", { src: "page/icon.svg", alt: "", width: "24", height: "24" }), h("a", { href: "#welcome" }, "Voice sandbox"),
-      h("span", { class: `live ${state.live}`, id: "live", role: "status" }, h("span", { class: "dot" }), LIVE[state.live])),
+      h("span", { class: `live ${state.live}`, id: "live", role: "status", title: LIVE_TITLES[state.live] }, h("span", { class: "dot" }), LIVE[state.live])),
     ITEMS.map(item), h("div", { class: "spacer", key: "spacer" }),
     phone.view("rail"), h("div", { class: "keys-help", key: "help" }, phone.sound(), h("button", { type: "button", class: "btn quiet small", onclick: help }, "Keyboard ", h("kbd", {}, "?"))),
   ];
@@ -91,11 +92,15 @@ function heard(name, data) {
     calls.follow(data.calls, data.count, data.more);
     phone.follow(data.calls);
     callsView.selectRinging(data.calls);
-    if (data.calls.some((call) => call.callId === state.route.id)) soon("call", () => state.route.view === "calls" && callsView.load(state.route.id));
+    const looked = callsView.selectedId();
+    if (looked && data.calls.some((call) => call.callId === looked)) soon("call", () => callsView.selectedId() && callsView.load(callsView.selectedId()));
     if (data.calls.some((call) => call.conferenceId)) soon("conferences", conferencesView.load);
   }
   if (name === "requests") {
-    if (data.fresh && data.requests.length === 0) requests.clear();
+    if (data.fresh && data.requests.length === 0) {
+      requests.clear();
+      requests.loaded = true;
+    }
     countFailed(data.requests, data.fresh);
     requests.follow(data.requests, data.count, data.more);
     if (data.fresh && requests.loaded) requests.refreshSoon();
@@ -127,10 +132,7 @@ function begin(server) {
 
 /** Load the lists and what is looked at. */
 function reload() {
-  attempt(() => calls.reload());
-  attempt(() => requests.reload());
-  attempt(conferencesView.load);
-  visit();
+  attempt(() => Promise.all([calls.reload(), requests.reload(), conferencesView.load()])).then(visit);
 }
 
 let polls = false;

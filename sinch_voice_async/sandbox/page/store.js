@@ -191,6 +191,7 @@ export class Listing {
     this.byId.clear();
     this.count = this.total = 0;
     this.next = null;
+    this.loaded = false;
   }
 }
 

@@ -140,11 +140,16 @@ class Chromium:
         """Click in the middle of an element with the mouse."""
         found = json.dumps(selector)
         self.wait_for(f"document.querySelector({found}) && !document.querySelector({found}).disabled")
-        box = self.evaluate(
+        where = (
             f"(() => {{ const it = document.querySelector({found}); it.scrollIntoView({{block: 'nearest'}});"
             " const box = it.getBoundingClientRect();"
             " return [box.x + box.width / 2, box.y + box.height / 2]; })()"
         )
+        # What has just been drawn may still move.
+        before, box = None, self.evaluate(where)
+        while before != box:
+            time.sleep(0.03)
+            before, box = box, self.evaluate(where)
         for kind in ("mousePressed", "mouseReleased"):
             self._send("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
 

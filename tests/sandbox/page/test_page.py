@@ -248,7 +248,7 @@ def test_a_stopped_sandbox_is_called_so_and_a_restart_is_noticed(chromium: Chrom
         chromium.open(f"{first.url}/_sandbox/#calls")
         place(first, destination={"type": "number", "endpoint": "+46733"})
         chromium.wait_for("document.querySelectorAll('.rows .row').length === 1")
-    chromium.wait_for("document.getElementById('live').textContent === 'Reconnecting…'")
+    chromium.wait_for("document.getElementById('live').textContent === 'Lost'")
     waits_for(chromium, "#bar", "The sandbox stopped. Start it again and this page continues.")
     with second.serve(port=port):
         chromium.wait_for("document.getElementById('live').textContent === 'Live'")
