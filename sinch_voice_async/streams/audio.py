@@ -14,7 +14,7 @@ from array import array
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal, Self
 
-from sinch_voice_async import _bounds
+from sinch_voice_async import _bounds, _files
 from sinch_voice_async.errors import ConfigurationError, InvalidRequestError
 
 __all__ = ["Pcm", "Quality", "Resampler"]
@@ -113,7 +113,7 @@ class Pcm(bytes):
             writer.writeframes(self)
         data = file.getvalue()
         if isinstance(target, (str, os.PathLike)):
-            Path(target).write_bytes(data)
+            _files.write_whole(Path(target), data, overwrite=True)
         elif target is not None:
             target.write(data)
         return data

@@ -5,6 +5,7 @@ from typing import Final, Literal, TypeAlias
 
 from attrs import field, frozen
 
+from sinch_voice_async.credentials import hidden
 from sinch_voice_async.models.languages import TranscriptionLocale, Voice
 from sinch_voice_async.models.shown import length
 from sinch_voice_async.models.svaml.fields import (
@@ -51,6 +52,10 @@ class TranscriptionOptions(Open):
     locale: TranscriptionLocale | None = None
 
 
+def _secret(credentials: str | None) -> str | None:
+    return hidden(credentials) if isinstance(credentials, str) else credentials
+
+
 @frozen(field_transformer=typed, kw_only=True)
 class RecordingOptions(Open):
     """The place and the format of a recording.
@@ -65,7 +70,7 @@ class RecordingOptions(Open):
     """
 
     destination_url: str | None = None
-    credentials: str | None = field(default=None, repr=False)
+    credentials: str | None = field(default=None, repr=False, converter=_secret)
     format: RecordingFormat | None = None
     notification_events: bool | None = None
     transcription_options: TranscriptionOptions | None = None

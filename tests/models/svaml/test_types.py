@@ -5,7 +5,9 @@ import pickle
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import pytest
+from rich.pretty import pretty_repr
 
 from sinch_voice_async import svaml
 from sinch_voice_async.errors import InvalidRequestError
@@ -113,3 +115,16 @@ def test_reprs_keep_quiet() -> None:
     assert "98765" not in shown
     assert "Say(text=<10 characters>" in shown
     assert "number='**********54'" in shown
+
+
+def test_storage_credentials_are_written_and_not_shown() -> None:
+    """The platform gets them; rich, attrs and repr show nothing, and a wrong type is refused."""
+    options = svaml.RecordingOptions(destination_url="s3://bucket", credentials="key:canary:region")
+    document = svaml.Svaml(instructions=[svaml.StartRecording(options)])
+    assert "key:canary:region" in svaml.dumps(document)
+    assert pickle.loads(pickle.dumps(options)) == copy.deepcopy(options) == options
+    read = svaml.loads(svaml.dumps(document))
+    for shown in (repr(document), pretty_repr(document), repr(attrs.asdict(document)), repr(attrs.asdict(read))):
+        assert "canary" not in shown
+    with pytest.raises(InvalidRequestError, match="credentials must be"):
+        svaml.RecordingOptions(credentials=5)  # type: ignore[arg-type]
