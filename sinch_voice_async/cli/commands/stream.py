@@ -15,6 +15,7 @@ import click
 from attrs import define, field, frozen
 
 import sinch_voice_async
+from sinch_voice_async import _files
 from sinch_voice_async.cli.client import on_loop
 from sinch_voice_async.cli.failures import ExitCode
 from sinch_voice_async.cli.output import show_table, tell
@@ -311,7 +312,7 @@ def _devices(rate: int) -> Generator[tuple[Any, Any], None, None]:
 def _report(settings: Settings, calls: tuple[Heard, str | None], record: Path | None, *, asked: bool) -> int:
     heard, again = calls
     if record is not None:
-        with record.open("xb") as target:
+        with _files.create(record) as target:
             heard.playout.heard(time.monotonic()).to_wav(target)
     findings = [*_findings(heard)]
     if asked and again is not None:
