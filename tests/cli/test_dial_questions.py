@@ -25,9 +25,9 @@ from sinch_voice_async.cli.campaigns import CampaignOptions, Findings, Template,
 from sinch_voice_async.cli.commands import dial, dial_journal
 from sinch_voice_async.cli.commands.completion import PowerShellComplete
 from sinch_voice_async.cli.failures import ExitCode
-from sinch_voice_async.cli.live import Interrupts
+from sinch_voice_async.cli.live import Interrupts, Watched
 from sinch_voice_async.cli.settings import Settings
-from sinch_voice_async.dialer import Contact, ContactState, OptOutList, Preview
+from sinch_voice_async.dialer import Contact, ContactState, Control, OptOutList, Preview
 from sinch_voice_async.sandbox import Sandbox
 
 from .conftest import CLI, Command, Stdin, Terminal
@@ -530,6 +530,47 @@ class TestEdges:
         """A variable of a script that is not set."""
         ran = command("status", "x", option, " ")
         assert (ran.code, "is empty" in ran.err) == (ExitCode.USAGE, True)
+
+    def test_a_region_of_tomorrow_is_told(self, command: Command) -> None:
+        """In one line, and it is used."""
+        ran = command("numbers", "list", "--region", "mars1")
+        assert ran.code == ExitCode.OK
+        assert ran.err.startswith("Warning: ")
+
+    def test_no_is_an_answer(self, command: Command, sandbox: Sandbox, person: Any) -> None:
+        """Nothing is released."""
+        sandbox.faults.add("POST", status=400, times=1)
+        command("dial", contacts(f"{NUMBERS[0]},Ann"), *QUICK)
+        person("n")
+        assert command("dial", "release", "contacts.sqlite", NUMBERS[0]).code == ExitCode.INTERRUPTED
+
+    def test_a_world_of_countries_has_no_estimate(self, command: Command, person: Any) -> None:
+        """More than five country codes would take too many questions to the platform."""
+        people = ["+46700000001", "+4790000001", "+33612345678", "+442079460018", "+12015550123", "+81312345678"]
+        person("n")
+        assert "Cost" not in command("dial", contacts(*(f"{number},Ann" for number in people)), *QUICK).err
+
+    @pytest.mark.parametrize("pause", ["lunch", None])
+    async def test_only_a_pause_of_a_person_is_waited_for(self, pause: str | None) -> None:
+        """Also in the moment when it was ended and the run has not seen it; any other pause ends the command."""
+        looks, cancelled = [pause, None], list[int]()
+
+        async def control() -> Control:
+            return Control(pause=looks.pop(0))
+
+        campaign: Any = SimpleNamespace(control=control)
+        running: Any = SimpleNamespace(paused="lunch", cancel=lambda: cancelled.append(1))
+        watched = Watched(settings=Settings(), campaign=campaign, resuming="")
+        for _ in range(2 if pause else 1):
+            await watched._stop_if_needed(running, Interrupts())
+        assert (watched.stopped is None, not cancelled) == (bool(pause), bool(pause))
+
+    def test_a_system_without_a_signal(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Windows has no SIGHUP."""
+        monkeypatch.delattr(signal, "SIGHUP")
+        with Interrupts() as interrupts:
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert interrupts.count == 1
 
     def test_thousands_of_problems_are_counted(self) -> None:
         """The first thousand are kept."""

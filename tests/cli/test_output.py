@@ -247,7 +247,9 @@ class TestLive:
         assert rate.of(70) == 2
 
 
-@pytest.mark.parametrize("name", [None, "call", "dial", "dial run", "dial release", "conference", "doctor", "verify"])
+@pytest.mark.parametrize(
+    "name", [None, "call", "completion", "dial", "dial run", "dial release", "conference", "doctor", "verify"]
+)
 def test_help_has_an_example_and_fits(command: Command, name: str | None) -> None:
     """At 80 columns, with lines that stay as they are written."""
     ran = command(*(name or "").split(), "--help")
