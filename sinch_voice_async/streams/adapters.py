@@ -1,16 +1,23 @@
-"""The WebSockets of other servers than ASGI's: of ``websockets`` on asyncio, and of ``trio-websocket``.
+"""The WebSockets of servers: of ASGI, of ``websockets`` on asyncio, and of ``trio-websocket``.
 
-Neither is imported before it is used. Both tell whether a close frame was seen, so the cause of an end is certain.
+No library is imported before it is used. The last two tell whether a close frame was seen, so the cause of an end is
+certain; ASGI servers do not always.
 """
 
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 import anyio
 
 from sinch_voice_async.streams.connection import SocketClosed
 
-__all__ = ["TrioSocket", "WebsocketsSocket", "query_of"]
+__all__ = ["AsgiSocket", "Message", "Receive", "Scope", "Send", "TrioSocket", "WebsocketsSocket", "query_of"]
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 PING_INTERVAL: Final = 20.0
 """Seconds between pings on trio-websocket, and for the answer to one; ``websockets`` sends its own."""
@@ -19,6 +26,57 @@ PING_INTERVAL: Final = 20.0
 def query_of(target: str) -> str:
     """Return the query of a request's target."""
     return urlsplit(target).query
+
+
+class AsgiSocket:
+    """The WebSocket of an ASGI connection."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+
+    async def accept(self) -> None:
+        """Wait for the request, and accept it."""
+        if (await self._receive())["type"] != "websocket.connect":
+            raise SocketClosed
+        await self._pass({"type": "websocket.accept"})
+
+    async def receive(self) -> str | bytes:
+        """Return the next message."""
+        message = await self._receive()
+        if message["type"] != "websocket.receive":
+            raise _closed(message)
+        data: bytes | None = message.get("bytes")
+        text: str = message.get("text") or ""
+        return text if data is None else data
+
+    async def send(self, message: str | bytes) -> None:
+        """Send a message."""
+        kind = "text" if isinstance(message, str) else "bytes"
+        await self._pass({"type": "websocket.send", kind: message})
+
+    async def close(self, code: int) -> None:
+        """Send a close frame."""
+        await self._pass({"type": "websocket.close", "code": code})
+
+    async def _pass(self, message: Message) -> None:
+        try:
+            await self._send(message)
+        except Exception as error:
+            # Servers raise what they like for a connection that is gone: OSError, RuntimeError, their own.
+            raise SocketClosed from error
+
+
+def _closed(message: Message) -> SocketClosed:
+    """Return what the end of an ASGI connection tells.
+
+    Observed: uvicorn gives ``reason`` only for a close frame, and the code 1006 for none; hypercorn says 1006 for
+    every end, without a reason.
+    """
+    code, framed = message.get("code", 1005), "reason" in message
+    if code not in (1005, 1006) or (code == 1005 and framed):
+        return SocketClosed("closed", int(code))
+    return SocketClosed("unknown" if code == 1006 and not framed else "lost", int(code))
 
 
 class WebsocketsSocket:

@@ -13,7 +13,7 @@ Source: connectStream; Voice Stream; ASGI, WebSocket.
 
 import inspect
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
@@ -26,7 +26,7 @@ from sinch_voice_async.credentials import Credentials
 from sinch_voice_async.errors import ConfigurationError, InvalidRequestError, StreamClosed
 from sinch_voice_async.models.events import Event
 from sinch_voice_async.models.svaml.actions import ConnectStream, StreamingOptions
-from sinch_voice_async.streams.adapters import TrioSocket, WebsocketsSocket, query_of
+from sinch_voice_async.streams.adapters import AsgiSocket, Receive, Scope, Send, TrioSocket, WebsocketsSocket, query_of
 from sinch_voice_async.streams.call import CallStream
 from sinch_voice_async.streams.connection import LOG, Connection, Socket, SocketClosed
 from sinch_voice_async.streams.pacing import REAL_TIME, Timing, frame_size
@@ -36,10 +36,6 @@ from sinch_voice_async.webhooks.replay import AsyncReplayCache, MemoryReplayCach
 
 __all__ = ["CLOCK", "TOKEN", "StreamApp"]
 
-Scope: TypeAlias = MutableMapping[str, Any]
-Message: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
 CallHandler: TypeAlias = Callable[[CallStream], Awaitable[None]]
 RequestHandler: TypeAlias = Callable[[StreamRequest], Awaitable[Verdict | None] | Verdict | None]
 _Call = TypeVar("_Call", bound=CallHandler)
@@ -431,57 +427,6 @@ class StreamApp:
         await connection.timing.sleep(self._handler_grace)
         LOG.warning("the handler of call %r is cancelled: its call is over", stream.call_id[:64])
         scope.cancel()
-
-
-class AsgiSocket:
-    """The WebSocket of an ASGI connection."""
-
-    def __init__(self, receive: Receive, send: Send) -> None:
-        self._receive = receive
-        self._send = send
-
-    async def accept(self) -> None:
-        """Wait for the request, and accept it."""
-        if (await self._receive())["type"] != "websocket.connect":
-            raise SocketClosed
-        await self._pass({"type": "websocket.accept"})
-
-    async def receive(self) -> str | bytes:
-        """Return the next message."""
-        message = await self._receive()
-        if message["type"] != "websocket.receive":
-            raise _closed(message)
-        data: bytes | None = message.get("bytes")
-        text: str = message.get("text") or ""
-        return text if data is None else data
-
-    async def send(self, message: str | bytes) -> None:
-        """Send a message."""
-        kind = "text" if isinstance(message, str) else "bytes"
-        await self._pass({"type": "websocket.send", kind: message})
-
-    async def close(self, code: int) -> None:
-        """Send a close frame."""
-        await self._pass({"type": "websocket.close", "code": code})
-
-    async def _pass(self, message: Message) -> None:
-        try:
-            await self._send(message)
-        except Exception as error:
-            # Servers raise what they like for a connection that is gone: OSError, RuntimeError, their own.
-            raise SocketClosed from error
-
-
-def _closed(message: Message) -> SocketClosed:
-    """Return what the end of an ASGI connection tells.
-
-    Observed: uvicorn gives ``reason`` only for a close frame, and the code 1006 for none; hypercorn says 1006 for
-    every end, without a reason.
-    """
-    code, framed = message.get("code", 1005), "reason" in message
-    if code not in (1005, 1006) or (code == 1005 and framed):
-        return SocketClosed("closed", int(code))
-    return SocketClosed("unknown" if code == 1006 and not framed else "lost", int(code))
 
 
 async def _live(receive: Receive, send: Send) -> None:

@@ -28,7 +28,8 @@ import json
 from typing import Any, Final
 
 from sinch_voice_async.errors import ConfigurationError
-from sinch_voice_async.streams.app import AsgiSocket, StreamApp, without_token
+from sinch_voice_async.streams.adapters import AsgiSocket
+from sinch_voice_async.streams.app import StreamApp, without_token
 from sinch_voice_async.streams.protocol import StreamProtocol, StreamRequest
 
 __all__ = ["SinchFrameSerializer", "sinch_transport"]

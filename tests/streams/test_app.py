@@ -136,18 +136,10 @@ async def test_a_call_is_answered_by_its_action() -> None:
 PLACES: tuple[Literal["both", "url", "headers"], ...] = ("both", "url", "headers")
 
 
-class Never:
-    """Fails if it is asked for a call."""
-
-    async def __call__(self, stream: CallStream) -> None:
-        """Fail."""
-        raise AssertionError("the handler ran")
-
-
 async def rejected(app: StreamApp, caplog: pytest.LogCaptureFixture, **options: Any) -> str:
     """Call an application that rejects, and return what it logs."""
     asked: list[StreamRequest] = []
-    app.on_call(Never())
+    app.on_call(listen)
     app.on_request(asked.append)
     caplog.clear()
     with caplog.at_level(logging.WARNING, "sinch_voice_async.streams"):
@@ -310,7 +302,7 @@ async def test_more_calls_than_permitted_are_busy() -> None:
 
 async def test_a_connection_that_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
     """Is closed after a while; odd messages do not prolong it."""
-    app = app_of(Never())
+    app = app_of(listen)
     async with silent(app) as caller:
         caller.send("hello")
         caller.send(b"1" * 100)
@@ -329,7 +321,7 @@ def silent(app: StreamApp) -> Any:
 
 async def test_a_caller_who_leaves_at_once() -> None:
     """Before the request, before the verdict, and before the answer: each ends, and none is answered."""
-    app = app_of(Never())
+    app = app_of(listen)
     async with silent(app) as caller:
         await caller.hang_up()
     deciding, decided = anyio.Event(), anyio.Event()
@@ -601,7 +593,7 @@ async def test_an_answer_that_does_not_arrive(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(StreamPeer, "take", fail)
     monkeypatch.setattr(connections, "CLOSE_TIMEOUT", 0.05)
-    app = app_of(Never())
+    app = app_of(listen)
     async with stream_peer(app) as caller:
         await caller.wait(1.0)
         assert caller.verdict is None

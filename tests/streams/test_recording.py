@@ -1,7 +1,6 @@
 """A call as a WAV file of two channels, written while it lasts."""
 
 import logging
-import os
 import struct
 import wave
 from pathlib import Path
@@ -56,8 +55,7 @@ async def test_both_sides_are_on_one_time_line(tmp_path: Path) -> None:
         assert Pcm.level_db(side[at + 6_400 : at + second - 6_400]) > -20
         assert Pcm.level_db(side[: at - 6_400]) < -60
         assert Pcm.level_db(side[at + second + 6_400 :]) < -60
-    if os.name == "posix":
-        assert path.stat().st_mode & 0o777 == 0o600
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 async def test_it_can_be_heard_while_the_call_lasts(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from sinch_voice_async import svaml
 from sinch_voice_async.streams import CallStream, Pcm, StreamApp
 from sinch_voice_async.testing import stream_peer
 from sinch_voice_async.testing.streams import VirtualTime
+from tests.streams.agents import echo
 
 
 def agent(**options: Any) -> StreamApp:
@@ -20,8 +21,7 @@ def agent(**options: Any) -> StreamApp:
     @app.on_call
     async def talk(stream: CallStream) -> None:
         await stream.send_audio(Pcm.tone(400, 0.5, stream.sample_rate))
-        async for frame in stream:
-            await stream.send_audio(frame)
+        await echo(stream)
 
     return app
 
