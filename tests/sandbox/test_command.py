@@ -157,7 +157,7 @@ def test_the_page_is_opened_and_names_are_allowed(monkeypatch: pytest.MonkeyPatc
         state = httpx.get(f"{url}api/state", headers={"host": "sandbox:1"}, trust_env=False).json()
         opened.extend([*state["hosts"], *(phone["number"] for phone in state["phones"])])
 
-    monkeypatch.setattr(command.webbrowser, "open", look)
+    monkeypatch.setattr("webbrowser.open", look)
     (tmp_path / "people.toml").write_text(SEED, encoding="utf-8")
     threading.Thread(target=_interrupt_soon).start()
     seed = ["--seed", str(tmp_path / "people.toml")]

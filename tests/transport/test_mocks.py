@@ -172,7 +172,7 @@ def _empty_cell() -> Callable[..., Any]:
     def wrapper() -> Any:
         return later()
 
-    for later in ():  # noqa: B007  # type: ignore[var-annotated]  # never assigned: its cell stays empty
+    for later in ():  # type: ignore[var-annotated]  # noqa: B007  # never assigned: its cell stays empty
         pass
     return wrapper
 
