@@ -16,6 +16,7 @@ if any(
     raise SystemExit(message) if sys.argv[:1] == ["-m"] else ModuleNotFoundError(message, name="starlette")
 
 from sinch_voice_async.sandbox.account import Account, CallbackUrls
+from sinch_voice_async.sandbox.app import ClientOptions, Sandbox
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Entry, Heard
 from sinch_voice_async.sandbox.exchange.exchange import Exchange
@@ -23,7 +24,6 @@ from sinch_voice_async.sandbox.exchange.people import People, Person, Phone, Pop
 from sinch_voice_async.sandbox.exchange.sounds import Espeak, HangUp, Interrupt, Tone, Wait, Wav
 from sinch_voice_async.sandbox.exchange.streams import Stream, StreamRules, Streams
 from sinch_voice_async.sandbox.faults import Fault, Faults
-from sinch_voice_async.sandbox.sandbox import ClientOptions, Sandbox
 from sinch_voice_async.sandbox.server import Serving
 from sinch_voice_async.sandbox.storage.recordings import Recording, Recordings
 

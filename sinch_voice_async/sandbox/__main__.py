@@ -11,9 +11,9 @@ from contextlib import closing
 from pathlib import Path
 
 from sinch_voice_async.sandbox import bounds
+from sinch_voice_async.sandbox.app import Sandbox
 from sinch_voice_async.sandbox.control.people import seed_people
 from sinch_voice_async.sandbox.exchange.people import Person
-from sinch_voice_async.sandbox.sandbox import Sandbox
 
 __all__ = ["main"]
 
