@@ -179,10 +179,11 @@ def _refuse_strange(text: str, written: str, field: str) -> None:
     """Refuse what no number holds, by the name of what it seems to be."""
     if not text:
         refuse_number(field, "is empty", written)
+    # First of all, so that no pattern meets a long text.
+    if len(text) > _LONGEST:
+        refuse_number(field, f"has {len(text)} characters, which is too long for one number", written[:_LONGEST])
     if strange := _STRANGE.search(text):
         refuse_number(field, _name_of(text, strange[0]), written)
-    if len(text) > _LONGEST:
-        refuse_number(field, f"has {len(text)} characters, which is too long for one number", written)
     if any(date.fullmatch(text.removeprefix("+")) for date in _DATES):
         refuse_number(field, "looks like a date", written)
     if text.rfind("+") > (1 if text.startswith("(") else 0):
