@@ -13,7 +13,7 @@ import sys
 import tempfile
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from html import escape
 from pathlib import Path
@@ -141,7 +141,7 @@ def make_states(folder: Path) -> None:
 
 
 @contextmanager
-def _page() -> Iterator[tuple[Chromium, str, str]]:
+def _page() -> Generator[tuple[Chromium, str, str], None, None]:
     """Serve a sandbox with a few calls, and give a browser, the address of the page, and the id of a call."""
     program = chromium_program()
     if program is None:

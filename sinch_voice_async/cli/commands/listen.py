@@ -5,7 +5,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import FileIO
@@ -177,7 +177,7 @@ def _check_url(url: str) -> None:
 
 
 @contextmanager
-def _serving(forwarder: Forwarder, host: str, port: int) -> Iterator[ThreadingHTTPServer]:
+def _serving(forwarder: Forwarder, host: str, port: int) -> Generator[ThreadingHTTPServer, None, None]:
     """Serve HTTP in a thread: each POST goes through the forwarder."""
     lock = threading.Lock()
 
@@ -196,7 +196,7 @@ def _serving(forwarder: Forwarder, host: str, port: int) -> Iterator[ThreadingHT
                 answer = forwarder.handle(callback)
             self._answer(*answer)
 
-        def log_message(self, *_arguments: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as the base class has it
             """Print nothing: what is not a callback is refused and not reported."""
 
         def _answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
@@ -221,7 +221,7 @@ def _serving(forwarder: Forwarder, host: str, port: int) -> Iterator[ThreadingHT
 
 
 @contextmanager
-def _told_to_sandbox(settings: Settings, http: httpx.Client, here: str) -> Iterator[None]:
+def _told_to_sandbox(settings: Settings, http: httpx.Client, here: str) -> Generator[None, None, None]:
     """Have a sandbox at the base URL send its callbacks here; afterwards set its callback URL back."""
     base = settings.base_url or os.environ.get("SINCH_VOICE_BASE_URL", "")
     account = f"{base.rstrip('/')}/_sandbox/api/account"
