@@ -42,7 +42,8 @@ async def call_back(app: WebhookApp, event: Mapping[str, Any]) -> svaml.Svaml[An
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://me.example") as platform:
         response = await platform.post("/", headers=headers, content=body)
     assert response.status_code == 200
-    return svaml.loads(response.content) if response.content else None
+    # An answer that says nothing is an empty object.
+    return svaml.loads(response.content) if response.content not in (b"", b"{}") else None
 
 
 async def test_quickstart_shows_four_calls(

@@ -38,7 +38,7 @@ async def test_other_lengths_of_frames() -> None:
     sizes: list[int] = []
 
     async def work(stream: CallStream) -> None:
-        frames = stream.frames(milliseconds=30)
+        frames = aiter(stream.frames(milliseconds=30))
         sizes.extend([len(await anext(frames)), len(await anext(frames))])
         sizes.append(len(await stream.receive() or b""))
         with pytest.raises(InvalidRequestError, match="milliseconds"):
