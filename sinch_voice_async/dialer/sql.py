@@ -7,7 +7,7 @@ them up exactly.
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from types import MappingProxyType
@@ -438,7 +438,7 @@ class SqlJournal(ABC):
             return [total(row) for row in cursor]
 
     @contextmanager
-    def _readable(self) -> Iterator[None]:
+    def _readable(self) -> Generator[None]:
         """Raise what cannot be read in a row as ``JournalError``."""
         try:
             yield

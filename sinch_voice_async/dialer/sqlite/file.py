@@ -348,6 +348,7 @@ class JournalFile:
     def _set(self, inode: _Inode, byte: int, *, exclusive: bool = False, unlock: bool = False) -> bool:
         if _LOCK_COMMAND is None:
             return True
+        assert fcntl is not None  # as its lock command is there
         kind = fcntl.F_UNLCK if unlock else fcntl.F_WRLCK if exclusive else fcntl.F_RDLCK
         try:
             fcntl.fcntl(inode.descriptor, _LOCK_COMMAND, struct.pack("@hhqqi0q", kind, os.SEEK_SET, byte, 1, 0))

@@ -163,7 +163,7 @@ class SqliteJournal(SqlJournal):
         file = JournalFile(self._file, wait=self._wait)
         with translated(self.path), anyio.CancelScope(shield=True):
             writer, reader = await anyio.to_thread.run_sync(file.open, campaign)
-        self._opened = _Open(file, Writer(writer, file), _Reader(reader), (writer, reader))
+            self._opened = _Open(file, Writer(writer, file), _Reader(reader), (writer, reader))
 
     async def close(self) -> None:
         """Close the file; what is still being written is waited for."""
