@@ -366,7 +366,7 @@ def _shortened(members: Mapping[str, object]) -> Mapping[str, object]:
     return short if isinstance(short, dict) else {}
 
 
-MOST_BYTES = 64 * 1_048_576
+MOST_BYTES = 48 * 1_048_576
 """What the calls of a sandbox may take in memory, by their own estimate."""
 MOST_OF_A_CALL = 2 * 1_048_576
 BYTES_OF_A_CALL = 3_000
@@ -379,7 +379,7 @@ class Calls:
     """The calls of a sandbox, oldest first: iterable, counted by ``len``, found by call id with ``calls[call_id]``.
 
     Of the calls that are over, the newest ``history`` are kept; older ones are forgotten, as if there had been no such
-    call. Memory is bounded too: past about 64 MiB for all calls the oldest finished ones are forgotten, and past 2 MiB
+    call. Memory is bounded too: past about 48 MiB for all calls the oldest finished ones are forgotten, and past 2 MiB
     for one call, or while every call is ongoing, its request and timeline are shortened.
     """
 
