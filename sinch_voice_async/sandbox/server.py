@@ -182,7 +182,7 @@ class _Server(uvicorn.Server):
             each.close()
         for connection in list(self.server_state.connections):
             connection.transport.abort()
-        while self.server_state.tasks:  # noqa: ASYNC110  # uvicorn tells nobody when a task is done
+        while self.server_state.tasks:  # noqa: ASYNC110  # uvicorn does not tell when a task is done
             await anyio.sleep(0.002)
         await self.lifespan.shutdown()
 

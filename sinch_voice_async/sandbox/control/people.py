@@ -142,7 +142,7 @@ def _share(about: str) -> Member:
 
 
 def seed_people(people: People, path: Path) -> None:
-    """Set people from a TOML file: tables ``everybody``, ``population``, and ``phones`` by number.
+    """Set people from a TOML file: the default person, the population, and single phones by number.
 
     Their members are those that the control API takes. Raises ValueError with the name of the file for a mistake in it,
     and OSError if it cannot be read.
