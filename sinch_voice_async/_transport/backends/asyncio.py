@@ -76,7 +76,6 @@ class AsyncioConnection(Connection, asyncio.Protocol):
         self.begin(bodyless=request.bodyless, max_body=request.max_body, closing=request.closing)
         self._piecewise = False
         self._timeout = request.timeout
-        self._move_deadline(None)
         # See `_turn`: nothing is written before the loop has turned once.
         self._loop.call_later(0, self._start)
         await self._wait()
@@ -248,7 +247,6 @@ class AsyncioConnection(Connection, asyncio.Protocol):
         A cancellation takes effect in this turn, and so does a deadline that is due: a timer that is set for now comes
         behind all that were due earlier. A server that has closed the connection is heard as well.
         """
-        self._move_deadline(None)
         turned = self._waiter = self._loop.create_future()
         timer = self._loop.call_later(0, _resolve, turned)
         try:
@@ -289,8 +287,8 @@ class AsyncioConnection(Connection, asyncio.Protocol):
         self._deadline.set(seconds)
 
     def _expired(self) -> None:
-        # Without a waiter it was an earlier exchange's deadline; a waiter that is done has its answer.
-        if self._waiter is None or self._waiter.done():
+        # Before the request is written, it was an earlier one's deadline; a waiter that is done has its answer.
+        if self._waiter is None or self._waiter.done() or not self.request_sent:
             return
         if self._writing_paused:
             self._fail(httpx.WriteTimeout("the request could not be written in time"))

@@ -109,24 +109,27 @@ class TrioConnection(Connection):
     async def send(self, request: WireRequest) -> RawResponse:
         """Write a whole request and return the whole response; ``timeout.read`` bounds all that follows the writing."""
         data = memoryview(request.encode(self.forward_proxy))  # a traceback with local variables must not show it
-        await _check_cancelled()
+        if trio.current_effective_deadline() <= trio.current_time():  # cancelled, or about to be: nothing is written
+            await checkpoint()
         self.begin(bodyless=request.bodyless, max_body=request.max_body, closing=request.closing)
         reader = self.reader
         with self:
             await self._write(data, request.timeout.write)
-            self._set_deadline(request.timeout.read)
             # If much is in flight, one turn of the loop is as long as an answer takes, and costs a fifth of a wait.
             await checkpoint()
             self._check_open()
             if self._poll():
                 self._receive(_ANSWER_SIZE)
+            if not reader.complete:
+                self._set_deadline(request.timeout.read)
             while not reader.complete:
                 await self._more(_ANSWER_SIZE)
         return self.answer()
 
     async def write(self, data: bytes, seconds: float | None) -> None:
         """Write a part of a request; return early if an answer comes meanwhile."""
-        await _check_cancelled()
+        if trio.current_effective_deadline() <= trio.current_time():
+            await checkpoint()
         with self:
             await self._write(data, seconds)
 
@@ -364,14 +367,6 @@ async def _connected(host: str, port: int) -> SocketStream:
         if rest is not None:
             raise
     raise KeyboardInterrupt
-
-
-async def _check_cancelled() -> None:
-    """Raise if the task is cancelled, or its deadline has passed: then nothing is written."""
-    if trio.current_effective_deadline() <= trio.current_time():
-        await checkpoint()
-    else:
-        await checkpoint_if_cancelled()
 
 
 def _nothing() -> None:
