@@ -25,6 +25,7 @@ from sinch_voice_async.models.phone_numbers import (
 __all__ = ["check_country", "number_type", "read_number", "read_numbers", "tables"]
 
 _COMMENT: Final = re.compile(r"(?:^|\s)#(?:\s.*)?$", re.DOTALL)
+_LONGEST: Final = len("+") + 15
 _EXTRA: Final = "install the extra: sinch-voice-async[dialer]"
 _OTHER_NAMES: Final = {"UK": "GB", "EN": "GB", "SWEDEN": "SE", "USA": "US", "GERMANY": "DE", "FRANCE": "FR"}
 
@@ -135,7 +136,9 @@ def _check_possible(number: str, written: object, field: str, *, allow_premium: 
         refuse_number(field, f"begins with +{code}, which is not a country code", written)
     if rest.startswith("0") and not plan.general.fullmatch(rest):
         refuse_number(field, f"has a 0 behind +{code}, and a number there never begins with 0", written)
-    if len(rest) not in plan.lengths or (len(rest) in plan.rare and not _is_valid(number)):
+    # Some plans allow more digits than E.164 does with the country code before them.
+    is_too_long = len(number) > _LONGEST
+    if is_too_long or len(rest) not in plan.lengths or (len(rest) in plan.rare and not _is_valid(number)):
         refuse_number(field, f"has {len(rest)} digits behind +{code}, which no telephone there has", written)
     # The patterns of countries that share a code overlap: only the type of the whole number decides.
     seems_premium = not allow_premium and any(pattern.fullmatch(rest) for pattern in plan.premium)

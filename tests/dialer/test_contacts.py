@@ -89,6 +89,7 @@ def test_national_forms_need_a_country(written: str, country: str, number: str) 
         ("100000000", "SE", "not a number of SE"),
         ("0011", "SE", "no telephone there"),
         ("(0)70", "SE", "not a number of SE"),
+        ("20100000000000", "DE", "not a number of DE"),
     ],
 )
 def test_a_country_does_not_make_a_number_certain(written: str, country: str, problem: str) -> None:
