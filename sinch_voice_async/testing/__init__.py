@@ -1,7 +1,7 @@
 """For the tests of applications: callbacks signed as the platform signs them, an application that is served for the
 sandbox to call it back, a caller for voice agents on a virtual clock, and fixtures for pytest.
 
-The plugin, ``sinch_voice_async.testing.pytest_plugin``, is loaded in every run of pytest where this package is
+The plugin, ``sinch_voice_async.testing.pytest_plugin``, is loaded in every run of pytest if this package is
 installed, and loads this module with it: nothing here is imported before it is asked for.
 """
 
