@@ -364,10 +364,9 @@ def test_a_body_of_a_megabyte_does_not_freeze_the_page(page: Chromium, served: S
     """Its beginning is shown, and all of it can be had as a file."""
     send(served, text="x", unknown="y" * 1_000_000)
     entry = next(iter(served.exchange.log))
-    started = page.evaluate("performance.now()")
     go(page, f"#request={entry.id}")
     waits_for(page, ".detail", "The first 64 kB are shown")
-    assert page.evaluate("performance.now()") - started < 2_000
+    assert page.evaluate("document.querySelector('.detail').textContent.length") < 150_000
     length = page.evaluate(f"fetch('api/requests/{entry.id}/body').then((r) => r.text()).then((t) => t.length)")
     assert length > 1_000_000
 
