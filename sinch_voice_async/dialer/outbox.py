@@ -41,9 +41,6 @@ class Outbox:
         self._changed = Signal()
         self._is_closed = False
 
-    def __len__(self) -> int:
-        return len(self._outcomes)
-
     def add(self, outcome: Outcome) -> None:
         """Add an outcome; after :meth:`close` it is in the journal alone."""
         if not self._is_closed:

@@ -118,3 +118,18 @@ async def test_somebody_else_was_first(journal: Meddled) -> None:
     assert await listed.prepare(prepared.outcome) is None
     settled = await journal.change("other", Change.END, AttemptUpdate(), 2.0)
     assert settled is not None
+
+
+async def test_a_row_that_changes_between_reading_and_claim(journal: Meddled) -> None:
+    """The callout was made from what is old: the contact goes back and is made anew."""
+    platform = Platform()
+    ours = attempts(journal, platform)
+    prepared = await ready(ours)
+    await journal.add([(1, Contact(ANN, fields={"time": "Thursday"}))], 1.0, listed=await journal.begin_list())
+    dialed = await ours.dial(prepared)
+    assert dialed.outcome is not None
+    assert (dialed.outcome.state, dialed.outcome.note) == (
+        ContactState.TODO,
+        "the row changed between reading and claim",
+    )
+    assert not platform.headers

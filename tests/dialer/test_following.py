@@ -8,7 +8,16 @@ from typing import Any
 import anyio
 import pytest
 
-from sinch_voice_async import Call, ConfigurationError, ConnectError, DecodeError, Destination, Price, TransportError
+from sinch_voice_async import (
+    Call,
+    ConfigurationError,
+    ConnectError,
+    DecodeError,
+    Destination,
+    NotFoundError,
+    Price,
+    TransportError,
+)
 from sinch_voice_async.dialer import (
     Campaign,
     ContactState,
@@ -326,3 +335,48 @@ async def test_releasing_by_hand(tmp_path: Path) -> None:
         await outcomes.wait()
     assert platform.rang[doubtful[0]] == 2
     assert platform.rang[doubtful[1]] == 1
+
+
+async def test_what_is_in_doubt_may_have_cost_something(tmp_path: Path) -> None:
+    """A call whose cost is not known counts as the most expensive one: the limit is not passed by it."""
+    async with virtual_time() as clock:
+        ours, platform = campaign(tmp_path, clock, follow="poll", spend_limit=Decimal("0.04"), in_flight=1), Polled()
+        platform.script.extend([a_moment, TransportError()])
+        async with ours.run(platform, each(NUMBERS), reminder) as outcomes:
+            counts = await outcomes.wait()
+    assert platform.rang.total() == 2
+    assert counts.states[ContactState.SKIPPED] == 4
+
+
+async def test_a_call_that_ends_while_it_is_asked_about(tmp_path: Path) -> None:
+    """The event counts, and the refusal of the question changes nothing."""
+    async with virtual_time() as clock:
+        ours, platform = campaign(tmp_path, clock, follow="poll"), Polled()
+
+        async def get(call_id: str) -> Call:
+            platform.asked.append(call_id)
+            if len(platform.asked) == 3:
+                await ours.settle(dice(platform, call_id))
+            raise NotFoundError(status=404)
+
+        platform.get = get  # type: ignore[method-assign]
+        async with ours.run(platform, each(NUMBERS[:1]), reminder) as outcomes:
+            given = [outcome async for outcome in outcomes]
+    assert [outcome.state for outcome in given] == [ContactState.DONE]
+
+
+async def test_more_questions_than_are_asked_at_once(tmp_path: Path) -> None:
+    """When the platform refuses to answer, those that wait for their turn are not asked any more."""
+    async with virtual_time() as clock:
+        ours, platform = campaign(tmp_path, clock, follow="poll", in_flight=60), Polled()
+
+        async def get(call_id: str) -> Call:
+            platform.asked.append(call_id)
+            await a_moment()
+            raise NotFoundError(status=404)
+
+        platform.get = get  # type: ignore[method-assign]
+        numbers = [f"+4670000{last:04}" for last in range(60)]
+        async with ours.run(platform, each(numbers), reminder) as outcomes:
+            await outcomes.wait()
+    assert len(platform.asked) < 60

@@ -325,3 +325,34 @@ def test_each_statement_has_a_name() -> None:
     """The file of statements is read whole."""
     assert {"claim", "change", "due", "totals"} <= {*STATEMENTS}
     assert all(statement.endswith(";") for statement in STATEMENTS.values())
+
+
+async def test_a_transaction_that_is_over_already(journal: SqliteJournal) -> None:
+    """A full disk may end it by itself: there is nothing to roll back then."""
+
+    def end(connection: sqlite3.Connection) -> None:
+        connection.execute("ROLLBACK")
+        raise sqlite3.OperationalError("the disk is full")
+
+    with pytest.raises(sqlite3.OperationalError):
+        await journal._use().writer.run(end)
+    assert await journal.claim(claim(ANN)) is not None
+
+
+async def test_a_run_that_cannot_recover_gives_up_its_right(
+    journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another may dial then."""
+
+    async def fail(*arguments: object) -> None:
+        raise JournalError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(journal, "_write", fail)
+        with pytest.raises(JournalError, match="full"):
+            await journal.begin(1.0)
+    other = SqliteJournal(journal.path)
+    await other.open("x")
+    assert await other.begin(1.0) == 0
+    await other.close()
+    await other.end()

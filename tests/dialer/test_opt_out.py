@@ -4,6 +4,7 @@ import stat
 import threading
 from pathlib import Path
 
+import anyio
 import pytest
 
 from sinch_voice_async import CampaignError, ConfigurationError, InvalidRequestError, svaml
@@ -49,8 +50,6 @@ def test_threads_share_it(tmp_path: Path) -> None:
 def test_a_file_of_something_else(tmp_path: Path) -> None:
     """It is refused, and so is a file that cannot be made."""
     journal = tmp_path / "x.sqlite"
-    import anyio
-
     anyio.run(Campaign("x", journal=journal).enqueue, [ANN])
     with pytest.raises(CampaignError, match="another program"):
         OptOutList(journal)
@@ -105,4 +104,15 @@ def test_the_menu(tmp_path: Path) -> None:
     text = svaml.dumps(answer)
     assert '"return(opt-out)"' in text
     assert '"return(sales)"' in text
+    opt_outs.close()
+
+
+def test_a_list_that_cannot_be_written(tmp_path: Path) -> None:
+    """It says so, and nothing of it is half written."""
+    opt_outs = OptOutList(tmp_path / "o.sqlite")
+    opt_outs._database.execute("ALTER TABLE opt_out RENAME TO gone")
+    with pytest.raises(CampaignError, match="no such table"):
+        opt_outs.add([ANN, BO], "letter")
+    opt_outs._database.execute("ALTER TABLE gone RENAME TO opt_out")
+    assert opt_outs.add([ANN, BO], "letter") == 2
     opt_outs.close()

@@ -162,3 +162,22 @@ def test_the_day_is_that_of_the_callee() -> None:
     evening = at("2026-11-25T23:30")
     assert local_days([ZoneInfo("Europe/Stockholm")], evening)[0].isoformat() == "2026-11-26"
     assert local_days([], evening)[0].isoformat() == "2026-11-25"
+
+
+def test_a_number_that_the_tables_do_not_know() -> None:
+    """It is of no country and in no zone; without the tables, days are those of UTC."""
+    nobody = Contact.restored("+999123456789", {}, None)
+    window = CallingWindow(countries={"SE": CallingWindow("10:00", "12:00")})
+    assert window.next_opening(nobody, 0.0) is None
+    assert window.window_of(nobody) is window
+
+
+def test_days_without_the_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A campaign without a window does not need them."""
+    monkeypatch.setitem(sys.modules, "phonenumbers", None)
+    looked_up._tables.cache_clear()
+    looked_up._zone_names.cache_clear()
+    try:
+        assert looked_up.known_zones(Contact.restored("+46700000001", {}, None)) == ()
+    finally:
+        looked_up._tables.cache_clear()

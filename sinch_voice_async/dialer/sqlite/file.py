@@ -146,35 +146,34 @@ class JournalFile:
         So the mark is taken back first; if that fails, the reader closes last, and the log stays.
         """
         self.unlock()
-        inode, self._inode = self._inode, None
-        if inode is None:
-            return
+        inode = self._inode
+        assert inode is not None
         with inode.guard:
             is_whole = len(connections) > 1 and self._unmark(inode, connections[0])
             for connection in reversed(connections) if is_whole else connections:
                 connection.close()
             self._leave(inode)
+        self._inode = None
 
     def _unmark(self, inode: _Inode, writer: sqlite3.Connection) -> bool:
         """Take back the mark if this is the last user of the file; say whether that was done."""
         if inode.users > 1 or not self._lock(inode, _OPENED, exclusive=True, wait=0.0):
             return False
         try:
-            self.verify(inode)
+            self.verify()
             writer.execute("PRAGMA wal_checkpoint(RESTART)")
             writer.execute("UPDATE campaign SET log = 0")
         except (sqlite3.Error, JournalError):
             return False
         return True
 
-    def verify(self, inode: _Inode | None = None) -> None:
+    def verify(self) -> None:
         """Check that the path still leads to the file that is open, with its log.
 
         :raises JournalError: it was moved, removed or replaced.
         """
-        inode = inode or self._inode
-        if inode is None:
-            raise JournalError(f"the journal {self.path}: it is not open")
+        inode = self._inode
+        assert inode is not None
         if _key_of(self.path) != inode.key:
             raise JournalError(f"the journal {self.path}: it was moved, removed or replaced while it was open")
         if self._log_inode is not None and _inode_of(self._log) != self._log_inode:
@@ -194,8 +193,7 @@ class JournalFile:
         :raises JournalError: another run has it.
         """
         inode = self._inode
-        if inode is None:
-            raise JournalError(f"the journal {self.path}: it is not open")
+        assert inode is not None
         with inode.guard:
             if inode.is_dialing or not self._lock(inode, _DIALING, exclusive=True, wait=0.0):
                 raise JournalError(f"the journal {self.path}: {_ANOTHER_RUN}")
