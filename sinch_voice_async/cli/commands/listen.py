@@ -196,7 +196,7 @@ def _serving(forwarder: Forwarder, host: str, port: int) -> Generator[ThreadingH
                 answer = forwarder.handle(callback)
             self._answer(*answer)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as the base class has it
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # as the base class has it
             """Print nothing: what is not a callback is refused and not reported."""
 
         def _answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
