@@ -93,18 +93,18 @@ class WireRequest:
         max_idle: float | None = None,
         max_body: int = 1 << 20,
     ) -> None:
-        self.base = base
+        self.base: BaseUrl = base
         self.origin: Origin = base.origin
-        self.method = method
-        self.target = base.prefix + path
-        self.body = body
-        self.signer = signer
-        self.headers = headers
-        self.timeout = timeout
-        self.max_idle = max_idle
-        self.max_body = max_body
-        self.closing = bool(headers) and asks_to_close(headers)
-        self.signed_at = 0.0
+        self.method: str = method
+        self.target: str = base.prefix + path
+        self.body: bytes = body
+        self.signer: Signer = signer
+        self.headers: Fields = headers
+        self.timeout: httpx.Timeout = timeout
+        self.max_idle: float | None = max_idle
+        self.max_body: int = max_body
+        self.closing: bool = bool(headers) and asks_to_close(headers)
+        self.signed_at: float = 0.0
 
     @property
     def bodyless(self) -> bool:

@@ -123,7 +123,7 @@ class Command(click.Command):
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help text."""
-        self.help = _with_examples(self.help)
+        self.help: str | None = _with_examples(self.help)
         super().format_help_text(ctx, formatter)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -140,11 +140,11 @@ class Command(click.Command):
 class Group(click.Group):
     """A group whose help keeps the lines of its examples; its commands are of this module."""
 
-    command_class = Command
+    command_class: type[click.Command] | None = Command
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help text."""
-        self.help = _with_examples(self.help)
+        self.help: str | None = _with_examples(self.help)
         super().format_help_text(ctx, formatter)
 
 

@@ -73,7 +73,7 @@ __all__ = [
     "with_attempt_id",
 ]
 
-logger = logging.getLogger("sinch_voice_async.dialer")
+logger: Final = logging.getLogger("sinch_voice_async.dialer")
 
 C = TypeVar("C")
 

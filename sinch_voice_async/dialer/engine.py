@@ -44,7 +44,7 @@ from sinch_voice_async.errors import APIError, ConfigurationError, RateLimitedEr
 
 __all__ = ["Engine"]
 
-logger = logging.getLogger("sinch_voice_async.dialer")
+logger: Final = logging.getLogger("sinch_voice_async.dialer")
 
 _BATCH: Final = 200
 _LOOK: Final = 1.0

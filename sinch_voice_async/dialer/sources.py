@@ -206,7 +206,7 @@ class CsvFile(ContactFile):
                 self._check_quotes()
         self._check_columns(self._header)
         separated = _DELIMITER_NAMES.get(self._delimiter, repr(self._delimiter))
-        self.found = (*self._text.found, f"columns separated by {separated}")
+        self.found: tuple[str, ...] = (*self._text.found, f"columns separated by {separated}")
 
     def _detect(self) -> str:
         """Return the delimiter: the one that the first line names, or that finds the most columns that are wanted."""
@@ -293,7 +293,7 @@ class JsonFile(ContactFile):
             with self._text.open() as file:
                 start = file.read(4096).lstrip()
         self._is_array = start.startswith("[")
-        self.found = (*self._text.found, "a JSON array" if self._is_array else "JSON lines")
+        self.found: tuple[str, ...] = (*self._text.found, "a JSON array" if self._is_array else "JSON lines")
         self._look()
 
     def _look(self) -> None:
@@ -364,7 +364,7 @@ class ParquetFile(ContactFile):
             kinds = {
                 name: str(kind) for name, kind in zip(file.schema_arrow.names, file.schema_arrow.types, strict=True)
             }
-        self.found = (
+        self.found: tuple[str, ...] = (
             "Parquet",
             *(f"column {name} holds {kinds[name]}" for name in wanted.numbers if "string" not in kinds[name]),
         )
@@ -400,7 +400,7 @@ class WorkbookFile(ContactFile):
         self._header = ["" if _is_blank(name) else str(name).strip() for name in header]
         self._check_columns(self._header)
         of = f" of {sheets}" if sheets > 1 else ""
-        self.found = (f"sheet {self._sheet!r}{of}",)
+        self.found: tuple[str, ...] = (f"sheet {self._sheet!r}{of}",)
 
     def _open(self) -> Any:
         library = _library("python_calamine", "xlsx", "a workbook; or save it as CSV")

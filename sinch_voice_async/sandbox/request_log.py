@@ -81,13 +81,13 @@ class RequestLog:
 
     def __init__(self, kept: int = KEPT, kept_bytes: int = KEPT_BYTES) -> None:
         self.kept = kept
-        self.dropped = 0
+        self.dropped: int = 0
         """How many entries were dropped to make room."""
         self.first_at: datetime | None = None
         """When the first API request came."""
-        self.sequence = 0
+        self.sequence: int = 0
         """The number of the newest entry."""
-        self.cleared = 0
+        self.cleared: int = 0
         """How many times entries were removed on demand."""
         self._kept_bytes = kept_bytes
         self._bytes = 0

@@ -129,7 +129,10 @@ class StreamApp:
         self._clock: Callable[[], float] = _bounds.function(clock, "clock")
         self._on_call: CallHandler | None = None
         self._on_request: RequestHandler | None = None
-        self.active = self.answered = self.refused = self.failed = 0
+        self.active: int = 0
+        self.answered: int = 0
+        self.refused: int = 0
+        self.failed: int = 0
 
     def __repr__(self) -> str:
         return f"<StreamApp {self._url or 'without url'} at {self.sample_rate} Hz, {self.active} active>"

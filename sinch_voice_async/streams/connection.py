@@ -92,19 +92,19 @@ class Connection:
         self, socket: Socket, timing: Timing, *, max_message: int, backlog: int = 0, heartbeat: float = 15.0
     ) -> None:
         self.timing = timing
-        self.protocol = StreamProtocol()
+        self.protocol: StreamProtocol = StreamProtocol()
         self.request: StreamRequest | None = None
         self.ended: StreamEnd | None = None
-        self.over = anyio.Event()
+        self.over: anyio.Event = anyio.Event()
         """Happens with the end."""
-        self.progress = anyio.Event()
+        self.progress: anyio.Event = anyio.Event()
         """Happens when ``connect`` has come, and with the end."""
-        self.backlog = bytearray()
+        self.backlog: bytearray = bytearray()
         self.backlog_limit = backlog
         self.frame_bytes = 2
-        self.dropped = 0
+        self.dropped: int = 0
         self.recordings: list[Recording] = []
-        self.interrupted = anyio.Event()
+        self.interrupted: anyio.Event = anyio.Event()
         """Happens with the end, and whenever :meth:`interrupt` is called: then another takes its place."""
         self._socket = socket
         self._max_message = max_message

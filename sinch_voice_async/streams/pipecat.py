@@ -25,7 +25,7 @@ Source: Voice Stream; Pipecat, serializers.
 import importlib
 import importlib.util
 import json
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sinch_voice_async.errors import ConfigurationError
 from sinch_voice_async.streams.adapters import AsgiSocket
@@ -44,10 +44,16 @@ def _part(name: str) -> Any:
     return importlib.import_module(f"pipecat.{name}")
 
 
-_Base: Any = _part("serializers.base_serializer").FrameSerializer if _IS_INSTALLED else object
+if TYPE_CHECKING:  # Pipecat is not installed where types are checked
+
+    class _Base:
+        def __init__(self, params: Any) -> None: ...
+
+else:
+    _Base = _part("serializers.base_serializer").FrameSerializer if _IS_INSTALLED else object
 
 
-class SinchFrameSerializer(_Base):  # type: ignore[misc]  # Pipecat is not installed where types are checked
+class SinchFrameSerializer(_Base):
     """Frames of Pipecat to messages of a media stream, and back.
 
     Sound is passed through if both rates are equal, else resampled by Pipecat. An interruption becomes ``clear``. The

@@ -24,9 +24,9 @@ class Playout:
     def __init__(self, sample_rate: int, began: float, *, limit: int = 5_000_000) -> None:
         self.sample_rate: int = sample_rate
         self.gaps: list[PlayoutGap] = []
-        self.sent = 0
-        self.lost = 0
-        self.most_ahead = 0.0
+        self.sent: int = 0
+        self.lost: int = 0
+        self.most_ahead: float = 0.0
         self._began = began
         self._limit = limit
         self._line = bytearray()

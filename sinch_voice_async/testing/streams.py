@@ -35,7 +35,7 @@ class VirtualTime:
     """A clock that stands still until it is advanced. What sleeps by it wakes then, in the order of its deadlines."""
 
     def __init__(self) -> None:
-        self.activity = 0
+        self.activity: int = 0
         self._now = 0.0
         self._sleepers: list[tuple[float, int, anyio.CancelScope]] = []
         self._count = itertools.count()

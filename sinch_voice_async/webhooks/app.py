@@ -41,7 +41,7 @@ Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
-logger = logging.getLogger("sinch_voice_async.webhooks")
+logger: Final = logging.getLogger("sinch_voice_async.webhooks")
 
 _UNQUOTED: Final = "/:@!$&'()*+,;=~"
 _GRACE: Final = 5.0

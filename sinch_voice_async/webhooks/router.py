@@ -50,7 +50,7 @@ PieHandler = TypeVar("PieHandler", bound=Callable[[PromptInput], PieSvaml | Awai
 DiceHandler = TypeVar("DiceHandler", bound=Callable[[DisconnectedCall], DiceSvaml | Awaitable[DiceSvaml | None] | None])
 NotifyHandler = TypeVar("NotifyHandler", bound=Callable[[Notification], Awaitable[None] | None])
 
-logger = logging.getLogger("sinch_voice_async.webhooks")
+logger: Final = logging.getLogger("sinch_voice_async.webhooks")
 
 _CONTINUE: Final = Svaml(action=Continue())
 _HANGUP: Final = Svaml(action=Hangup())

@@ -55,7 +55,7 @@ from sinch_voice_async.errors import ConfigurationError, JournalError
 
 __all__ = ["Heartbeat", "PostgresJournal"]
 
-logger = logging.getLogger("sinch_voice_async")
+logger: Final = logging.getLogger("sinch_voice_async")
 
 T = TypeVar("T")
 _MARKED: Final = frozenset({"claim", "change"})

@@ -11,7 +11,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -240,7 +240,7 @@ def page_of(newest_first: Iterable[T], *, name: Callable[[T], str], before: str 
 
 
 PARAMETER = re.compile(r"\{(\w+)\}")
-ERROR = {
+ERROR: dict[str, Any] = {
     "type": "object",
     "required": ["errorCode", "message", "reference"],
     "properties": {

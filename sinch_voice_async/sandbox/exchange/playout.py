@@ -56,7 +56,7 @@ class Playout:
         self.heard: Track = Track(rate)
         self.sent: Track = Track(rate)
         self.gaps: list[Gap] = []
-        self.lost = 0
+        self.lost: int = 0
         self._rate = rate
         self._limit = limit
         self._buffer = bytearray()

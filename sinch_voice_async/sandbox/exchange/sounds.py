@@ -130,9 +130,9 @@ class Caller:
         self._silence = bytes(frame)
         self._steps = self._script(says, sounds)
         self._playout: Playout
-        self.now = 0.0
-        self.is_done = False
-        self.hangs_up = False
+        self.now: float = 0.0
+        self.is_done: bool = False
+        self.hangs_up: bool = False
         self._spoke_until: float | None = None
         self._interrupts_at: float | None = None
 
