@@ -49,6 +49,8 @@ if TYPE_CHECKING:  # Pipecat is not installed where types are checked
     class _Base:
         def __init__(self, params: Any) -> None: ...
 
+        def should_ignore_frame(self, frame: Any) -> bool: ...
+
 else:
     _Base = _part("serializers.base_serializer").FrameSerializer if _IS_INSTALLED else object
 
