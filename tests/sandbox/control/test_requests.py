@@ -4,9 +4,11 @@ import base64
 import hashlib
 import hmac
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from starlette.responses import Response
@@ -489,3 +491,18 @@ async def test_what_is_not_http_goes_straight_to_the_platform(sandbox: Sandbox) 
     await sandbox.app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, receive, send)
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     assert len(sandbox.exchange.log) == 0
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+async def test_a_session_with_curl_is_shown(sandbox: Sandbox, panel: Panel) -> None:
+    """The command that the page offers to paste: its client, its credentials without the secret, and its call."""
+    account = sandbox.account
+    body = json.dumps({"method": "ttsCallout", "ttsCallout": TTS})
+    pair = f"{account.application_key}:{account.application_secret}"
+    command = ["curl", "-s", "-u", pair, "-H", "Content-Type: application/json", f"{sandbox.url}{PATH}", "-d", body]
+    ran = await anyio.run_process([*command, "--noproxy", "*"])
+    shown = await panel.get("/requests/r1")
+    assert shown["callId"] == json.loads(ran.stdout)["callId"]
+    assert shown["userAgent"].startswith("curl/")
+    assert (shown["signature"]["scheme"], shown["signature"]["verdict"]) == ("basic", "valid")
+    assert account.application_secret not in json.dumps(shown)

@@ -135,7 +135,7 @@ def test_numbers_are_scripted(page: Chromium, served: Sandbox) -> None:
     waits_for(page, "form[aria-label=Population]", "The shares sum to 90 %")
     page.fill("#share-busy", "30")
     page.click("form[aria-label=Population] .btn")
-    waits_for(page, "form[aria-label=Population]", "on")
+    page.wait_for("document.querySelector('form[aria-label=Population] .pill.ok')")
     assert served.people.population is not None
 
 
