@@ -128,12 +128,13 @@ class _Witness:
             return True
         if self.traces or (self._proxy_refused and isinstance(error, httpx.ProxyError)):
             return False
+        # httpx wraps the error of httpcore, which wraps that of the socket.
+        links: list[BaseException] = []
         cause: BaseException | None = error
-        for _ in range(10):  # httpx wraps the error of httpcore, which wraps that of the socket
-            if cause is None or any(cause is failure for failure in self._failures):
-                break
+        while cause is not None and len(links) < 10:
+            links.append(cause)
             cause = cause.__cause__
-        return cause is None or not any(cause is failure for failure in self._failures)
+        return not any(link is failure for link in links for failure in self._failures)
 
 
 def _is_traced(via: "httpx.AsyncBaseTransport | httpx.AsyncClient", request: httpx.Request) -> bool:

@@ -457,7 +457,7 @@ def _abandon_all() -> None:
         pool._abandon()  # noqa: SLF001  # the same module
 
 
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch  # Windows knows no fork
     os.register_at_fork(after_in_child=_abandon_all)
 
 

@@ -33,6 +33,7 @@ from sinch_voice_async._transport.backends.trio import TrioClock
 from sinch_voice_async._transport.connection import Deadline
 from sinch_voice_async._transport.exceptions import request_sent
 from sinch_voice_async._transport.http11 import Chunks, ResponseReader
+from sinch_voice_async._transport.pool import _abandon_all
 from tests.transport.servers import FaultServer, Peer, Step, answer, say
 
 OK = b'{"callId":"id"}'
@@ -434,8 +435,8 @@ def test_connections_are_left_to_the_parent(run: Callable[[Any], Any]) -> None:
                 pool: Any = voice._transport.session.sender
                 state = pool._state
                 (connection,) = state._open
-                pool._abandon()
-                pool._abandon()
+                _abandon_all()
+                _abandon_all()
                 assert connection.closed
                 assert repr(pool) == "<ConnectionPool [0 active, 0 idle, 0 waiting]>"
                 assert (await voice.callouts.tts("+46700000001", "Hi")).call_id == "id"

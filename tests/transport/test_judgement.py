@@ -29,6 +29,7 @@ from sinch_voice_async import (
 from sinch_voice_async._transport.backends.asyncio import AsyncioConnection
 from sinch_voice_async._transport.backends.trio import TrioConnection
 from sinch_voice_async._transport.exceptions import map_exception, mark, outcome_of
+from sinch_voice_async._transport.httpx_adapter import HttpxAdapter
 from sinch_voice_async._transport.messages import WireRequest
 from sinch_voice_async._transport.pool import PoolState
 from sinch_voice_async._transport.tls import Tls
@@ -322,6 +323,28 @@ async def test_a_busy_pool_of_somebody(kind: type[httpx.AsyncBaseTransport], und
     assert caught.value.phase == "pool"
     untraced = under == "wrapper" and kind is httpx.AsyncHTTPTransport  # httpcore does not trace its waiting line
     assert caught.value.outcome == ("unknown" if untraced else "unsent")
+
+
+async def test_a_transport_that_cannot_be_made() -> None:
+    """Nothing was sent by what does not exist."""
+
+    def make() -> httpx.AsyncBaseTransport:
+        raise ImportError("canary")
+
+    async with VoiceClient("key", "c2VjcmV0") as client:
+        client._transport.session.sender = HttpxAdapter(make, owned=True)
+        with pytest.raises(ConnectError) as caught:
+            await client.callouts.tts("+46700000001", "Hi")
+    assert (caught.value.outcome, caught.value.attempts) == ("unsent", 1)
+
+
+async def test_an_answer_that_is_too_long() -> None:
+    """The bound on answers holds for any transport: the platform acted on the request."""
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=b"x" * 101))
+    async with VoiceClient("key", "c2VjcmV0", transport=transport, max_answer_bytes=100) as client:
+        with pytest.raises(DecodeError, match="longer than 100 bytes") as caught:
+            await client.callouts.tts("+46700000001", "Hi")
+    assert caught.value.outcome == "accepted"
 
 
 @pytest.mark.parametrize("status", [200, 503])

@@ -14,10 +14,12 @@ from typing import Self
 import anyio
 import httpx
 import pytest
+import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sinch_voice_async import (
+    APIError,
     ConfigurationError,
     ConnectError,
     ConnectionPool,
@@ -325,6 +327,44 @@ async def test_a_407_to_plain_http_is_the_proxy_s(client_tls: ssl.SSLContext) ->
     assert (caught.value.outcome, caught.value.attempts) == ("unsent", 1)
 
 
+async def test_a_407_without_a_proxy_is_the_server_s(client_tls: ssl.SSLContext) -> None:
+    """It is an answer like any other, to a callout and to a stream."""
+    with FaultServer(answer(b"", status=407), answer(b"", status=407)) as server:
+        async with client(server, None, client_tls) as voice:
+            with pytest.raises(APIError) as caught:
+                await voice.callouts.tts("+46700000001", "Hi")
+            assert (caught.value.status, caught.value.outcome) == (407, "rejected")
+            with pytest.raises(APIError):
+                async with voice.recordings.download("a"):
+                    pass
+
+
+class Wrapper(httpx.AsyncBaseTransport):
+    """A transport that only passes on."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self.inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Pass it on."""
+        return await self.inner.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close what is inside."""
+        await self.inner.aclose()
+
+
+@pytest.mark.parametrize("status", [b"403 Forbidden", b"200 OK"])
+async def test_a_proxy_of_httpx_behind_a_wrapper(status: bytes) -> None:
+    """The refusal of a CONNECT in the trace is proof, and so is a handshake that fails in the tunnel."""
+    with FaultServer(*[say_to_connect(b"HTTP/1.1 %b\r\nContent-Length: 0\r\n\r\n" % status)] * 3) as proxy:
+        transport = Wrapper(httpx.AsyncHTTPTransport(proxy=proxy.url))
+        async with VoiceClient("key", "c2VjcmV0", transport=transport, retry=ONCE) as voice:
+            with pytest.raises(ConnectError) as caught:
+                await voice.callouts.tts("+46700000001", "Hi")
+    assert caught.value.outcome == "unsent"
+
+
 @pytest.mark.parametrize(
     "raw",
     [b"", b"HTTP/1.1 200", b"garbage\r\n\r\n", b"RTSP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000],
@@ -358,10 +398,14 @@ async def test_a_proxy_that_keeps_one_waiting(raw: bytes, client_tls: ssl.SSLCon
     assert (caught.value.phase, caught.value.outcome, caught.value.request_sent) == ("connect", "unsent", False)
 
 
-async def test_a_server_that_is_not_trusted(server_tls: ssl.SSLContext) -> None:
+async def test_a_server_that_is_not_trusted(
+    server_tls: ssl.SSLContext, client_tls: ssl.SSLContext, proxy_tls: ssl.SSLContext | None
+) -> None:
     """The certificate inside the tunnel is verified, once."""
-    with FaultServer(tls=server_tls) as server, FaultServer(tunnel(server.port)) as proxy:
-        async with VoiceClient("key", "c2VjcmV0", base_url=server.url, proxy=proxy.url, retry=QUICK) as voice:
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("localhost").configure_cert(theirs)
+    with FaultServer(tls=theirs) as server, FaultServer(tunnel(server.port), tls=proxy_tls) as proxy:
+        async with client(server, proxy.url, client_tls, retry=QUICK) as voice:
             with pytest.raises(ConnectError, match="certificate") as caught:
                 await voice.callouts.tts("+46700000001", "Hi")
     assert (caught.value.outcome, caught.value.attempts, server.executed) == ("unsent", 1, 0)
