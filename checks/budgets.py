@@ -31,6 +31,32 @@ SMALL = {
     f"{PACKAGE}._version": "read by the build backend",
 }
 
+# Modules above the soft limit that stay, and the reason.
+LONG = {
+    f"{PACKAGE}.{name}": reason
+    for name, reason in {
+        "_transport.backends.asyncio": "one protocol: its states share a timer and a buffer",
+        "_transport.http11": "one exchange: the rules of RFC 9112 in one place",
+        "_transport.pool": "one pool: acquire, release and the waiters share their state",
+        "_wire.codec": "one wire format, its rules in one docstring",
+        "cli.campaigns": "what the commands of dial share",
+        "cli.commands.dial": "one command: its options are written where they are used",
+        "cli.commands.doctor": "one command: a list of checks",
+        "dialer.attempt": "one attempt, from the claim to its outcome",
+        "dialer.campaign": "the public class, mostly docstrings",
+        "dialer.engine": "one engine: slots, active calls and counts change together",
+        "dialer.journal": "the interface, the states and the table of transitions",
+        "dialer.sources": "one reader per format, with the rules that they share",
+        "dialer.sql": "the statements of both journals, beside each other",
+        "sandbox.control.requests": "the request log: search, export, explain and resend",
+        "sandbox.control.svaml": "the workbench: faults by path, and the schema",
+        "sandbox.exchange.calls": "a call, its timeline and the store of calls",
+        "sandbox.exchange.streams": "the platform's side of one stream",
+        "sandbox.exchange.svaml_steps": "one function for each instruction and action",
+        "streams.app": "the public class, mostly docstrings",
+    }.items()
+}
+
 
 @define
 class Module:
@@ -146,7 +172,7 @@ def _warnings(found: dict[str, Module]) -> Iterator[str]:
         for target in module.top | module.late:
             importers[target].add(module.name)
     for module in found.values():
-        if SOFT < module.lines <= HARD:
+        if SOFT < module.lines <= HARD and module.name not in LONG:
             yield f"{module.name} has {module.lines} lines; {SOFT} is the soft limit"
         small = module.lines < SPLINTER and len(importers[module.name]) == 1
         if small and module.path.name not in ("__init__.py", "__main__.py") and module.name not in SMALL:
@@ -163,6 +189,9 @@ def _errors(found: dict[str, Module]) -> Iterator[str]:
     for group in cycles({name: module.top | module.late for name, module in found.items()}):
         yield f"import cycle: {' <-> '.join(group)}"
     yield from late_imports(found)
+    for name in LONG:
+        if name in found and found[name].lines <= SOFT:
+            yield f"{name} has {found[name].lines} lines: remove its reason from LONG"
 
 
 def main() -> int:
