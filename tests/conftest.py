@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Spare a run without laws the import of hypothesis, which its plugin needs only for the summary."""
-    if "hypothesis" not in sys.modules:
+    if "hypothesis" not in sys.modules:  # pragma: no cover  # a whole run has laws
         session.config.pluginmanager.unregister(name="hypothesispytest")
 
 
