@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import os
+import socket
 import ssl
 import threading
 import time
@@ -30,7 +31,7 @@ from sinch_voice_async import (
     VoiceClient,
 )
 from sinch_voice_async._transport.backends.trio import TrioClock
-from sinch_voice_async._transport.connection import Deadline
+from sinch_voice_async._transport.connection import Deadline, _addresses
 from sinch_voice_async._transport.exceptions import request_sent
 from sinch_voice_async._transport.http11 import Chunks, ResponseReader
 from sinch_voice_async._transport.pool import _abandon_all
@@ -652,6 +653,12 @@ async def test_the_network_stream(secured: bool, server_tls: ssl.SSLContext, cli
                     assert (stream.get_extra_info("ssl_object") is not None) == secured
                     assert stream.get_extra_info("socket") is not None
                     assert stream.get_extra_info("nonsense") is None
+
+
+def test_a_peer_that_has_gone_has_no_address() -> None:
+    """A connection that is reset before anybody looks at it does no harm."""
+    with socket.socket() as unconnected:
+        assert _addresses(unconnected) == (None, None)
 
 
 @pytest.mark.parametrize("how", ["whole", "pieces", "stream"])
