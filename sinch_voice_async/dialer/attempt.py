@@ -174,7 +174,10 @@ def make_callout(callout_of: CalloutOf, contact: Contact) -> tuple[Any, str | No
         problem = _wrong_destination(callout, contact)
     except InvalidRequestError as error:
         return None, f"no callout could be made: {error}"
-    except Exception as error:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    # The function is not async: even a cancellation that it raises is its own, and no end of the run.
+    except BaseException as error:
         # The message of another exception may quote the row.
         logger.debug("no callout could be made", exc_info=True)
         return None, f"no callout could be made: {type(error).__name__}"
@@ -214,7 +217,7 @@ def _dialled_by_ice(ice: Any) -> list[str | None]:
         name, number = getattr(action, "name", None) or type(action).__name__, getattr(action, "number", None)
     elif ice.lstrip().startswith("{"):
         try:
-            fields = {str(key).lower(): value for key, value in json.loads(ice)["action"].items()}
+            fields = {**json.loads(ice, object_pairs_hook=_unambiguous)["action"]}
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return [None]
         name, number = fields.get("name"), fields.get("number")
@@ -223,7 +226,16 @@ def _dialled_by_ice(ice: Any) -> list[str | None]:
     kind = str(name).lower()
     if kind == "connectpstn":
         return [] if number is None else [_number_of(number)]
-    return [None] if kind.startswith("connect") and not kind.startswith(_DIALS_NOBODY) else []
+    dials = kind.startswith("connect") or number is not None
+    return [None] if dials and not kind.startswith(_DIALS_NOBODY) else []
+
+
+def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object with its names in small letters; two of one name could be read in two ways."""
+    fields = {name.lower(): value for name, value in pairs}
+    if len(fields) < len(pairs):
+        raise ValueError("a name comes twice in one object")
+    return fields
 
 
 def _field(callout: Any, name: str) -> Any:

@@ -48,7 +48,9 @@ _BATCH: Final = 1000
 _DELIMITERS: Final = ",;\t|"
 _DELIMITER_NAMES: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
-_LOOKS_LIKE_A_ROW: Final = re.compile(r"(?:\+|00)[0-9][0-9 ()-]{6,}")
+_LOOKS_LIKE_A_ROW: Final = re.compile(r"(?:\+|00)[0-9][0-9 ()-]{6,}|^\W*0[0-9 ()-]{7,}")
+_EMPTY_LINE: Final = f'{_DELIMITERS}" \r\n'
+_TOO_LONG: Final = "larger than field limit"
 _EXACT: Final = 2**53
 _NAMES_OF_NUMBERS: Final = ("phone", "mobil", "tel", "cell", "msisdn", "nummer", "numero", "handy", "destination")
 
@@ -202,8 +204,8 @@ class CsvFile(ContactFile):
             self._text = examine(path, encoding)
             self._delimiter = delimiter or self._detect()
             self._read_header()
-            if self._text.has_quotes:
-                self._check_quotes()
+            if self._text.needs_check:
+                self._check_whole()
         self._check_columns(self._header)
         separated = _DELIMITER_NAMES.get(self._delimiter, repr(self._delimiter))
         self.found: tuple[str, ...] = (*self._text.found, f"columns separated by {separated}")
@@ -215,6 +217,8 @@ class CsvFile(ContactFile):
             if named := _SEPARATOR_LINE.fullmatch(first):
                 self._skipped = 1
                 return named[1]
+            while not first.strip(_EMPTY_LINE) and (line := file.readline()):
+                first = line
         counts = {delimiter: first.count(delimiter) for delimiter in _DELIMITERS}
         split = {delimiter: {cell.strip(' "') for cell in first.split(delimiter)} for delimiter in _DELIMITERS}
         return max(
@@ -226,9 +230,19 @@ class CsvFile(ContactFile):
         with self._text.open() as file:
             if not self._skipped and _SEPARATOR_LINE.fullmatch(file.readline().rstrip("\r\n")):
                 self._skipped = 1
-        for _, cells in self._cells():
+        for _, cells in self._filled():
             self._header = [name.strip() for name in cells]
             break
+        for place, name in enumerate(self._header):
+            if self._holds_rows(place, name):
+                rows = len(name.splitlines())
+                raise ConfigurationError(
+                    f"{self.path}: the name of column {place + 1} looks like {rows} rows: is a quotation mark missing?"
+                )
+
+    def _filled(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield the rows that are not blank; the first one names the columns."""
+        return ((line, cells) for line, cells in self._cells() if any(map(str.strip, cells)))
 
     def _cells(self) -> Iterator[tuple[int, list[str]]]:
         """Yield the cells of each row with the line that it begins on.
@@ -245,21 +259,23 @@ class CsvFile(ContactFile):
                     yield line + self._skipped, cells
                     line = reader.line_num + 1
             except (csv.Error, UnicodeError) as problem:
+                said = "a quotation mark is not closed, or text follows it in its cell"
+                if _TOO_LONG in str(problem):
+                    said = "a quotation mark is not closed, or a cell is too long"
                 raise ConfigurationError(
-                    f"{self.path}, line {line + self._skipped}: a quotation mark is not closed, or text follows it in "
-                    f"its cell; nothing behind it can be read with certainty ({problem})"
+                    f"{self.path}, line {line + self._skipped}: {said}; nothing behind it can be read with certainty "
+                    f"({problem})"
                 ) from None
 
-    def _check_quotes(self) -> None:
+    def _check_whole(self) -> None:
         for _ in self._cells():
             pass
 
     def _rows(self) -> Iterator[tuple[int, Row]]:
-        rows = self._cells()
+        rows = self._filled()
         next(rows, None)
         for line, cells in rows:
-            if any(map(str.strip, cells)):
-                yield line, self._row(cells)
+            yield line, self._row(cells)
 
     def _row(self, cells: list[str]) -> Row:
         width = len(self._header)
@@ -270,17 +286,21 @@ class CsvFile(ContactFile):
         for place, cell in enumerate(cells[:width]):
             if not self._header[place] and cell.strip():
                 return _Broken(f"has a value in column {place + 1}, which has no name", fields)
-            if ("\n" in cell or "\r" in cell) and self._holds_rows(cell):
+            if self._holds_rows(place, cell):
                 rows = len(cell.splitlines())
                 return _Broken(f"has a cell that looks like {rows} rows: is a quotation mark missing?", fields)
         return fields
 
-    def _holds_rows(self, cell: str) -> bool:
-        width = len(self._header) - 1
-        behind = cell.splitlines()[1:]
-        return any(
-            (width and line.count(self._delimiter) >= width) or _LOOKS_LIKE_A_ROW.search(line) for line in behind
-        )
+    def _holds_rows(self, place: int, cell: str) -> bool:
+        """Say whether a cell looks as if an open quotation mark had swallowed the rows behind it."""
+        if "\n" not in cell and "\r" not in cell:
+            return False
+        first, *behind = cell.splitlines()
+        width, delimiter = len(self._header) - 1, self._delimiter
+        # The mark opens and closes in one column: the rest of one row, and the beginning of another.
+        if width and first.count(delimiter) >= width - place and behind[-1:] and behind[-1].count(delimiter) >= place:
+            return True
+        return any((width and line.count(delimiter) >= width) or _LOOKS_LIKE_A_ROW.search(line) for line in behind)
 
 
 class JsonFile(ContactFile):

@@ -2,6 +2,7 @@
 
 import codecs
 import gzip
+import re
 import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -16,6 +17,9 @@ from sinch_voice_async.errors import ConfigurationError
 __all__ = ["TextFile", "examine", "readable"]
 
 _CHUNK: Final = 1 << 20
+# A line that is longer than a parser takes has a block of this size without an end of line.
+_BLOCK: Final = 1 << 15
+_MARKUP: Final = re.compile(rb"\s*<(?:!doctype|html|head|table|meta|\?xml|workbook)\b", re.IGNORECASE)
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig", "UTF-8 with a byte order mark"),
     (codecs.BOM_UTF32_LE, "utf-32", "UTF-32"),
@@ -32,6 +36,13 @@ _OTHER_FILES: Final = (
     (b"BZh", "compressed with bzip2: decompress it first, or use gzip"),
     (b"\xfd7zXZ", "compressed with xz: decompress it first, or use gzip"),
     (b"(\xb5/\xfd", "compressed with Zstandard: decompress it first, or use gzip"),
+    (b"\x04\x22M\x18", "compressed with LZ4: decompress it first, or use gzip"),
+    (b"\x1f\x8b", "compressed with gzip twice: decompress it once"),
+    (b"7z\xbc\xaf", "a 7-Zip archive: extract it first"),
+    (b"Rar!", "a RAR archive: extract it first"),
+    (b"ARROW1", "an Arrow file: save it as Parquet or CSV"),
+    (b"Obj\x01", "an Avro file: save it as Parquet or CSV"),
+    (b"{\\rtf", "a document in RTF: save it as text"),
 )
 
 
@@ -47,13 +58,16 @@ def readable(path: Path) -> Generator[None, None, None]:
 
 @frozen
 class TextFile:
-    """The text of a file: its encoding as Python names it and as people do, and whether gzip compressed it."""
+    """The text of a file: its encoding as Python names it and as people do, and whether gzip compressed it.
+
+    ``needs_check`` says that a parser may stop in the middle of it: it has quotation marks, or very long lines.
+    """
 
     path: Path
     encoding: str
     name: str
     is_compressed: bool
-    has_quotes: bool
+    needs_check: bool
 
     def open(self) -> IO[str]:
         """Open the file for reading; line ends stay as they are."""
@@ -78,21 +92,22 @@ def examine(path: Path, encoding: str | None) -> TextFile:
         compressed = file.read(2) == b"\x1f\x8b"
     with _open_bytes(path, compressed=compressed) as file:
         head = file.read(4096)
+    _refuse_other_files(path, head)
     name = ""
     if encoding is None:
         encoding, name = _encoding_of(path, head)
     decoder = _decoder(encoding)
-    line, quotes, chunk = 1, False, b""
+    line, needs_check, chunk = 1, False, b""
     with _open_bytes(path, compressed=compressed) as file:
         try:
             while chunk := file.read(_CHUNK):
                 text = decoder.decode(chunk)
                 line += text.count("\n")
-                quotes = quotes or '"' in text
+                needs_check = needs_check or '"' in text or _has_long_line(text)
             decoder.decode(b"", final=True)
         except UnicodeError as problem:
             raise ConfigurationError(_not_in_encoding(path, name or encoding, problem, line, chunk)) from None
-    return TextFile(path, encoding, name or encoding, compressed, quotes)
+    return TextFile(path, encoding, name or encoding, compressed, needs_check)
 
 
 def _decoder(encoding: str) -> codecs.IncrementalDecoder:
@@ -104,13 +119,23 @@ def _decoder(encoding: str) -> codecs.IncrementalDecoder:
         raise ConfigurationError(f"encoding must be a text encoding such as cp1252, not {encoding!r}") from None
 
 
+def _has_long_line(text: str) -> bool:
+    return any("\n" not in text[at : at + _BLOCK] for at in range(0, len(text) - _BLOCK + 1, _BLOCK))
+
+
+def _refuse_other_files(path: Path, head: bytes) -> None:
+    """Refuse a file of another kind by its first bytes, whatever encoding is named."""
+    for start, kind in _OTHER_FILES:
+        if head.startswith(start):
+            raise ConfigurationError(f"{path} is not a text file but {kind}")
+    if _MARKUP.match(head.removeprefix(codecs.BOM_UTF8)):
+        raise ConfigurationError(f"{path} is not a table but an HTML or XML document: save it as CSV")
+
+
 def _encoding_of(path: Path, head: bytes) -> tuple[str, str]:
     for mark, encoding, name in _MARKS:
         if head.startswith(mark):
             return encoding, name
-    for start, kind in _OTHER_FILES:
-        if head.startswith(start):
-            raise ConfigurationError(f"{path} is not a text file but {kind}")
     if b"\0" in head:
         for encoding, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
             if zeros.count(0) > len(zeros) * 0.7:

@@ -1,5 +1,6 @@
 """What is dialled is what was screened: the destination of a callout is a number of its contact."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ RIGHT: list[Any] = [
     ConferenceCallout(destination="+46700000001", conference_id="c"),
     CustomCallout(destination="+46700000001", ice="https://example.com/ice"),
     CustomCallout(ice=ice("+46700000001")),
-    CustomCallout(ice=json.dumps({"Action": 1, "action": {"Name": "connectPstn", "number": "46700000001"}})),
+    CustomCallout(ice=json.dumps({"Action": {"Name": "connectPstn", "number": "46700000001"}})),
     {"destination": "+46700000001"},
 ]
 WRONG: list[Any] = [
@@ -42,6 +43,15 @@ WRONG: list[Any] = [
     CustomCallout(ice=svaml.Svaml(action=svaml.Hangup())),
     CustomCallout(ice='{"action": '),
     CustomCallout(ice="https://example.com/ice"),
+    CustomCallout(
+        destination="+46700000001",
+        ice=f'{{"action": {{"name": "connectPstn", "number": "{OTHER}"}}, "Action": {{"name": "hangup"}}}}',
+    ),
+    CustomCallout(
+        destination="+46700000001",
+        ice=f'{{"action": {{"name": "connectPstn", "Number": "{OTHER}", "number": "+46700000001"}}}}',
+    ),
+    CustomCallout(destination="+46700000001", ice=json.dumps({"action": {"name": "transfer", "number": OTHER}})),
     CustomCallout(),
     {"destination": {"type": "number", "endpoint": "+46700000001"}},
     object(),
@@ -75,6 +85,36 @@ def test_a_coroutine_is_no_callout() -> None:
         None,
         "no callout could be made: the function returned coroutine",
     )
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError, GeneratorExit, RecursionError, StopIteration])
+async def test_whatever_a_callout_function_raises(tmp_path: Path, error: type[BaseException]) -> None:
+    """It costs one row; that of a cancelled future does not end the run in silence."""
+
+    def broken(contact: Contact) -> TtsCallout:
+        """Fail for one contact."""
+        if contact.number == ANN.number:
+            raise error
+        return TtsCallout(destination=contact.number, text="x")
+
+    platform = Platform()
+    ours = Campaign("x", journal=tmp_path / "x.sqlite", calls_per_second=float("inf"))
+    async with ours.run(platform, [ANN, Contact(OTHER)], broken) as outcomes:
+        await outcomes.wait()
+    assert platform.rang == {OTHER: 1}
+    assert (await ours.report()).states == {ContactState.ACCEPTED: 1, ContactState.SKIPPED: 1}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_ctrl_c_in_a_callout_function(error: type[BaseException]) -> None:
+    """It is the user's, and not a fault of the row."""
+
+    def interrupted(contact: Contact) -> TtsCallout:
+        """Do what Ctrl-C does."""
+        raise error
+
+    with pytest.raises(error):
+        make_callout(interrupted, ANN)
 
 
 async def test_one_callout_for_everybody(tmp_path: Path) -> None:

@@ -103,6 +103,11 @@ async def test_a_journal_without_its_log(tmp_path: Path) -> None:
     shutil.copy(path, elsewhere / "x.sqlite")
     with pytest.raises(JournalError, match=r"x\.sqlite-wal that belongs to it is missing"):
         await campaign(elsewhere / "x.sqlite").report()
+    # A copy that failed leaves an empty log, or the header of one.
+    for length in (0, 32, 56):
+        (elsewhere / "x.sqlite-wal").write_bytes(Path(f"{path}-wal").read_bytes()[:length])
+        with pytest.raises(JournalError, match=r"x\.sqlite-wal that belongs to it is missing"):
+            await campaign(elsewhere / "x.sqlite").report()
     shutil.copy(f"{path}-wal", elsewhere / "x.sqlite-wal")
     assert (await campaign(elsewhere / "x.sqlite").report()).contacts == 1
     await journal.close()

@@ -121,6 +121,78 @@ def test_a_cell_that_holds_rows_is_broken(tmp_path: Path) -> None:
     assert ([contact.line for contact in contacts], [row.line for row in broken]) == ([4], [2])
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'name,number\n"Ann,{ANN}\nBo",{BO}\nCy,{CY}\n',
+        f'name,number\n"Ann,{ANN}\nDi,+46700000004\nBo",{BO}\nCy,{CY}\n',
+        f'x;number;name\na;{ANN};"Ann\nb;{BO};Bo"\nc;{CY};Cy\n',
+        f'number,name\n{ANN},"Ann\n0701234567;Bo"\n{CY},Cy\n',
+    ],
+)
+def test_a_callee_never_hears_of_the_row_before(tmp_path: Path, text: str) -> None:
+    """The mark may open in the first column: what it swallows is the rest of one row and the beginning of another."""
+    contacts, broken = parts(read_csv(written(tmp_path, text)))
+    assert [contact.number for contact in contacts] == [CY]
+    assert "is a quotation mark missing?" in broken[0].problem
+
+
+@pytest.mark.parametrize("header", ['number,"name', 'number,name,"note', '"number', 'number,"name,note'])
+def test_a_header_that_swallowed_rows(tmp_path: Path, header: str) -> None:
+    """The rows in the name of a column would be lost, and nothing would say so."""
+    rows = f'\n{ANN},Ann\n{BO},Bo",x\n{CY},Cy\n'
+    with pytest.raises(ConfigurationError, match="looks like 3 rows"):
+        read_csv(written(tmp_path, header + rows))
+
+
+def test_a_cell_of_several_lines_is_a_cell(tmp_path: Path) -> None:
+    """An address may have lines and commas, and so may the name of a column."""
+    text = f'number,"home\naddress"\n{ANN},"Storgatan 1, ground floor\nOslo"\n'
+    contacts, broken = parts(read_csv(written(tmp_path, text)))
+    assert ([contact["home\naddress"] for contact in contacts], broken) == (["Storgatan 1, ground floor\nOslo"], [])
+
+
+@pytest.mark.parametrize("blank", ["\n\n", ",,\n", '"",\r\n', "  \n;\n"])
+def test_blank_rows_before_the_header(tmp_path: Path, blank: str) -> None:
+    """Spreadsheets begin with blank rows, as workbooks do: the first row that is not blank names the columns."""
+    contacts, _ = parts(
+        read_csv(
+            written(
+                tmp_path, f"{blank}number;name\n{ANN};Ann\n" if ";" in blank else f"{blank}number,name\n{ANN},Ann\n"
+            )
+        )
+    )
+    assert [contact["name"] for contact in contacts] == ["Ann"]
+
+
+@pytest.mark.parametrize("cell", ["x" * 140_000, '"' + "x" * 140_000 + '"'])
+def test_a_cell_that_no_parser_takes(tmp_path: Path, cell: str) -> None:
+    """It is found before anybody is called, not when its row comes."""
+    with pytest.raises(ConfigurationError, match=r"line 3: .*a cell is too long"):
+        read_csv(written(tmp_path, f"number,name\n{ANN},Ann\n{BO},{cell}\n"))
+
+
+@pytest.mark.parametrize("encoding", [None, "latin-1", "utf-8"])
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"PK\x03\x04rest", "workbook"),
+        (b"\x04\x22M\x18rest", "LZ4"),
+        (gzip.compress(gzip.compress(b"number\n")), "gzip twice"),
+        (b"7z\xbc\xaf\x27\x1c", "7-Zip"),
+        (b"{\\rtf1 number}", "RTF"),
+        (b"\r\n<html><table><tr><td>number</td></tr></table>", "HTML"),
+        (b"\xef\xbb\xbf<?xml version='1.0'?><Workbook/>", "XML"),
+    ],
+)
+def test_a_file_of_another_kind(tmp_path: Path, data: bytes, kind: str, encoding: str | None) -> None:
+    """It is named for what it is, also if an encoding is named that takes any bytes."""
+    path = tmp_path / "c.csv"
+    path.write_bytes(data)
+    with pytest.raises(ConfigurationError, match=kind):
+        read_csv(path, encoding=encoding)
+
+
 def test_broken_rows_of_csv(tmp_path: Path) -> None:
     """Each has its line, its reason and its cells, and the rows behind it are read."""
     lines = [

@@ -42,6 +42,7 @@ STATEMENTS: Final = named_statements(_FOLDER.joinpath("statements.sql").read_tex
 _APPLICATION: Final = 0x5356444A
 _VERSION: Final = 2
 _SMALL: Final = 64 * 1024 * 1024
+_SMALLEST_LOG: Final = 32 + 24 + 512
 _PAUSE: Final = 0.02
 _JUST_NOW: Final = 1_000_000_000
 # Two bytes far behind the end of any journal, and away from those that SQLite locks.
@@ -314,7 +315,8 @@ class JournalFile:
 
     def _check_log(self) -> None:
         """Look for the log that the file says it needs, without touching either."""
-        if self._log.exists() and self._log.stat().st_size:
+        # The mark itself went through the log: less than its header and a page is what a failed copy leaves.
+        if self._log.exists() and self._log.stat().st_size >= _SMALLEST_LOG:
             return
         connection = sqlite3.connect(f"{Path(os.path.realpath(self.path)).as_uri()}?immutable=1", uri=True)
         try:
