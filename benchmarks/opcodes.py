@@ -5,7 +5,6 @@ more than 3 % above needs a new bar, and a reason in the commit. Calls into C (h
 counted.
 """
 
-import statistics
 import sys
 from types import FrameType
 from typing import Any
@@ -22,14 +21,14 @@ BAR = {((3, 11), "asyncio"): 2492, ((3, 11), "trio"): 2558}  # trio: 2431 if the
 
 
 def count(backend: str) -> int:
-    """Return the bytecodes of one callout, the median of nine."""
+    """Return the bytecodes of one callout: the least of twenty, since an answer may come in pieces."""
     return anyio.run(_count, backend=backend)
 
 
 async def _count() -> int:
     counts: list[int] = []
     async with Sandbox().serve() as sandbox, VoiceClient(**sandbox.client_options()) as client:
-        for number in range(12):
+        for number in range(23):
             seen = [0]
             if number >= 3:
                 sys.settrace(_tracer(seen))
@@ -38,7 +37,7 @@ async def _count() -> int:
             finally:
                 sys.settrace(None)
             counts.append(seen[0])
-    return int(statistics.median(counts[3:]))
+    return min(counts[3:])
 
 
 def _tracer(seen: list[int]) -> Any:
