@@ -371,9 +371,14 @@ async def test_many_connections(server_tls: ssl.SSLContext) -> None:
     with FaultServer(*[brief(0.3)] * 500) as server:
         limits = httpx.Limits(max_connections=500)
         async with ConnectionPool(limits=limits) as pool:
+
+            async def one() -> None:
+                # Time enough for a busy machine.
+                await post(pool, server, timeout=httpx.Timeout(60))
+
             async with anyio.create_task_group() as tasks:
                 for _ in range(500):
-                    tasks.start_soon(post, pool, server)
+                    tasks.start_soon(one)
             assert repr(pool) == "<ConnectionPool [0 active, 500 idle, 0 waiting]>"
 
 
