@@ -6,6 +6,7 @@ them up exactly.
 
 import json
 import re
+import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -87,7 +88,12 @@ _WORD: Final = re.compile(
     r"replication|gssencmode|krbsrvname|gsslib|gssdelegation|ssl\w+|keepalives\w*|tcp_user_timeout)\s*=",
     re.IGNORECASE,
 )
-_OTHER_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
+# SQLite's own URIs are others too: "file:x" and "x" would be two journals of one campaign.
+_OTHER_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]+:/|(?:file|sqlite|jdbc|postgres(?:ql)?):|:memory:$", re.IGNORECASE)
+_OTHER_WORD: Final = re.compile(
+    r"(?:server|data ?source|initial catalog|database|username|user id|uid|pg[a-z]+)\s*=", re.IGNORECASE
+)
+_PASSWORD: Final = re.compile(r"(?:password|passwd|passphrase|pwd)\s*[=:]|(?:^|/)[^/\\\s@]+:[^/\\\s@]*@", re.IGNORECASE)
 
 
 class Row(Protocol):
@@ -127,16 +133,14 @@ def is_address(written: str) -> bool:
     text = written.strip()
     if _POSTGRES.match(text) or _WORD.match(text):
         return True
-    if _OTHER_SCHEME.match(text) or _names_a_password(text) or "postgresql:" in text.lower():
+    # Some keyboards and programs write a colon of full width, or quotation marks around the whole.
+    bare = unicodedata.normalize("NFKC", text).strip("'\" ")
+    patterns = (_POSTGRES.match, _WORD.match, _OTHER_WORD.match, _OTHER_SCHEME.match, _PASSWORD.search)
+    if not bare or any(found(bare) for found in patterns):
         raise ConfigurationError(
             "the journal must be the path of a file, or a database in PostgreSQL: postgresql://user@host/database"
         )
     return False
-
-
-def _names_a_password(text: str) -> bool:
-    before, at, _ = text.partition("@")
-    return bool(at) and ":" in before and not set(before) & set("/\\ \t\n")
 
 
 def named_statements(text: str) -> Mapping[str, str]:

@@ -320,6 +320,16 @@ async def test_a_file_that_another_process_closes(tmp_path: Path, monkeypatch: p
         "me:hunter2@db/calls",
         "jdbc:postgresql://db/calls?password=hunter2",
         Path("postgresql://me:hunter2@db/calls"),
+        "//me:hunter2@db/calls",
+        "postgresql\uff1a//me:hunter2@db/calls",
+        "'host=db password=hunter2'",
+        "host:db password:hunter2",
+        "Server=db;User Id=me;Pwd=hunter2",
+        "Data Source=calls",
+        "PGPASSWORD=hunter2 psql",
+        "file:x.sqlite?mode=rwc",
+        ":memory:",
+        "  ",
         b"\0",
         "",
         7,
@@ -345,3 +355,11 @@ def test_a_file_is_no_database(journal: str) -> None:
     """A journal in a file does not take the address of one for a name."""
     with pytest.raises(ConfigurationError, match="use PostgresJournal"):
         SqliteJournal(journal)
+
+
+@pytest.mark.parametrize(
+    "name", ["name=Ann.sqlite", "postgresql.sqlite", "a b.sqlite", "calls for host=x.sqlite", "c@d.sqlite"]
+)
+def test_names_of_files(name: str, tmp_path: Path) -> None:
+    """A file may be named almost as an address is written."""
+    assert SqliteJournal(tmp_path / name).path.name == name

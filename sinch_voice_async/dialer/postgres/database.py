@@ -116,7 +116,9 @@ class Address:
             words = driver().conninfo.conninfo_to_dict(_DRIVER.sub("postgresql://", written.strip()))
         except driver().ProgrammingError:
             return None
-        return cls(words)
+        address = cls(words)
+        # Words that a comma separates are one word to libpq, and the place is shown.
+        return None if "password" in address.place.lower() else address
 
     def __repr__(self) -> str:
         return f"<{self.place}>"
