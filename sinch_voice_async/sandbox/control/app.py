@@ -43,6 +43,8 @@ GET DELETE               ``/recordings/{key}``                plays and deletes 
 GET                      ``/recordings/{key}/peaks``          the shape of its sound
 =======================  ===================================  ====================================================
 
+On the WebSocket ``/calls/{callId}/talk`` the page's telephone talks on a media stream: see :mod:`.talk`.
+
 No password is asked for: see :mod:`.page`. Errors are those of the platform: ``{"errorCode", "message", "reference"}``:
 40001 names an illegal member, 40002 a missing one, and 40003 a body that is not a JSON object.
 """
@@ -76,6 +78,7 @@ from sinch_voice_async.sandbox.control.settings import (
 )
 from sinch_voice_async.sandbox.control.svaml import AnswerControls, SvamlControls
 from sinch_voice_async.sandbox.control.table import Control, openapi
+from sinch_voice_async.sandbox.control.talk import talk_route
 from sinch_voice_async.sandbox.exchange.calls import Call
 from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.exchange.people import People
@@ -128,7 +131,11 @@ def with_control(platform: ASGIApp, sandbox: Controlled, options: ControlOptions
     logged, guard = Logged(platform, sandbox.exchange.log), Guard(options.allow_hosts)
     controls = _controls(sandbox, logged, options)
     handlers = {RefusalError: _refuse, HTTPException: _refuse_http, ClientDisconnect: _gone, Exception: _fail}
-    routes = [*(each.route(guard) for each in controls), *page_routes(guard)]
+    routes = [
+        *(each.route(guard) for each in controls),
+        talk_route(guard, sandbox.exchange.streams),
+        *page_routes(guard),
+    ]
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.router.redirect_slashes = False
     return _Doors(logged, app)
@@ -233,7 +240,7 @@ class _Doors:
         if scope["type"] == "http" and path == "/" and _is_browser(scope):
             await RedirectResponse(f"{PAGE}/", status_code=303, headers=SAFETY)(scope, receive, send)
             return
-        if scope["type"] != "http" or not (path == PAGE or path.startswith(f"{PAGE}/")):
+        if scope["type"] == "lifespan" or not (path == PAGE or path.startswith(f"{PAGE}/")):
             await self._platform(scope, receive, send)
             return
 

@@ -192,7 +192,9 @@ class CallControls:
 
 
 def summary(call: Call) -> dict[str, object]:
-    """Return what a list shows of a call; ``waits`` is whether it rings until a person answers it by hand."""
+    """Return what a list shows of a call; ``waits`` is whether it rings until a person answers it by hand, ``streams``
+    whether it is on a media stream.
+    """
     log = call.timeline
     last = next((entry for entry in reversed(log) if entry.kind == "state"), None)
     heard = call.heard[-1] if call.heard else None
@@ -204,6 +206,7 @@ def summary(call: Call) -> dict[str, object]:
         "dialledIn": call.is_inbound,
         "state": last.text if last else "",
         "waits": last is not None and last.data.get("manual") is True,
+        "streams": call.ended is None and any(entry.kind == "state" and entry.text == "stream" for entry in log),
         "status": call.status,
         "result": call.result,
         "reason": call.reason,

@@ -45,7 +45,9 @@ class Person:
     is_manual: bool = False
     """Whether the telephone rings until a test, or a user of the sandbox's page, answers it."""
     says: Sequence[Says] = ()
-    """What the person says on a media stream: ``hangs_up_after`` counts from its end. If empty, a tone of a second."""
+    """What the person says on a media stream: ``hangs_up_after`` counts from its end. If empty, a tone of a second, or
+    silence if ``is_manual``.
+    """
 
     def __post_init__(self) -> None:
         for name in ("answers_after", "hangs_up_after"):

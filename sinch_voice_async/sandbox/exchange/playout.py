@@ -4,6 +4,7 @@ from array import array
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from sinch_voice_async.sandbox.exchange.talk import Talk
 from sinch_voice_async.sandbox.storage.audio import HEADER
 
 __all__ = ["Gap", "Latency", "Playout", "Track"]
@@ -57,6 +58,7 @@ class Playout:
         self.sent: Track = Track(rate)
         self.gaps: list[Gap] = []
         self.lost: int = 0
+        self.loudspeaker: Talk | None = None
         self._rate = rate
         self._limit = limit
         self._buffer = bytearray()
@@ -94,6 +96,8 @@ class Playout:
         self.play(now)
         self._buffer.clear()
         self._ran_dry_at = None
+        if (loudspeaker := self.loudspeaker) is not None:
+            loudspeaker.clear()
 
     def play(self, now: float) -> None:
         """Play what is due: the caller hears it, and silence if there is nothing."""
@@ -108,6 +112,8 @@ class Playout:
         if pcm and not self._buffer:
             self._ran_dry_at = begins + len(pcm) / 2 / rate
         self._listen(pcm, begins, begins + len(pcm) / 2 / rate)
+        if (loudspeaker := self.loudspeaker) is not None:
+            loudspeaker.hear(pcm)
         silence = min(2 * samples - len(pcm), KEPT_BYTES)
         self.heard.add(pcm + bytes(silence))
 

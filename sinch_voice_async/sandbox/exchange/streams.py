@@ -16,7 +16,7 @@ import json
 import random
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
@@ -31,6 +31,7 @@ from sinch_voice_async.sandbox.exchange.calls import Call
 from sinch_voice_async.sandbox.exchange.people import Person
 from sinch_voice_async.sandbox.exchange.playout import Gap, Latency, Playout, Track
 from sinch_voice_async.sandbox.exchange.sounds import Caller, Says, Tone, sound_of
+from sinch_voice_async.sandbox.exchange.talk import Talk
 from sinch_voice_async.sandbox.fields import Fields
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ __all__ = ["Command", "Refused", "Stream", "StreamRules", "Streams"]
 
 DEFAULT_RATE = 8_000
 FIRST_WORDS: tuple[Says, ...] = (Tone(400, 1.0),)
-"""What a caller says to whom no test has given any words."""
+"""What a caller says to whom no test has given any words. A phone that is answered by hand is silent."""
 POLL = 0.02
 MOST_BEHIND = 1.0
 """Seconds of frames that are sent at once after time has jumped; the rest of a longer jump is left out."""
@@ -94,6 +95,10 @@ class StreamRules:
         if self.reads_per_second is not None:
             bounds.whole("reads_per_second", self.reads_per_second, least=1)
 
+    def frame_bytes(self, rate: int) -> int:
+        """Return the length of a frame in bytes at a sample rate."""
+        return 2 * (rate * self.frame_ms // 1000)
+
 
 class Refused(NamedTuple):
     """Why a stream did not come about: what the call ends with, and the reason in words."""
@@ -139,6 +144,8 @@ class Stream:
         self.ended: str = ""
         self.said_track: Track = Track(rate)
         self.playout: Playout = Playout(rate, buffer)
+        self.talk: Talk | None = None
+        """The microphone and loudspeaker of a person at the page, None if none talks."""
 
     def __repr__(self) -> str:
         return f"<Stream of call {self.call_id[:8]} {self.ended or self.verdict or 'connecting'}>"
@@ -213,6 +220,28 @@ class Streams(Mapping[str, Stream]):
         if person is not None and person.says:
             self._scripted.add(call.call_id)
         portal.start_task_soon(self._run, call, stream, person, era)
+
+    @contextmanager
+    def talk(self, call_id: str) -> Iterator[tuple[Stream, Talk]]:
+        """Give a person a microphone and a loudspeaker on a stream; meanwhile the caller's script stands still.
+
+        Raises ValueError, in words for the person, if the call has no stream, time is not real time, or another person
+        talks.
+        """
+        with self._lock:
+            stream = self._streams.get(call_id)
+            if stream is None or not stream.speaks:
+                raise ValueError("This call is not connected to a media stream.")
+            if self._clock.speed != 1:
+                raise ValueError("To talk, set the speed of the sandbox's clock to 1 in Settings.")
+            if stream.talk is not None:
+                raise ValueError("Another page talks on this call.")
+            talk = Talk(stream.sample_rate, self.rules.frame_bytes(stream.sample_rate))
+            stream.talk = stream.playout.loudspeaker = talk
+        try:
+            yield stream, talk
+        finally:
+            stream.talk = stream.playout.loudspeaker = None
 
     def hangs_up_by_itself(self, call_id: str) -> bool:
         """Whether a caller has a script, and so hangs up after it and not in the middle."""
@@ -307,16 +336,16 @@ class _Run:
         self._chance = random.Random(self._rules.seed)  # noqa: S311  # a fault is to come again
         self._socket: ClientConnection
         self._playout = stream.playout
+        self._frame_bytes = self._rules.frame_bytes(stream.sample_rate)
         self._began = self._heard_at = 0.0
 
     async def run(self) -> None:
         """Connect, ask, and talk until the end."""
         try:
-            says = tuple(self._person.says) or FIRST_WORDS
+            says = tuple(self._person.says) or (() if self._person.is_manual else FIRST_WORDS)
             rate = self._stream.sample_rate
             sounds = [await anyio.to_thread.run_sync(sound_of, each, rate) for each in says]
-            frame = 2 * (rate * self._rules.frame_ms // 1000)
-            await self._connect(Caller(says, sounds, frame, self._stream.said_track, self._stream.latency))
+            await self._connect(Caller(says, sounds, self._frame_bytes, self._stream.said_track, self._stream.latency))
         except Exception as error:  # noqa: BLE001  # the library has many of its own for a server that is none
             self._fail(f"{type(error).__name__}: {error}")
 
@@ -451,7 +480,15 @@ class _Run:
                 self._end("the caller hung up")
                 self._call.put_down()
                 continue
-            await self._send(caller.frame(now, self._playout), now)
+            await self._send(self._frame(caller, now), now)
+
+    def _frame(self, caller: Caller, now: float) -> bytes:
+        talk = self._stream.talk
+        if talk is None:
+            return caller.frame(now, self._playout)
+        frame = talk.frame()
+        self._stream.said_track.add(frame)
+        return frame
 
     def _has_had_enough(self, caller: Caller, done_at: float | None, now: float) -> bool:
         if caller.hangs_up:

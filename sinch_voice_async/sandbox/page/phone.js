@@ -5,6 +5,7 @@ import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import * as sounds from "./sounds.js";
 import { attempt, changed, now } from "./store.js";
+import * as talk from "./talk.js";
 import { button, toggle } from "./ui.js";
 import { kind, minutes, number, plain } from "./words.js";
 
@@ -86,6 +87,7 @@ const endedWords = (call) => ({ CALLEEHANGUP: "you hung up", CALLERHANGUP: "you 
 function rest(over) {
   sounds.ring(false);
   sounds.hush();
+  talk.over();
   Object.assign(phone, { current: null, heard: 0, typed: "", over });
   const [next] = phone.waiting.values();
   if (next) update(next);
@@ -176,7 +178,7 @@ export function view(where) {
     h("div", { class: "screen" }, h("b", { class: "num" }, title), h("p", { "aria-live": "polite" }, says)),
     h("div", { class: "pad", role: "group", "aria-label": "Keypad" }, KEYS.map(([key, letters]) =>
       h("button", { type: "button", key, value: key, "data-letters": letters, "aria-label": NAMES[key] ?? null, onclick: pressed }, key))),
-    main, where === "page" && sound());
+    talk.view(phone.current), main, where === "page" && sound());
 }
 
 /** Whether the phone rings and speaks aloud. */
