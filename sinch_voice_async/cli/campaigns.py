@@ -5,10 +5,11 @@ import csv
 import io
 import json
 import math
+import os
 import shlex
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -53,6 +54,7 @@ __all__ = [
     "CampaignOptions",
     "Findings",
     "Template",
+    "check_apart",
     "check_output",
     "estimate_cost",
     "foretold",
@@ -425,6 +427,32 @@ def check_output(path: Path | None, option: str, *, force: bool) -> None:
         )
     if path.exists() and not force:
         raise ConfigurationError(f"{option} {path} exists already; pass --force to replace it")
+
+
+def check_apart(outputs: Mapping[str, Path | None], inputs: Iterable[str | None]) -> None:
+    """Make sure that no file to be written is one that the command works with: not the journal, and no list.
+
+    :raises ConfigurationError: it is, by whatever name, or two files to be written are one.
+    """
+    taken: dict[str, str] = {}
+    for given in inputs:
+        for written in (given, f"{given}-wal", f"{given}-shm") if given else ():
+            taken[os.path.realpath(written)] = written
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        place = os.path.realpath(path)
+        found = taken.get(place) or next((each for each in taken if _is_same(each, path)), None)
+        if found is not None:
+            raise ConfigurationError(f"{option} {path} would replace {found}, which this command needs; name another")
+        taken[place] = option
+
+
+def _is_same(one: str, other: Path) -> bool:
+    try:
+        return other.samefile(one)
+    except OSError:
+        return False
 
 
 def write_rejects(path: Path, contacts: ContactFile, make: Callable[[Contact], object]) -> int:

@@ -205,7 +205,8 @@ class CsvFile(ContactFile):
             self._delimiter = delimiter or self._detect()
             self._read_header()
             if self._text.needs_check:
-                self._check_whole()
+                for _ in self._cells():
+                    pass
         self._check_columns(self._header)
         separated = _DELIMITER_NAMES.get(self._delimiter, repr(self._delimiter))
         self.found: tuple[str, ...] = (*self._text.found, f"columns separated by {separated}")
@@ -230,15 +231,12 @@ class CsvFile(ContactFile):
         with self._text.open() as file:
             if not self._skipped and _SEPARATOR_LINE.fullmatch(file.readline().rstrip("\r\n")):
                 self._skipped = 1
-        for _, cells in self._filled():
-            self._header = [name.strip() for name in cells]
-            break
+        _, cells = next(self._filled(), (0, []))
+        self._header = [name.strip() for name in cells]
         for place, name in enumerate(self._header):
             if self._holds_rows(place, name):
-                rows = len(name.splitlines())
-                raise ConfigurationError(
-                    f"{self.path}: the name of column {place + 1} looks like {rows} rows: is a quotation mark missing?"
-                )
+                looks = f"looks like {len(name.splitlines())} rows: is a quotation mark missing?"
+                raise ConfigurationError(f"{self.path}: the name of column {place + 1} {looks}")
 
     def _filled(self) -> Iterator[tuple[int, list[str]]]:
         """Yield the rows that are not blank; the first one names the columns."""
@@ -259,17 +257,11 @@ class CsvFile(ContactFile):
                     yield line + self._skipped, cells
                     line = reader.line_num + 1
             except (csv.Error, UnicodeError) as problem:
-                said = "a quotation mark is not closed, or text follows it in its cell"
-                if _TOO_LONG in str(problem):
-                    said = "a quotation mark is not closed, or a cell is too long"
+                other = "a cell is too long" if _TOO_LONG in str(problem) else "text follows it in its cell"
                 raise ConfigurationError(
-                    f"{self.path}, line {line + self._skipped}: {said}; nothing behind it can be read with certainty "
-                    f"({problem})"
+                    f"{self.path}, line {line + self._skipped}: a quotation mark is not closed, or {other}; nothing "
+                    f"behind it can be read with certainty ({problem})"
                 ) from None
-
-    def _check_whole(self) -> None:
-        for _ in self._cells():
-            pass
 
     def _rows(self) -> Iterator[tuple[int, Row]]:
         rows = self._filled()

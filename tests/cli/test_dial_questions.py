@@ -16,6 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import anyio
 import click
 import pytest
 
@@ -27,7 +28,7 @@ from sinch_voice_async.cli.commands.completion import PowerShellComplete
 from sinch_voice_async.cli.failures import ExitCode
 from sinch_voice_async.cli.live import Interrupts, Watched
 from sinch_voice_async.cli.settings import Settings
-from sinch_voice_async.dialer import Contact, ContactState, Control, OptOutList, Preview
+from sinch_voice_async.dialer import Campaign, Contact, ContactState, Control, OptOutList, Preview
 from sinch_voice_async.sandbox import Sandbox
 
 from .conftest import CLI, Command, Stdin, Terminal
@@ -319,6 +320,39 @@ class TestRejects:
         ran = command("dial", file, *SPOKEN, "--dry-run", "--rejects", "bad.csv")
         assert (ran.code, "bad.csv exists already; pass --force" in ran.err) == (2, True)
         assert command("dial", file, *SPOKEN, "--dry-run", "--rejects", "bad.csv", "--force").code == 0
+
+    @pytest.mark.parametrize(
+        "outputs",
+        [
+            ("--report", "x.sqlite"),
+            ("--rejects", "x.sqlite"),
+            ("--report", "./sub/../x.sqlite-wal"),
+            ("--report", "contacts.csv"),
+            ("--rejects", "other.csv"),
+            ("--report", "stop.txt"),
+            ("--report", "out.csv", "--rejects", "out.csv"),
+        ],
+    )
+    def test_what_the_command_needs_is_not_replaced(self, command: Command, outputs: tuple[str, ...]) -> None:
+        """Not the journal, which knows who was called, nor a list, by whatever name and with --force."""
+        file = contacts(f"{NUMBERS[0]},Ann")
+        Path(file).rename("contacts.csv")
+        Path("sub").mkdir()
+        Path("other.csv").symlink_to("contacts.csv")
+        Path("stop.txt").write_text(f"{NUMBERS[1]}\n", "utf-8")
+        ran = command(
+            "dial", "contacts.csv", "--journal", "x.sqlite", *SPOKEN, "--do-not-call", "stop.txt", "--force", *outputs
+        )
+        assert (ran.code, "would replace" in ran.err) == (ExitCode.USAGE, True)
+        assert NUMBERS[0] in Path("contacts.csv").read_text("utf-8")
+        assert not Path("x.sqlite").exists()
+
+    def test_a_report_does_not_replace_its_journal(self, command: Command, tmp_path: Path) -> None:
+        """It would take with it who was called."""
+        anyio.run(Campaign("x", journal="x.sqlite").enqueue, [NUMBERS[0]])
+        ran = command("dial", "report", "x.sqlite", "--output", str(Path("x.sqlite").absolute()), "--force")
+        assert (ran.code, "would replace" in ran.err) == (ExitCode.USAGE, True)
+        assert Path("x.sqlite").read_bytes().startswith(b"SQLite")
 
     def test_values_of_json_are_cells(self, command: Command) -> None:
         """Lists as JSON, nothing as nothing."""

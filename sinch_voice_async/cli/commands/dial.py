@@ -255,6 +255,9 @@ class _Command:
         journal = self._journal_of(file, journal)
         kept = self._kept(journal)
         options = self._options(kept.options if kept and self.resume else {})
+        campaigns.check_apart(
+            {"--report": self.report, "--rejects": self.rejects}, (journal, options.file, options.do_not_call)
+        )
         template = Template.parse(options.text)
         contacts = self._contacts(options)
         template.check(None if contacts is None else contacts.columns)

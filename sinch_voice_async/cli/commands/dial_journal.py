@@ -76,6 +76,7 @@ def _report(
     """
     campaigns.check_output(output, "--output", force=force)
     campaigns.check_output(rejects, "--rejects", force=force)
+    campaigns.check_apart({"--output": output, "--rejects": rejects}, (journal,))
     campaign = campaign_of(settings, journal, name)
 
     async def report() -> Any:
