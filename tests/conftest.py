@@ -1,5 +1,6 @@
 """What every test has: both event loops, and no credentials from the environment of the developer."""
 
+import signal
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -8,6 +9,12 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.dialer.cluster.postgres import Postgres
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ctrl_c() -> None:
+    """Hear Ctrl-C also if the tests run in the background: a shell starts a job there with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -207,8 +207,10 @@ class Interrupts:
         # Other threads get no signals, and may not ask for them.
         if threading.current_thread() is threading.main_thread():
             for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-                if (number := getattr(signal, name, None)) is not None:
-                    self._before[number] = signal.signal(number, self._hear)
+                number = getattr(signal, name, None)
+                if number is None or (name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN):
+                    continue  # nohup asks for a campaign that goes on when its terminal is closed
+                self._before[number] = signal.signal(number, self._hear)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import select
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -112,14 +111,6 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """A real terminal, with the colours that it is able to show."""
     monkeypatch.delenv("NO_COLOR", raising=False)
     return Terminal()
-
-
-@pytest.fixture
-def _ctrl_c() -> Iterator[None]:
-    """Ctrl-C is heard also where the tests run in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 class Stdin:

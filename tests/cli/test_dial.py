@@ -321,7 +321,6 @@ def loud(command: Command) -> Command:
     return Command(command.capsys, command.more)
 
 
-@pytest.mark.usefixtures("_ctrl_c")
 class TestStopping:
     """Whatever stops it, what happened is in the journal, and how to go on is said."""
 
@@ -481,7 +480,6 @@ class TestWorkers:
         assert ran.lines[-1]["results"] == {"ANSWERED": 4}
         assert rung(sandbox) == dict.fromkeys(NUMBERS, 1)
 
-    @pytest.mark.usefixtures("_ctrl_c")
     def test_a_worker_may_stay(self, command: Command, sandbox: Sandbox) -> None:
         """Until Ctrl-C, and without a name the campaign is called like the database."""
         command("dial", "enqueue", contacts())

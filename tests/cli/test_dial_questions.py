@@ -422,11 +422,15 @@ def _until(so: Any) -> None:
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_other_signals_are_ctrl_c(name: str) -> None:
     """A service that is stopped, a terminal that is closed."""
-    before = signal.getsignal(getattr(signal, name))
-    with Interrupts() as interrupts:
-        os.kill(os.getpid(), getattr(signal, name))
-        assert interrupts.count == 1
-    assert signal.getsignal(getattr(signal, name)) == before
+    number = getattr(signal, name)
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        with Interrupts() as interrupts:
+            os.kill(os.getpid(), number)
+            assert interrupts.count == 1
+        assert signal.getsignal(number) is signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
 
 
 def test_an_answer_that_is_no_is_an_error_of_the_options() -> None:
@@ -605,6 +609,16 @@ class TestEdges:
         with Interrupts() as interrupts:
             os.kill(os.getpid(), signal.SIGTERM)
         assert interrupts.count == 1
+
+    def test_nohup_is_obeyed(self) -> None:
+        """A campaign that was started with nohup goes on when its terminal is closed."""
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            with Interrupts() as interrupts:
+                os.kill(os.getpid(), signal.SIGHUP)
+            assert interrupts.count == 0
+        finally:
+            signal.signal(signal.SIGHUP, before)
 
     def test_thousands_of_problems_are_counted(self) -> None:
         """The first thousand are kept."""

@@ -164,7 +164,6 @@ class Pressing(logging.Handler):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-@pytest.mark.usefixtures("_ctrl_c")
 class TestCtrlC:
     """One line, exit code 130, and what became of the callout."""
 
@@ -245,7 +244,6 @@ def test_what_a_group_of_tasks_raises_is_unpacked(backend: Any) -> None:
         on_loop(Settings(backend=backend), lambda: fail(KeyboardInterrupt()), lambda: "left")
 
 
-@pytest.mark.usefixtures("_ctrl_c")
 def test_the_real_program_ends_cleanly(sandbox: Sandbox) -> None:
     """As a process of its own, without a terminal: Ctrl-C is one line, code 130, and no warning."""
     sandbox.phone(CALLEE).hangs_up(after=None)

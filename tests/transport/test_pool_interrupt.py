@@ -22,14 +22,6 @@ from tests.transport.requests import exchange
 RUNNERS: list[Callable[[Any], Any]] = [lambda main: asyncio.run(main()), trio.run]
 
 
-@pytest.fixture(autouse=True)
-def _hears_ctrl_c() -> Iterator[None]:
-    """Take Ctrl-C as Python does, also where the tests were started in the background, which ignores it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.fixture
 def deaf() -> Iterator[int]:
     """The port of a listener whose backlog is full: connecting to it takes for ever."""
