@@ -472,6 +472,8 @@ def explain(body: bytes, type_: Any, read: Reader, *, strict: bool = True) -> tu
         document = (FROM_TEXT if strict else ODD_FROM_TEXT)(body.decode().removeprefix(BOM))
     except json.JSONDecodeError as error:
         return "$", f"it is not JSON: {error.msg} at character {error.pos}"
+    except UnicodeDecodeError as error:
+        return "$", f"it is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}"
     except FAILURES as error:
         return "$", f"it cannot be read as JSON ({type(error).__name__})"
     return locate(document, type_, read, strict=strict)

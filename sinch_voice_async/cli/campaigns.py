@@ -72,6 +72,7 @@ __all__ = [
 ]
 
 _ADVICE: Final = f"; {ADVICE}"
+_BY_COUNTRY: Final = f"{_ADVICE}, or pass country="
 _SHOWN: Final = 20
 _LOOKED_AT: Final = 20_000
 _EARLIEST, _LATEST = 8, 21
@@ -333,7 +334,10 @@ class Findings:
     def lines(self, preview: Preview) -> Iterator[str]:
         """Say which rows cannot be called, the first ones one by one."""
         found = sorted([*self.problems, *((row.line, row.problem) for row in preview.broken)])
-        yield from (f"line {line}: {masked(problem.replace(_ADVICE, ''))}" for line, problem in found[:_SHOWN])
+        yield from (
+            f"line {line}: {masked(problem.replace(_BY_COUNTRY, '').replace(_ADVICE, ''))}"
+            for line, problem in found[:_SHOWN]
+        )
         if (more := self.bad + preview.broken_rows - len(found[:_SHOWN])) > 0:
             yield f"and {count(more, 'more line')}"
         if any(ADVICE in problem for _, problem in found):

@@ -61,6 +61,8 @@ _OPTIONS: Final = {
     "do_not_call": "--do-not-call",
     "callback_headers": "--callback-header",
     "moh_class": "--moh",
+    # No option takes the secret.
+    "application_secret": "the application secret",
     "keys": "KEYS",
     "destination": "DESTINATION",
 }

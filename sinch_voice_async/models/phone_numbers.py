@@ -202,6 +202,8 @@ def _name_of(text: str, character: str) -> str:
         return f"holds '{character}': are there two numbers?"
     if _SPREADSHEET_ERROR.fullmatch(text):
         return "is an error of a spreadsheet"
+    if text[:4].lower() == "tel:":
+        return "begins with 'tel:', and is not the number alone"
     if _EXTENSION.search(text):
         return "seems to have an extension, which cannot be dialled"
     return "holds letters" if character.isalpha() else f"holds '{character}'"

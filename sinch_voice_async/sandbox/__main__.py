@@ -36,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _wait_for_signal()
     except (OSError, ValueError) as error:
         problem = (isinstance(error, OSError) and error.strerror) or error
+        # An error of a socket has no file name.
+        problem = f"{problem}: {error.filename}" if isinstance(error, OSError) and error.filename else problem
         parser.exit(2, f"{parser.prog}: {problem}\n")
     placed = sandbox.executed
     _say(f"Stopped. {placed} {'callout was' if placed == 1 else 'callouts were'} placed.")
@@ -84,8 +86,8 @@ def _greeting(sandbox: Sandbox, state: str | None) -> str:
     urls = account.callback_urls
     callbacks = urls.primary or "nowhere yet (set --callback-url to the URL of your application)"
     kept = f"State is kept in {state}.\n" if state else ""
-    return f"""Voice sandbox running at {sandbox.url}. No real calls are placed. Ctrl-C stops it.
-Open {sandbox.url}/_sandbox/ in a browser to watch the calls and to answer them.
+    return f"""Voice sandbox running at {sandbox.url}. No real calls are placed.
+Ctrl-C stops it. Watch and answer calls at {sandbox.url}/_sandbox/
 
   application key     {account.application_key}
   application secret  {account.application_secret}

@@ -152,7 +152,7 @@ class TestRows:
         _, line, empty, long, advice, _, missed = told(ran)
         assert advice.endswith("national numbers need --country.")
         assert missed.startswith("Not all were called: 1 skipped (no callout could be made: the field 'name' is empty)")
-        assert line.startswith("line 2: number names no country")
+        assert line == "line 2: number names no country (seen: '12')"
         assert empty == "line 3: the field 'name' is empty"
         assert long == "line 4: the text has 23 characters, and at most 20 may be spoken"
         assert rung(sandbox) == {NUMBERS[2]: 1}

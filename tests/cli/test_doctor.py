@@ -135,7 +135,7 @@ class TestNetwork:
             found = checks(either, "--base-url", f"http://127.0.0.1:{unused.getsockname()[1]}")
         assert failures(found) == ["TCP"]
         assert "is the sandbox running" in found["TCP"]["advice"]
-        assert found["signed request"]["found"] == "see network"
+        assert found["signed request"]["found"] == "see the failed step above"
 
     def test_a_name_that_does_not_resolve(self, either: Command) -> None:
         """No network, or a misspelt name."""

@@ -132,6 +132,10 @@ def test_durations_are_as_people_say_them(seconds: float, text: str) -> None:
         ("has no column 'x': pass number='Mobil'", "has no column 'x': pass --number-column Mobil"),
         ("pass number=", "pass --number-column"),
         ("or pass country=", "or pass --country"),
+        (
+            "application_secret (or SINCH_APPLICATION_SECRET) is malformed",
+            "the application secret (or SINCH_APPLICATION_SECRET) is malformed",
+        ),
         ("pass overwrite=True to replace it", "pass --force to replace it"),
         ("or set enable_ace=True", "or pass --enable-ace"),
         ("calls_per_second must be positive", "--cps must be positive"),

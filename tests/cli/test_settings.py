@@ -71,6 +71,12 @@ class TestOptions:
             assert found is not None
             assert found.get_short_help_str(80).rstrip(".") in " ".join(ran.out.split())
 
+    @pytest.mark.parametrize("group", ["", "conference", "recordings", "numbers", "callbacks", "svaml", "dial"])
+    def test_no_list_of_commands_is_cut_off_at_80_columns(self, command: Command, group: str) -> None:
+        """The first sentence of each command fits into its line."""
+        lines = command(*group.split(), "--help").out.splitlines()
+        assert not [line for line in lines if (line.endswith("...") and "Usage:" not in line) or len(line) > 80]
+
 
 class TestSecrets:
     """Where key and secret come from: never from an argument."""

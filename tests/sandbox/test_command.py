@@ -72,6 +72,7 @@ def test_help_is_a_page(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         (["--callback-url", "me.example"], "callback_url must be an http or https URL"),
         (["--callback-url", "http://"], "callback_url must be an http or https URL with a host"),
         (["--callback-url", "http://[me"], "callback_url must be an http or https URL with a host"),
+        (["--seed", "missing.toml"], "No such file or directory: missing.toml"),
         (["--port", "99999"], "'99999' is no port: those are 0 to 65535"),
         (["--host", "127.0.0.1.", "--allow-remote"], "cannot listen at 127.0.0.1. port 8070: "),
         (["--population", "answer=0.5"], "add up to 0.5 and not to 1"),

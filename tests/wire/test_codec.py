@@ -313,6 +313,7 @@ def test_what_is_no_json_is_refused(body: bytes) -> None:
     [
         (b"", "it is empty"),
         (b" \r\n", "it is empty"),
+        (b'{"a": "\xe9"}', "it is not UTF-8: byte 7 is 0xe9"),
         (b"<html>", "it is not JSON: Expecting value at character 0"),
         (b'{"callId": "a"', "it is not JSON: Expecting ',' delimiter at character 14"),
         (b'{"callId": NaN}', "a string is expected"),

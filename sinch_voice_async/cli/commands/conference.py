@@ -37,7 +37,7 @@ def conference() -> None:
 @callout_options
 @click.pass_obj
 def _call(settings: Settings, /, *, conference_id: str, destination: str, to: str, **more: Any) -> int:
-    """Ring DESTINATION and connect it to CONFERENCE_ID, which is created if it does not exist."""
+    """Call DESTINATION into CONFERENCE_ID. The conference is created if it does not exist."""
     wait, give_up_after = more.pop("wait"), more.pop("give_up_after")
     headers = headers_of(more.pop("callback_headers"))
     callout = sinch_voice_async.ConferenceCallout(

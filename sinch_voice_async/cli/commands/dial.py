@@ -206,11 +206,12 @@ for _command in COMMANDS:
 @click.option("--force", is_flag=True, help="Replace --report and --rejects files that exist.")
 @click.pass_context
 def _run(context: click.Context, /, **options: Any) -> int:
-    r"""Call every contact of FILE: .csv, .json, .jsonl, .parquet, .xlsx; .gz too.
+    r"""Call every contact of FILE.
 
-    Rows that cannot be called are reported with their lines before the first call, and left out. On a terminal it asks
-    before it dials. Ctrl-C waits for callouts on their way; pressed twice it does not. Exits with 7 if some telephones
-    may have rung, and with 3 if some contacts were rejected or skipped.
+    FILE is .csv, .json, .jsonl, .parquet or .xlsx; the texts may also be compressed (.gz). Rows that cannot be called
+    are reported with their lines before the first call, and left out. On a terminal it asks before it dials. Ctrl-C
+    waits for callouts on their way; pressed twice it does not. Exits with 7 if some telephones may have rung, and with
+    3 if some contacts were rejected or skipped.
 
     Examples:
       sinch-voice dial contacts.csv --text "Hi {name}" --dry-run

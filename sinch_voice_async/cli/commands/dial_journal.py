@@ -112,9 +112,9 @@ def _status(settings: Settings, /, *, journal: str, name: str | None) -> None:
 @click.option("--every", type=POSITIVE, default=1.0, show_default=True, metavar="SECONDS")
 @click.pass_obj
 def _watch(settings: Settings, /, *, journal: str, name: str | None, every: float) -> None:
-    """Show how a campaign stands until no contact is left to call, or Ctrl-C.
+    """Show how a campaign stands until no contact is left to call.
 
-    With --json, a document on each line.
+    Ctrl-C ends the view and not the campaign. With --json, a document on each line.
 
     Example:
       sinch-voice dial watch contacts.sqlite
@@ -148,7 +148,9 @@ async def _look(campaign: Campaign, rate: Rate) -> Any:
 @settable
 @click.command("pause", cls=Command)
 @journal_argument
-@click.option("--reason", default="paused by hand", show_default=True, metavar="TEXT", help="Shown to others.")
+@click.option(
+    "--reason", default="by hand; `dial resume` ends it", show_default=True, metavar="TEXT", help="Shown to others."
+)
 @click.pass_obj
 def _pause(settings: Settings, /, *, journal: str, name: str | None, reason: str) -> None:
     """Place no more calls until `resume`; active calls go on.
@@ -182,7 +184,9 @@ def _resume(settings: Settings, /, *, journal: str, name: str | None) -> None:
 @click.argument("cps", metavar="CPS")
 @click.pass_obj
 def _pace(settings: Settings, /, *, journal: str, name: str | None, cps: str) -> None:
-    """Change the pace of a running campaign to CPS calls per second; `own` gives it back its own.
+    """Change the pace of a running campaign.
+
+    CPS is the number of calls per second, or `own` for the pace that the campaign began with.
 
     Example:
       sinch-voice dial pace contacts.sqlite 2.5

@@ -221,7 +221,13 @@ class Examination:
         return server.copy_with(path="/") if proxy is None else httpx.URL(str(proxy))
 
     async def _requests(self, client: VoiceClient, servers: list[httpx.URL]) -> None:
-        missing = "credentials" if isinstance(self.account, ConfigurationError) else "network" if not self.well else ""
+        missing = (
+            "credentials"
+            if isinstance(self.account, ConfigurationError)
+            else "the failed step above"
+            if not self.well
+            else ""
+        )
         if missing:
             self._add(skipped("signed request", f"see {missing}"), skipped("clock", f"see {missing}"))
             return

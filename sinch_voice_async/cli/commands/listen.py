@@ -137,7 +137,7 @@ def _named(body: bytes) -> str:
 def listen(
     settings: Settings, /, *, forward: str, port: int, host: str, save: Path | None, replay: Path | None, same: bool
 ) -> int:
-    """Print each callback as it comes, and forward it to an application.
+    """Print callbacks as they come, and forward them.
 
     A sandbox at the base URL sends its callbacks here until you press Ctrl-C. The platform needs a public address: set
     it with `callbacks set` to a tunnel that leads to this port.

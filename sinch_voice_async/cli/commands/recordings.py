@@ -47,7 +47,10 @@ def _utc(time: datetime | None) -> datetime | None:
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most this many.")
 @click.pass_obj
 def _list(settings: Settings, /, *, start: datetime | None, end: datetime | None, limit: int | None) -> None:
-    """List the recordings that the platform keeps; with --json one on each line, as they come."""
+    """List the recordings that the platform keeps.
+
+    With --json, one on each line, as they come.
+    """
 
     async def run(client: "sinch_voice_async.VoiceClient") -> Sequence["sinch_voice_async.Recording"]:
         pages = client.recordings.list(start=_utc(start), end=_utc(end))
@@ -74,7 +77,9 @@ def _list(settings: Settings, /, *, start: datetime | None, end: datetime | None
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
 @click.pass_obj
 def _download(settings: Settings, /, *, key: str, output: Path | None, force: bool) -> None:
-    """Download the recording KEY into the file named like its last part, or --output.
+    """Download the recording KEY into a file.
+
+    The file has the name that is the last part of KEY, or that of --output.
 
     Run the same command again to resume a download that broke off.
     """
@@ -125,7 +130,10 @@ def _delete(settings: Settings, /, *, keys: tuple[str, ...]) -> None:
 def _archive(
     settings: Settings, /, *, directory: Path, start: datetime | None, end: datetime | None, **more: Any
 ) -> None:
-    """Download every recording that DIRECTORY does not hold yet; run it again if it was stopped."""
+    """Download every recording that DIRECTORY does not hold yet.
+
+    Run it again if it was stopped.
+    """
 
     async def run(client: "sinch_voice_async.VoiceClient") -> "sinch_voice_async.ArchiveSummary":
         with Progress(directory.name, unit="recordings") as progress:

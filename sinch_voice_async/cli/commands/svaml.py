@@ -30,9 +30,10 @@ def svaml() -> None:
 @click.option("--allow-unknown", is_flag=True, help="Accept unknown instructions, actions and fields.")
 @click.pass_obj
 def _check(settings: Settings, /, *, file: BinaryIO, place: str | None, allow_unknown: bool) -> int:
-    """Say whether the platform would take the SVAML in FILE (- is stdin), and where not.
+    """Say whether the platform would take the SVAML in FILE.
 
-    Exits with 1 if a fault was found. Without --for, it says which events the document may answer.
+    Each fault is printed with its path. If FILE is -, stdin is read. Exits with 1 if a fault was found. Without --for,
+    it says which events the document may answer.
 
     Example:
       sinch-voice svaml check answer.json --for ice
