@@ -15,7 +15,7 @@ import importlib.util
 import json
 import random
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
@@ -222,7 +222,7 @@ class Streams(Mapping[str, Stream]):
         portal.start_task_soon(self._run, call, stream, person, era)
 
     @contextmanager
-    def talk(self, call_id: str) -> Iterator[tuple[Stream, Talk]]:
+    def talk(self, call_id: str) -> Generator[tuple[Stream, Talk], None, None]:
         """Give a person a microphone and a loudspeaker on a stream; meanwhile the caller's script stands still.
 
         Raises ValueError, in words for the person, if the call has no stream, time is not real time, or another person
