@@ -179,14 +179,14 @@ class Report:
     def _lines(self) -> Iterator[str]:
         yield f"{self.campaign}: {_count_of(self.contacts, 'contact')}, {_count_of(self.attempts, 'callout')}"
         if unknown := self.states.get(ContactState.UNKNOWN, 0):
-            yield f"  {unknown} unknown: they may have rung, and are not dialled again by themselves"
+            yield f"  {unknown} unknown: the telephones may have rung; no run dials them again"
         for state in (each for each in ContactState if each is not ContactState.UNKNOWN):
             if count := self.states.get(state, 0):
                 yield f"  {count} {state}{_reasons(self._reasons_of(state))}"
         for currency, amount in self.spent.items():
             yield f"  {amount:f} {currency} spent"
         if self.rate is not None:
-            yield f"  {self.rate:.2f} callouts per second"
+            yield f"  {self.rate:.2f} callouts per second, from the first to the last"
         if self.broken:
             yield f"  rows that could not be read: {self.broken_rows}; the first is line {self.broken[0].line}"
         for fate, words in _FATES.items():

@@ -492,7 +492,8 @@ def _confirm_start(
         if line:
             tell(line)
     if _is_sandbox(settings):
-        tell(f"The platform is a sandbox on this machine: no real calls. Starting in {_SANDBOX_PATIENCE:g} s.")
+        tell("The platform is a sandbox on this machine: no real calls.")
+        tell(f"Without an answer, calling starts in {_SANDBOX_PATIENCE:g} s.")
         answer = _read_line("Start calling? [Y/n] ", _SANDBOX_PATIENCE)
         return answer is None or answer.strip().lower() in ("", "y", "yes")
     return ask("Start calling?")
