@@ -70,6 +70,7 @@ class TestOptions:
             found = app.get_command(context, name)
             assert found is not None
             assert found.get_short_help_str(80).rstrip(".") in " ".join(ran.out.split())
+            assert not [line for line in command(name, "--help").out.splitlines() if len(line) > 80]
 
     @pytest.mark.parametrize("group", ["", "conference", "recordings", "numbers", "callbacks", "svaml", "dial"])
     def test_no_list_of_commands_is_cut_off_at_80_columns(self, command: Command, group: str) -> None:

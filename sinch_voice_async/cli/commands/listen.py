@@ -143,9 +143,9 @@ def listen(
     it with `callbacks set` to a tunnel that leads to this port.
 
     Examples:
-      sinch-voice listen --forward http://localhost:8000/voice
-      sinch-voice listen --forward http://localhost:8000/voice --save callbacks.jsonl
-      sinch-voice listen --forward http://localhost:8000/voice --replay callbacks.jsonl
+      sinch-voice listen --forward http://localhost:8000
+      sinch-voice listen --forward http://localhost:8000 --save callbacks.jsonl
+      sinch-voice listen --forward http://localhost:8000 --replay callbacks.jsonl
     """
     _check_url(forward)
     credentials = find_account(settings).credentials
