@@ -78,7 +78,7 @@ class Campaign:
     - ``"callbacks"``: you give events to :meth:`settle`, here or in another process. A contact is finished when its
       DiCE has come, and its state is ``done`` then. ``in_flight`` bounds calls alive.
     - ``"poll"``: the same, learnt by asking ``client.calls.get`` every ``poll_interval`` seconds for each call alive.
-      If the platform refuses to answer (401, 403, 404), polling stops and calls stay ``accepted``.
+      If the platform refuses to answer (such as 401, 403 or 404), polling stops and calls stay ``accepted``.
 
     A call of which nothing was heard for ``max_call_duration`` seconds frees its slot and stays ``accepted``.
 
@@ -92,7 +92,7 @@ class Campaign:
     beside those of the campaign.
 
     A run pauses by itself, and :attr:`CampaignRun.paused` says why: after 402, after 25 callouts in a row of unknown
-    outcome, and after 50 equal refusals in a row.
+    outcome, and after 50 refusals in a row.
 
     :raises ConfigurationError: an argument is out of range, or needs results and ``follow`` is None.
     """

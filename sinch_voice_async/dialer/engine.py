@@ -56,7 +56,8 @@ _NOT_PLACED: Final = {ContactState.TODO, ContactState.SKIPPED}
 # Refused polls: of one call, until that call is given up; in a row, until polling is.
 _POLLS_OF_A_CALL: Final = 3
 _POLLS_IN_A_ROW: Final = 10
-_REFUSED_POLLS: Final = frozenset({401, 403, 404})
+# Any other 4xx says of a question that it is wrong, and it would be the same again.
+_PASSING_POLLS: Final = frozenset({408, 425, 429})
 
 
 @define(eq=False)
@@ -545,7 +546,7 @@ class Engine:
             await self._end_call(call, ended)
 
     def _note_failed_poll(self, call: _ActiveCall, error: SinchVoiceError) -> None:
-        if not (isinstance(error, APIError) and error.status in _REFUSED_POLLS):
+        if not (isinstance(error, APIError) and 400 <= error.status < 500 and error.status not in _PASSING_POLLS):
             self._polls_failed += 1
             if self._polls_failed == _POLLS_IN_A_ROW:
                 logger.warning("%d questions about calls failed (%s): asking again", self._polls_failed, error)

@@ -3,10 +3,10 @@
 Rules:
 
 - Until the platform accepted one callout, one goes out at a time, and so after callouts without an answer and after a
-  series of equal refusals. So wrong credentials, no credit and a silent platform cost one contact and not hundreds.
+  series of refusals. So wrong credentials, no credit and a silent platform cost one contact and not hundreds.
 - After 5 unknown outcomes in a row nothing goes out for a while, then one callout as a probe, with growing pauses.
   After 20 more the campaign pauses.
-- After 50 equal refusals in a row the campaign pauses: the next contact would be refused too.
+- After 50 refusals in a row, equal or not, the campaign pauses: the next contact would be refused too.
 - While nothing can be sent, one callout is tried at a time, with growing pauses, for at most ``network_timeout``.
 - An answer to a callout that was sent before a hold is part of the trouble that caused the hold, and changes nothing.
 """
@@ -25,6 +25,7 @@ _UNKNOWNS_TO_HOLD: Final = 5
 _UNKNOWNS_TO_PAUSE: Final = 25
 _REFUSALS_TO_SLOW: Final = 5
 _REFUSALS_TO_PAUSE: Final = 50
+_KINDS_NAMED: Final = 3
 
 
 class PauseControl:
@@ -88,7 +89,7 @@ class Health:
     is_alone: bool = True
     _unknowns: int = 0
     _refusals: int = 0
-    _refusal: str = ""
+    _kinds: dict[str, None] = field(factory=dict)
     _slowed: int = 0
     _slowed_at: float = -math.inf
     _down_since: float | None = None
@@ -119,14 +120,17 @@ class Health:
         """Take note of a refusal, of which ``refusal`` says which one it is."""
         if sent_at >= self._held_until:
             self._answered()
-        self._refusals = self._refusals + 1 if refusal == self._refusal else 1
-        self._refusal = refusal
+        if not self._refusals:
+            self._kinds.clear()
+        self._refusals += 1
+        self._kinds[refusal] = None
         if self._refusals >= _REFUSALS_TO_SLOW:
             self.is_alone = True
         if self._refusals < _REFUSALS_TO_PAUSE:
             return _GO_ON
         count, self._refusals = self._refusals, 0
-        return Reaction(pause=f"the platform refused {count} callouts in a row with {refusal}")
+        kinds = " and ".join([*self._kinds][:_KINDS_NAMED])
+        return Reaction(pause=f"the platform refused {count} callouts in a row with {kinds}")
 
     def unknown(self, note: str, now: float, sent_at: float) -> Reaction:
         """Take note of a callout whose outcome is unknown."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sinch_voice_async import JournalError
-from sinch_voice_async.dialer import Campaign, ContactState
+from sinch_voice_async.dialer import Campaign, Contact, ContactState
 from tests.dialer.platforms import Platform, reminder
 
 FAST = float("inf")
@@ -45,3 +45,13 @@ async def test_only_one_run_dials_from_a_journal(tmp_path: Path) -> None:
                 pass  # pragma: no cover - it does not come so far
         await outcomes.wait()
     assert platform.rang == dict.fromkeys(NUMBERS, 1)
+
+
+async def test_a_field_that_no_database_can_name(tmp_path: Path) -> None:
+    """JSON may name a field with half a character: that row is kept, and the others too."""
+    ours = Campaign("x", journal=tmp_path / "x.sqlite")
+    odd = Contact("+46700000001", fields={"\ud83d": "a", "name": "Ann"})
+    assert await ours.enqueue([odd, Contact("+46700000002")]) == 2
+    report = await ours.report()
+    await report.write_csv(tmp_path / "x.csv")
+    assert "\\ud83d" in (tmp_path / "x.csv").read_text("utf-8")

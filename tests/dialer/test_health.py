@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from sinch_voice_async import (
+    APIError,
     AuthenticationError,
     BadRequestError,
     Call,
@@ -62,19 +63,20 @@ def test_what_was_sent_before_a_hold_changes_nothing() -> None:
     assert health.is_alone
 
 
-def test_equal_refusals_pause() -> None:
-    """Fifty in a row; others between them count anew; from the fifth on one callout goes out at a time."""
+def test_refusals_in_a_row_pause() -> None:
+    """Fifty, equal or not; an accepted callout counts anew; from the fifth on one callout goes out at a time."""
     health = Health(network_timeout=60.0)
+    for _ in range(49):
+        health.refused("422", 0.0)
     health.accepted(0.0)
-    for _ in range(4):
-        health.refused("400", 1.0)
+    for status in ("400", "404", "400", "404"):
+        health.refused(status, 1.0)
     assert not health.is_alone
-    health.refused("403", 1.0)
-    assert [health.refused("403", 1.0).pause for _ in range(48)] == [None] * 48
+    assert [health.refused("403", 1.0).pause for _ in range(45)] == [None] * 45
     assert health.is_alone
     health.too_fast(1.0, 1.0)
     assert health.is_alone
-    assert "50 callouts in a row with 403" in str(health.refused("403", 2.0).pause)
+    assert health.refused("403", 2.0).pause == "the platform refused 50 callouts in a row with 400 and 404 and 403"
 
 
 def test_the_network_is_waited_for() -> None:
@@ -188,6 +190,17 @@ async def test_polling_that_is_refused_ends(tmp_path: Path, refuse: Any, caplog:
     assert platform.asked == 10
     assert (await ours.report()).states == {ContactState.ACCEPTED: 40}
     assert "the platform refuses to tell about calls" in caplog.text
+
+
+@pytest.mark.parametrize("status", [400, 410, 422])
+async def test_polling_with_questions_that_are_wrong(tmp_path: Path, status: int) -> None:
+    """Any refusal would be the same again: it ends the polling, and frees the slots."""
+    async with virtual_time() as clock:
+        platform = Refusing(APIError("no", status=status))
+        ours = campaign(tmp_path, clock, follow="poll", in_flight=10)
+        async with ours.run(platform, each(NUMBERS[:40]), reminder) as outcomes:
+            await outcomes.wait()
+    assert (platform.asked, clock.elapsed < 60) == (10, True)
 
 
 async def test_polling_that_is_refused_under_a_spend_limit(tmp_path: Path) -> None:

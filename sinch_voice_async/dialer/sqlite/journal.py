@@ -285,7 +285,7 @@ def _add_rows(connection: sqlite3.Connection, rows: Sequence[GivenRow], at: floa
     with_phones = [row for row in (*done.new.values(), *done.again) if row["others"] is not None]
     connection.executemany(STATEMENTS["forget_phones"], done.again)
     connection.executemany(STATEMENTS["keep_phones"], with_phones)
-    connection.executemany(STATEMENTS["keep_field"], [{"name": name} for name in names_in(rows)])
+    connection.executemany(STATEMENTS["keep_field"], [{"name": _encodable(name)} for name in names_in(rows)])
     fates = [{"line": f.line, "fate": f.fate, "detail": f.detail, "number": f.number} for f in done.fates]
     connection.executemany(STATEMENTS["keep_fate"], fates)
     return Added(added=changed(added), fates=done.fates)
@@ -299,6 +299,11 @@ def _to_path(path: object) -> Path:
         written = ""
         raise ConfigurationError(problem)
     return Path(written)
+
+
+def _encodable(name: str) -> str:
+    # JSON may name a field with half a character, which no database takes.
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _written(path: object) -> str:
