@@ -277,7 +277,7 @@ class ConnectionPool(httpx.AsyncBaseTransport):
     that finds every connection in use waits, for ``timeout.pool`` seconds at most. The pool can be made outside of an
     event loop and used in one loop after another: connections close with the loop that they belong to. While requests
     run in one loop, those of another are refused, unsent: two loops at once need a pool each. After a fork, the child
-    opens connections of its own.
+    opens connections of its own; with uvloop it needs a new event loop too, since libuv does not survive a fork.
 
     :raises ConfigurationError: when ``proxy`` is not the URL of a proxy.
     """

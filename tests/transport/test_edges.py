@@ -18,7 +18,6 @@ import httpx
 import pytest
 import trio
 import trustme
-import uvloop
 
 from sinch_voice_async import (
     BadRequestError,
@@ -400,13 +399,15 @@ def ring_of_itself(server: FaultServer) -> Step:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on Windows")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-@pytest.mark.parametrize("loops", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-def test_a_fork_with_a_loop_that_goes_on(loops: Callable[[], asyncio.AbstractEventLoop]) -> None:
-    """Parent and child each get the receipts of their own callouts, or are refused unsent."""
+def test_a_fork_with_a_loop_that_goes_on() -> None:
+    """Parent and child each get the receipts of their own callouts, or are refused unsent.
+
+    Not with uvloop: libuv aborts the process if a child goes on with the loop of its parent, whatever runs in it.
+    """
     with FaultServer() as server:
         server.script.extend([ring_of_itself(server)] * 200)
         for _ in range(5):
-            loop, voice = loops(), client(server, timeout=2)
+            loop, voice = asyncio.new_event_loop(), client(server, timeout=2)
 
             def ring(number: str, voice: VoiceClient = voice, loop: asyncio.AbstractEventLoop = loop) -> bool:
                 try:
