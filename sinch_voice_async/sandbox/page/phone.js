@@ -7,7 +7,7 @@ import * as sounds from "./sounds.js";
 import { attempt, changed, now } from "./store.js";
 import * as talk from "./talk.js";
 import { button, toggle } from "./ui.js";
-import { kind, minutes, number, plain } from "./words.js";
+import { ended, kind, minutes, number, plain } from "./words.js";
 
 const KEYS = [["1", ""], ["2", "ABC"], ["3", "DEF"], ["4", "GHI"], ["5", "JKL"], ["6", "MNO"], ["7", "PQRS"], ["8", "TUV"], ["9", "WXYZ"], ["*", ""], ["0", "+"], ["#", ""]];
 const NAMES = { "*": "star", "#": "hash" };
@@ -82,7 +82,7 @@ function update(call) {
   return changed();
 }
 
-const endedWords = (call) => ({ CALLEEHANGUP: "you hung up", CALLERHANGUP: "you hung up", MANAGERHANGUP: "the application hung up", TIMEOUT: "it timed out" })[call.reason] ?? call.reason.toLowerCase();
+const endedWords = (call) => ({ CALLEEHANGUP: "you hung up", CALLERHANGUP: "you hung up", MANAGERHANGUP: "the application hung up", TIMEOUT: "it timed out" })[call.reason] ?? ended(call.reason);
 
 function rest(over) {
   sounds.ring(false);

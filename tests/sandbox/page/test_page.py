@@ -119,6 +119,14 @@ def test_a_call_is_looked_at(page: Chromium, served: Sandbox, application: Appli
     waits_for(page, ".head h1", "callback")
 
 
+def test_the_phone_says_that_no_application_answered(page: Chromium, served: Sandbox) -> None:
+    """Without a callback URL, the call from the page ends in words, not in a value of the API."""
+    served.account.callback_urls.primary = ""
+    served.clock.speed = 1_000
+    page.click(f"{PHONE} > .btn")
+    waits_for(page, f"{PHONE} .screen", "The call is over: the callback failed.")
+
+
 def test_calls_are_searched_filtered_and_cleared(page: Chromium, served: Sandbox) -> None:
     """By words in what was spoken, by members, by state; the search is in the address."""
     served.phone("+46711").is_busy()
