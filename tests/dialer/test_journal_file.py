@@ -244,7 +244,6 @@ async def test_what_a_journal_keeps(tmp_path: Path) -> None:
 
         async def claim(self, claim: Claim) -> Outcome | None:
             """Claim nobody."""
-            return None
 
     assert await kept(Own()) is None  # type: ignore[arg-type]
 

@@ -47,6 +47,7 @@ def test_fingerprints() -> None:
     def goodbye(contact: Contact) -> list[str]:
         return [f"{part}!" for part in ("Goodbye", contact.number)]
 
+    assert hello(Contact("+46700000001")) != goodbye(Contact("+46700000001"))
     assert fingerprint_of(hello) == fingerprint_of(hello) != fingerprint_of(goodbye)
     hello.fingerprint = "a template"  # type: ignore[attr-defined]
     goodbye.fingerprint = "a template"  # type: ignore[attr-defined]

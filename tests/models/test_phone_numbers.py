@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sinch_voice_async import Destination, InvalidRequestError, TtsCallout, svaml
@@ -155,7 +155,18 @@ def test_separators_never_change_the_digits(digits: str, separators: list[str]) 
     assert read_international(written) == f"+{digits}"
 
 
-@given(st.text(st.sampled_from("0123456789+-.,/()eExX #'\u00a0\u202a\u0660"), max_size=24))
+CHARACTERS = "0123456789+-.,/()eExX #'\u00a0\u202a\u0660"
+
+
+@given(
+    st.text(st.sampled_from(CHARACTERS), max_size=24)
+    | st.lists(
+        st.sampled_from(["0", "00", "(0)", "( 0 )", "46", "70", "123", "45 67", " ", "-", "(8)", *CHARACTERS]),
+        max_size=12,
+    ).map(lambda parts: "+" + "".join(parts))
+)
+@example("+46 (0)70-123 45 67")
+@example("0046 70 123 45 67")
 def test_what_is_accepted_has_one_reading(written: str) -> None:
     """An accepted text holds the digits of its number in order, less an international prefix or a (0), and no more."""
     try:

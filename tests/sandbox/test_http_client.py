@@ -155,8 +155,8 @@ async def test_a_connection_with_stray_bytes_is_not_used(client: HttpClient) -> 
     def script(connection: socket.socket) -> None:
         while server.read(connection):
             connection.sendall(OK)
-            if came.wait(20):
-                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nstray")
+            assert came.wait(20)
+            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nstray")
 
     server = Server(script)
     assert (await post(client, server.url)).body == b"ok"
