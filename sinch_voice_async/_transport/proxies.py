@@ -44,8 +44,9 @@ class Proxy:
     scheme: str
     host: str
     port: int
-    user: str = ""
-    password: str = ""
+    # rich walks the fields, and does not ask for the repr of the class.
+    user: str = attrs.field(default="", repr=False)
+    password: str = attrs.field(default="", repr=False)
 
     @classmethod
     def parse(cls, url: "str | httpx.URL | httpx.Proxy", *, name: str = "proxy") -> Self:

@@ -17,6 +17,7 @@ import pytest
 import trustme
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.pretty import pretty_repr
 
 from sinch_voice_async import (
     APIError,
@@ -187,6 +188,14 @@ async def test_a_variable_that_is_found_wrong_later(monkeypatch: pytest.MonkeyPa
         with pytest.raises(ConfigurationError, match="HTTPS_PROXY") as caught:
             await voice.with_options(region="euc1").calls.get("id")
     assert (caught.value.outcome, caught.value.attempts) == ("unsent", 1)
+
+
+def test_a_password_is_no_field_that_rich_walks() -> None:
+    """A traceback with local variables shows frames that hold a proxy."""
+    shown = pretty_repr([Proxy.parse("http://me:hunter2@proxy.example:3128")])
+    assert "proxy.example" in shown
+    assert "hunter2" not in shown
+    assert "'me'" not in shown
 
 
 def test_a_password_is_shown_nowhere() -> None:
