@@ -49,8 +49,6 @@ _DELIMITERS: Final = ",;\t|"
 _DELIMITER_NAMES: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _LOOKS_LIKE_A_ROW: Final = re.compile(r"(?:\+|00)[0-9][0-9 ()-]{6,}|^\W*0[0-9 ()-]{7,}")
-_EMPTY_LINE: Final = f'{_DELIMITERS}" \r\n'
-_TOO_LONG: Final = "larger than field limit"
 _EXACT: Final = 2**53
 _NAMES_OF_NUMBERS: Final = ("phone", "mobil", "tel", "cell", "msisdn", "nummer", "numero", "handy", "destination")
 
@@ -204,9 +202,8 @@ class CsvFile(ContactFile):
             self._text = examine(path, encoding)
             self._delimiter = delimiter or self._detect()
             self._read_header()
-            if self._text.needs_check:
-                for _ in self._cells():
-                    pass
+            for _ in self._cells() if self._text.needs_check else ():
+                pass
         self._check_columns(self._header)
         separated = _DELIMITER_NAMES.get(self._delimiter, repr(self._delimiter))
         self.found: tuple[str, ...] = (*self._text.found, f"columns separated by {separated}")
@@ -218,7 +215,7 @@ class CsvFile(ContactFile):
             if named := _SEPARATOR_LINE.fullmatch(first):
                 self._skipped = 1
                 return named[1]
-            while not first.strip(_EMPTY_LINE) and (line := file.readline()):
+            while not first.strip(f'{_DELIMITERS}" \r\n') and (line := file.readline()):
                 first = line
         counts = {delimiter: first.count(delimiter) for delimiter in _DELIMITERS}
         split = {delimiter: {cell.strip(' "') for cell in first.split(delimiter)} for delimiter in _DELIMITERS}
@@ -257,7 +254,7 @@ class CsvFile(ContactFile):
                     yield line + self._skipped, cells
                     line = reader.line_num + 1
             except (csv.Error, UnicodeError) as problem:
-                other = "a cell is too long" if _TOO_LONG in str(problem) else "text follows it in its cell"
+                other = "a cell is too long" if "field limit" in str(problem) else "text follows it in its cell"
                 raise ConfigurationError(
                     f"{self.path}, line {line + self._skipped}: a quotation mark is not closed, or {other}; nothing "
                     f"behind it can be read with certainty ({problem})"
@@ -373,9 +370,12 @@ class ParquetFile(ContactFile):
         super().__init__(path, wanted)
         with self._open() as file:
             self._check_columns([str(name) for name in file.schema_arrow.names])
-            kinds = {
-                name: str(kind) for name, kind in zip(file.schema_arrow.names, file.schema_arrow.types, strict=True)
-            }
+            kinds = dict(zip(file.schema_arrow.names, map(str, file.schema_arrow.types), strict=True))
+        for name in wanted.numbers:
+            if kinds[name] in ("float", "halffloat"):
+                raise ConfigurationError(
+                    f"{path}: column {name!r} holds {kinds[name]}, which keeps 7 digits of a number"
+                )
         self.found: tuple[str, ...] = (
             "Parquet",
             *(f"column {name} holds {kinds[name]}" for name in wanted.numbers if "string" not in kinds[name]),

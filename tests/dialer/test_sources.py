@@ -427,6 +427,18 @@ def test_an_array_on_one_line(tmp_path: Path) -> None:
     assert [contact.number for contact in contacts] == [ANN, BO]
 
 
+@pytest.mark.parametrize("kind", ["float16", "float32"])
+@pytest.mark.parametrize("country", [None, "SE"])
+def test_parquet_of_floats_that_lost_digits(tmp_path: Path, kind: str, country: str | None) -> None:
+    """Single precision makes another whole number of a telephone number: a stranger's."""
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    cells = pyarrow.array([46700000001.0]).cast(getattr(pyarrow, kind)(), safe=False)
+    parquet.write_table(pyarrow.table({"number": cells}), tmp_path / "x.parquet")
+    with pytest.raises(ConfigurationError, match="keeps 7 digits"):
+        read_parquet(tmp_path / "x.parquet", country=country)
+
+
 def test_parquet(tmp_path: Path) -> None:
     """Row by row, with dates and exact numbers as text; a row without a number is broken."""
     pyarrow = pytest.importorskip("pyarrow")
