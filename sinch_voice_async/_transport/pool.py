@@ -27,6 +27,7 @@ from typing import Final, Self
 
 import httpx
 
+from sinch_voice_async._bounds import instance
 from sinch_voice_async._transport.backends import Backend, Loop, Signal, backend_for
 from sinch_voice_async._transport.connection import Connection, Deadline, Route
 from sinch_voice_async._transport.exceptions import mark, request_sent
@@ -279,7 +280,7 @@ class ConnectionPool(httpx.AsyncBaseTransport):
     run in one loop, those of another are refused, unsent: two loops at once need a pool each. After a fork, the child
     opens connections of its own; with uvloop it needs a new event loop too, since libuv does not survive a fork.
 
-    :raises ConfigurationError: when ``proxy`` is not the URL of a proxy.
+    :raises ConfigurationError: when ``proxy`` is not the URL of a proxy, or ``limits`` is not an ``httpx.Limits``.
     """
 
     def __init__(
@@ -290,6 +291,7 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         trust_env: bool = True,
         proxy: "str | httpx.URL | httpx.Proxy | Proxies | None" = None,
     ) -> None:
+        instance(limits, "limits", httpx.Limits)
         self._limits = limits
         self._tls = TlsClient(verify, trust_env=trust_env)
         self._proxies = proxy if isinstance(proxy, Proxies) else _DIRECT if proxy is None else Proxies.of(proxy)

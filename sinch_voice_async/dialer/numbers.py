@@ -8,11 +8,11 @@ import importlib
 import os
 import re
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 from attrs import frozen
 
+from sinch_voice_async._bounds import path as a_path
 from sinch_voice_async.dialer.text_files import examine, readable
 from sinch_voice_async.errors import ConfigurationError, InvalidRequestError
 from sinch_voice_async.models.phone_numbers import (
@@ -206,7 +206,7 @@ def read_numbers(
     :raises ConfigurationError: the file cannot be read, or a line is not a number with one certain reading: it would
         not keep the person meant from being called. The message names the line.
     """
-    file = Path(path)
+    file = a_path(path, "path")
     known = None if country is None else check_country(country)
     found = set()
     with readable(file), examine(file, encoding).open() as lines:

@@ -25,6 +25,7 @@ from typing import Any, Final, TypeAlias
 
 from attrs import frozen
 
+from sinch_voice_async._bounds import path as a_path
 from sinch_voice_async.dialer.contacts import BrokenRow, Contact
 from sinch_voice_async.dialer.numbers import check_country, read_number
 from sinch_voice_async.dialer.text_files import examine, readable
@@ -508,7 +509,7 @@ def read_csv(
         mark that is not closed; the message names the line.
     """
     wanted = _wanted(number, zone, country, allow_premium=allow_premium)
-    return CsvFile(Path(path), wanted, delimiter=delimiter, encoding=encoding)
+    return CsvFile(a_path(path, "path"), wanted, delimiter=delimiter, encoding=encoding)
 
 
 def read_json(
@@ -525,7 +526,7 @@ def read_json(
 
     :raises ConfigurationError: the file cannot be read, or is not valid JSON.
     """
-    return JsonFile(Path(path), _wanted(number, zone, country, allow_premium=allow_premium))
+    return JsonFile(a_path(path, "path"), _wanted(number, zone, country, allow_premium=allow_premium))
 
 
 read_json_lines = read_json
@@ -547,7 +548,7 @@ def read_parquet(
 
     :raises ConfigurationError: the file cannot be read, has no such column, or the extra is not installed.
     """
-    return ParquetFile(Path(path), _wanted(number, zone, country, allow_premium=allow_premium))
+    return ParquetFile(a_path(path, "path"), _wanted(number, zone, country, allow_premium=allow_premium))
 
 
 def read_xlsx(
@@ -567,7 +568,7 @@ def read_xlsx(
 
     :raises ConfigurationError: the file cannot be read, has no such sheet or column, or the extra is not installed.
     """
-    return WorkbookFile(Path(path), _wanted(number, zone, country, allow_premium=allow_premium), sheet=sheet)
+    return WorkbookFile(a_path(path, "path"), _wanted(number, zone, country, allow_premium=allow_premium), sheet=sheet)
 
 
 def read_contacts(
@@ -588,7 +589,7 @@ def read_contacts(
     :raises ConfigurationError: as the function for that kind of file does.
     """
     wanted = _wanted(number, zone, country, allow_premium=allow_premium)
-    name = Path(path)
+    name = a_path(path, "path")
     ending = (name.with_suffix("") if name.suffix.lower() == ".gz" else name).suffix.lower()
     if ending in (".json", ".jsonl", ".ndjson"):
         return JsonFile(name, wanted, encoding=encoding)

@@ -587,3 +587,11 @@ def test_every_row_is_accounted_for(
         assert isinstance(row, Contact) == number.startswith("+")
         if isinstance(row, Contact):
             assert (row.number, row["name"]) == (number, name)
+
+
+@pytest.mark.parametrize("path", ["", "a\0b", None, 5, b"contacts.csv"])
+@pytest.mark.parametrize("reader", [read_csv, read_json, read_parquet, read_xlsx, read_contacts, read_numbers])
+def test_what_is_not_a_path(reader: Callable[[Any], object], path: object) -> None:
+    """One clear error, by the name of the argument."""
+    with pytest.raises(ConfigurationError, match="path must be a path"):
+        reader(path)

@@ -2,11 +2,13 @@
 
 import ssl
 from collections.abc import AsyncIterator
+from typing import Any
 
 import anyio
 import httpx
 import pytest
 
+from sinch_voice_async import ConfigurationError
 from sinch_voice_async._transport.exceptions import answered_status, request_sent
 from sinch_voice_async._transport.pool import ConnectionPool
 from tests.transport import servers
@@ -240,3 +242,10 @@ async def test_bad_url(client: httpx.AsyncClient) -> None:
     with pytest.raises(httpx.UnsupportedProtocol) as caught:
         await client.get("ftp://localhost/")
     assert request_sent(caught.value) is False
+
+
+@pytest.mark.parametrize("limits", ["5", 5, None, {"max_connections": 5}])
+def test_what_is_not_limits(limits: Any) -> None:
+    """It is refused when the pool is made, by the name of the argument, not at the first request."""
+    with pytest.raises(ConfigurationError, match="limits must be a"):
+        ConnectionPool(limits=limits)
