@@ -87,10 +87,14 @@ def _cost(pattern: re.Pattern[Any], seed: str, size: int, uses: Collection[str])
     texts = [text + "\x00", text, "\x00" + text]
     if isinstance(pattern.pattern, bytes):
         texts = [each.encode("latin-1", "replace") for each in texts]
-    began = time.process_time()
-    for use, given in itertools.product(uses, texts):
-        getattr(pattern, use)(given)
-    return time.process_time() - began
+    costs = [SLOW]
+    # A garbage collection may fall into one of the measurements.
+    while len(costs) < 4 and min(costs) >= SLOW:
+        began = time.process_time()
+        for use, given in itertools.product(uses, texts):
+            getattr(pattern, use)(given)
+        costs.append(time.process_time() - began)
+    return min(costs[1:])
 
 
 @pytest.mark.parametrize("name", PATTERNS)

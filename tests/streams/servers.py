@@ -1,6 +1,7 @@
 """Real servers for WebSockets, each in a thread with its own event loop, and an independent client."""
 
 import base64
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -40,7 +41,9 @@ def served(app: Any, server: str, *, access_log: bool = False) -> Iterator[int]:
             yield port
         finally:
             portal.call(stop.set)
-            done.result(20)
+            # Hypercorn may end by a cancellation of its own.
+            with contextlib.suppress(concurrent.futures.CancelledError):
+                done.result(20)
             listener.close()
 
 

@@ -1,6 +1,5 @@
 """Mocks of httpx are obeyed, tracers of httpx change nothing: each with the real package."""
 
-import functools
 import importlib.util
 import subprocess
 import sys
@@ -160,10 +159,11 @@ async def test_a_mock_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_mock_that_is_no_function(monkeypatch: pytest.MonkeyPatch) -> None:
     """An object that can be called is one too."""
 
-    async def fake(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, json={"callId": "mocked"})
+    class Fake:
+        async def __call__(self, request: httpx.Request) -> httpx.Response:
+            return httpx.Response(200, json={"callId": "mocked"})
 
-    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", functools.partial(fake))
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", Fake())
     with FaultServer(answer(OK)) as server:
         assert await place(server) == "mocked"
 
