@@ -64,7 +64,11 @@ class OptOutList:
         with self._translated():
             _files.touch_private(self.path)
             self._database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
-            self._prepare()
+            try:
+                self._prepare()
+            except BaseException:
+                self._database.close()
+                raise
 
     def __repr__(self) -> str:
         return f"OptOutList({str(self.path)!r})"
@@ -154,7 +158,6 @@ class OptOutList:
             known = self._database.execute("PRAGMA application_id").fetchone()[0]
             tables = self._database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
             if known != _APPLICATION and tables:
-                self._database.close()
                 raise CampaignError(f"the opt-out list {self.path}: it is a file of another program")
             self._database.execute("PRAGMA synchronous = FULL")
             self._database.execute(_SCHEMA)
