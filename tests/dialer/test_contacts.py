@@ -6,7 +6,7 @@ import sys
 
 import phonenumbers
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from sinch_voice_async import ConfigurationError, InvalidRequestError
@@ -143,6 +143,8 @@ def test_what_is_accepted_is_possible(code: int, rest: str) -> None:
     st.sampled_from(["SE", "US", "GB", "DE", "FR", "IT", "NO", "BR", "RU", "JP"]),
     st.text(st.sampled_from("0123456789 -.()"), max_size=16),
 )
+@example("SE", "070-123 45 67")
+@example("US", "(201) 555-0123")
 def test_a_national_number_has_one_reading(country: str, written: str) -> None:
     """What is accepted is one number of that country, or says its own country with 00."""
     try:

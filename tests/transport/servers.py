@@ -92,7 +92,7 @@ class Peer:
         if self._writer.can_write_eof():
             self._writer.write_eof()
         await asyncio.sleep(0.05)
-        await self.close()
+        await self.close()  # pragma: no cover  # the server may be stopped before
 
     async def wait_for_ever(self) -> None:
         """Keep the connection open and say nothing."""

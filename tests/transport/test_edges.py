@@ -92,7 +92,7 @@ async def _update(voice: VoiceClient) -> None:
 async def _stream(voice: VoiceClient) -> None:
     with anyio.move_on_after(0):
         async with voice.recordings.download("a"):
-            pass
+            ...
 
 
 @pytest.mark.parametrize(
@@ -285,11 +285,11 @@ async def test_the_deadlines_of_trio() -> None:
         clock.call_at(now + 0.04, lambda: fired.append("never")).cancel()
         with anyio.fail_after(5):
             while fired[-1:] != ["late"]:
-                await anyio.sleep(0.005)
+                await anyio.sleep(0.005)  # pragma: no cover  # it may have fired
         assert fired == ["soon", "late"]
         fired.clear()
         while clock._scope is not None:
-            await anyio.sleep(0.001)
+            await anyio.sleep(0.001)  # pragma: no cover  # it may have ended
 
 
 # A deadline over all attempts
@@ -412,7 +412,7 @@ def test_a_fork_with_a_loop_that_goes_on() -> None:
             def ring(number: str, voice: VoiceClient = voice, loop: asyncio.AbstractEventLoop = loop) -> bool:
                 try:
                     return loop.run_until_complete(voice.callouts.tts(number, "Hi")).call_id == number
-                except SinchVoiceError as error:
+                except SinchVoiceError as error:  # pragma: no cover  # a refusal is as right as a receipt
                     return error.outcome == "unsent"
 
             assert ring("+46700000001")
@@ -840,7 +840,7 @@ async def test_a_compressed_refusal(coding: str, body: bytes, understood: bool) 
                 await dial(voice)
             with pytest.raises(BadRequestError) as streamed:
                 async with voice.recordings.download("a"):
-                    pass
+                    ...
     for each in (caught.value, streamed.value):
         assert each.outcome == "rejected"
         assert (each.code == 40001) == understood
@@ -881,5 +881,5 @@ async def test_idle_connections_end_in_time(then: str) -> None:
 @pytest.fixture(autouse=True)
 def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
-        monkeypatch.delenv(name)
+        monkeypatch.delenv(name)  # pragma: no cover  # only where there is a proxy
     yield

@@ -332,7 +332,7 @@ async def test_a_407_to_plain_http_is_the_proxy_s(client_tls: ssl.SSLContext) ->
                 await voice.callouts.tts("+46700000001", "Hi")
             with pytest.raises(ConnectError, match="407"):
                 async with voice.recordings.download("a"):
-                    pass
+                    ...
     assert (caught.value.outcome, caught.value.attempts) == ("unsent", 1)
 
 
@@ -345,7 +345,7 @@ async def test_a_407_without_a_proxy_is_the_server_s(client_tls: ssl.SSLContext)
             assert (caught.value.status, caught.value.outcome) == (407, "rejected")
             with pytest.raises(APIError):
                 async with voice.recordings.download("a"):
-                    pass
+                    ...
 
 
 class Wrapper(httpx.AsyncBaseTransport):

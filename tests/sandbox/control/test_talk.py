@@ -63,7 +63,7 @@ def ended(websocket: ClientConnection) -> tuple[int, str]:
 def sound(websocket: ClientConnection) -> bytes:
     """Return the next sound."""
     while isinstance(message := websocket.recv(15), str):
-        pass
+        pass  # pragma: no cover  # a message in between depends on the machine
     return message
 
 
@@ -155,7 +155,7 @@ def test_a_message_that_is_not_sound_ends_the_talk(message: str | bytes, words: 
 def test_another_site_is_refused(headers: dict[str, str]) -> None:
     """WebSockets are not bound by the same-origin policy: the server has to check."""
     with Sandbox().serve() as sandbox, pytest.raises(InvalidStatus) as caught, opened(sandbox, "any", **headers):
-        pass
+        ...
     assert caught.value.response.status_code == 403
 
 

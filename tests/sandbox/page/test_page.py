@@ -64,6 +64,7 @@ def test_everything_can_be_done_by_keyboard(page: Chromium, served: Sandbox, app
     page.press("g")
     page.press("r")
     page.wait_for("location.hash === '#requests'")
+    waits_for(page, ".rows", "/calling/")
     page.press("j")
     page.wait_for("location.hash.startsWith('#request=')")
     page.press("?")

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import time
 from datetime import UTC, datetime
 
 import httpx
@@ -33,7 +34,12 @@ def signed_wrongly(sandbox: Sandbox) -> str:
         "authorization": f"Application {sandbox.account.application_key}:{signature}",
     }
     httpx.post(f"{sandbox.url}{PATH}", content=sent, headers=headers, trust_env=False, verify=False)
-    return next(entry.id for entry in sandbox.exchange.log if entry.status == 401)
+    deadline = time.monotonic() + 20
+    # The request is logged when its answer has gone out.
+    while not (found := [entry.id for entry in sandbox.exchange.log if entry.status == 401]):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return found[0]
 
 
 def test_a_refused_signature_is_explained(page: Chromium, served: Sandbox) -> None:
