@@ -133,6 +133,9 @@ export async function dial() {
     const { callId } = await api.dialIn(phone.own, phone.typed.trim() || DIALS);
     phone.typed = "";
     update(await api.call(callId));
+    // A change between that answer and this line was of a call that was not yet this phone's.
+    const again = await api.call(callId);
+    if (status() === "dialling" && phone.current.callId === callId) update(again);
   });
 }
 
