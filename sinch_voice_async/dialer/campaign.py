@@ -261,8 +261,7 @@ class Campaign:
             if contacts is not None:
                 await feed(contacts, looking, self.settings.country)
         finally:
-            with anyio.CancelScope(shield=True):  # else a cancelled preview would leave its database open
-                preview = await looking.result(self.settings.calls_per_second)
+            preview = await looking.result(self.settings.calls_per_second)
         return preview
 
     async def report(self) -> Report:

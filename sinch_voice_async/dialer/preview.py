@@ -59,6 +59,7 @@ class _Seen:
     def __init__(self) -> None:
         # A database without a name is a temporary one, which SQLite deletes by itself.
         self._numbers = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._removed: int = 0
         self._numbers.execute(
             "CREATE TABLE seen (number TEXT PRIMARY KEY, fields TEXT, may_dial INT, is_open INT, in_rows INT)"
         )
@@ -74,7 +75,9 @@ class _Seen:
 
     async def close(self) -> int:
         """Forget everything, and return how many open contacts of the journal no row had."""
-        return await anyio.to_thread.run_sync(self._close)
+        with anyio.CancelScope(shield=True):  # else a cancelled preview would leave the database open
+            await anyio.to_thread.run_sync(self._close)
+        return self._removed
 
     def _insert(self, rows: Sequence[tuple[Any, ...]]) -> None:
         self._numbers.execute("BEGIN")
@@ -99,10 +102,10 @@ class _Seen:
         self._numbers.execute("UPDATE seen SET in_rows = 1 WHERE number = ?", (contact.number,))
         return ("known" if fields == _content(contact) else "changed"), bool(may_dial)
 
-    def _close(self) -> int:
-        removed: int = self._numbers.execute("SELECT count(*) FROM seen WHERE is_open AND NOT in_rows").fetchone()[0]
+    def _close(self) -> None:
+        left = "SELECT count(*) FROM seen WHERE is_open AND NOT in_rows"
+        self._removed = self._numbers.execute(left).fetchone()[0]
         self._numbers.close()
-        return removed
 
 
 def _is_open(outcome: Outcome) -> bool:
