@@ -24,8 +24,8 @@ from sinch_voice_async.sandbox.exchange.people import People, Person, Phone, Pop
 from sinch_voice_async.sandbox.exchange.sounds import Espeak, HangUp, Interrupt, Tone, Wait, Wav
 from sinch_voice_async.sandbox.exchange.streams import Stream, StreamRules, Streams
 from sinch_voice_async.sandbox.faults import Fault, Faults
+from sinch_voice_async.sandbox.recordings import Recording, Recordings
 from sinch_voice_async.sandbox.server import Serving
-from sinch_voice_async.sandbox.storage.recordings import Recording, Recordings
 
 __all__ = [
     "Account",

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from sinch_voice_async.sandbox.refusals import RefusalError
+from sinch_voice_async.sandbox.requests import RefusalError
 
 __all__ = ["Account", "CallbackUrls", "NumberInformation", "OwnNumber", "OwnNumbers", "look_up"]
 

@@ -33,15 +33,13 @@ from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.exchange.people import People, Person, Phone, Population
 from sinch_voice_async.sandbox.exchange.streams import StreamRules, Streams
 from sinch_voice_async.sandbox.faults import Fault, Faults
-from sinch_voice_async.sandbox.refusals import RefusalError
-from sinch_voice_async.sandbox.routes.calls import CalloutRoutes, CallRoutes
-from sinch_voice_async.sandbox.routes.conferences import ConferenceRoutes
+from sinch_voice_async.sandbox.recordings import Recording, Recordings
+from sinch_voice_async.sandbox.requests import Endpoint, Handler, RefusalError, note
+from sinch_voice_async.sandbox.routes.calls import CalloutRoutes, CallRoutes, ConferenceRoutes
 from sinch_voice_async.sandbox.routes.configuration import ConfigurationRoutes
-from sinch_voice_async.sandbox.routes.endpoint import Endpoint, Handler, note
 from sinch_voice_async.sandbox.routes.recordings import RecordingRoutes
 from sinch_voice_async.sandbox.server import Serving, drop, pause
 from sinch_voice_async.sandbox.state import StateStore
-from sinch_voice_async.sandbox.storage.recordings import Recording, Recordings
 
 __all__ = ["ClientOptions", "Sandbox"]
 

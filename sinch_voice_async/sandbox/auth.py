@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.clock import Clock
-from sinch_voice_async.sandbox.refusals import RefusalError
+from sinch_voice_async.sandbox.requests import RefusalError
 
 __all__ = ["Arrival", "AuthMiddleware", "authenticate", "signature", "string_to_sign"]
 

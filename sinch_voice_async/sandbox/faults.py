@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sinch_voice_async.sandbox import bounds
-from sinch_voice_async.sandbox.refusals import RefusalError
+from sinch_voice_async.sandbox.requests import RefusalError
 
 __all__ = ["MOST_FAULTS", "Fault", "Faults"]
 

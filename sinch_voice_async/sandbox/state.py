@@ -20,7 +20,7 @@ from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.exchange.people import People, Person, Population
 from sinch_voice_async.sandbox.exchange.sounds import restored
 from sinch_voice_async.sandbox.exchange.store import CallStore
-from sinch_voice_async.sandbox.storage.recordings import Recordings
+from sinch_voice_async.sandbox.recordings import Recordings
 
 __all__ = ["StateStore"]
 

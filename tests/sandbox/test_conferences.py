@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sinch_voice_async.sandbox import Person
-from sinch_voice_async.sandbox.fields import Fields
+from sinch_voice_async.sandbox.requests import Fields
 
 from .caller import Caller, error
 

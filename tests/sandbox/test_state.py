@@ -15,7 +15,7 @@ import pytest
 
 from sinch_voice_async.sandbox import Person, Sandbox
 from sinch_voice_async.sandbox.__main__ import main
-from sinch_voice_async.sandbox.storage.database import _explained
+from sinch_voice_async.sandbox.exchange.store import _explained
 from tests.sandbox.applications import Application, served
 from tests.sandbox.caller import in_process
 from tests.sandbox.exchange.scripts import ending, lines, place

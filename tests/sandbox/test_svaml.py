@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from sinch_voice_async.sandbox.exchange.svaml import check_svaml
-from sinch_voice_async.sandbox.fields import Fields
-from sinch_voice_async.sandbox.refusals import RefusalError
+from sinch_voice_async.sandbox.requests import Fields, RefusalError
 
 SAMPLES: dict[str, dict[str, Any]] = {
     "playFiles": {"ids": ["#tts[Welcome]"], "locale": "en-US"},

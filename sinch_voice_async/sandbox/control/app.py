@@ -64,7 +64,7 @@ from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.control.calls import CallControls
 from sinch_voice_async.sandbox.control.conferences import ConferenceControls
-from sinch_voice_async.sandbox.control.live import LiveControls
+from sinch_voice_async.sandbox.control.live import LiveControls, talk_route
 from sinch_voice_async.sandbox.control.page import PAGE, SAFETY, Guard, page_routes
 from sinch_voice_async.sandbox.control.people import PhoneControls, PopulationControls, described, is_page
 from sinch_voice_async.sandbox.control.recordings import RecordingControls
@@ -78,14 +78,12 @@ from sinch_voice_async.sandbox.control.settings import (
 )
 from sinch_voice_async.sandbox.control.svaml import AnswerControls, SvamlControls
 from sinch_voice_async.sandbox.control.table import Control, openapi
-from sinch_voice_async.sandbox.control.talk import talk_route
 from sinch_voice_async.sandbox.exchange.calls import Call
 from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.exchange.people import People
 from sinch_voice_async.sandbox.faults import Faults
-from sinch_voice_async.sandbox.fields import Fields
-from sinch_voice_async.sandbox.refusals import RefusalError
-from sinch_voice_async.sandbox.storage.recordings import Recordings
+from sinch_voice_async.sandbox.recordings import Recordings
+from sinch_voice_async.sandbox.requests import Fields, RefusalError
 
 __all__ = ["ControlOptions", "Controlled", "with_control"]
 

@@ -16,10 +16,8 @@ from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.control.table import Control, Query, member, page_of, query_whole, text
 from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Entry
 from sinch_voice_async.sandbox.exchange.svaml import check_svaml
-from sinch_voice_async.sandbox.fields import Fields, read_object
-from sinch_voice_async.sandbox.refusals import RefusalError
-from sinch_voice_async.sandbox.routes.endpoint import path_member
-from sinch_voice_async.sandbox.storage.recordings import Recordings
+from sinch_voice_async.sandbox.recordings import Recordings
+from sinch_voice_async.sandbox.requests import Fields, RefusalError, path_member, read_object
 
 __all__ = ["SEARCH", "CallControls", "DialIn", "readable", "summary"]
 

@@ -8,9 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from sinch_voice_async.sandbox.control.table import Control, flag
 from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Conferences, Seat
-from sinch_voice_async.sandbox.fields import Fields
-from sinch_voice_async.sandbox.refusals import RefusalError
-from sinch_voice_async.sandbox.routes.endpoint import path_member
+from sinch_voice_async.sandbox.requests import Fields, RefusalError, path_member
 
 __all__ = ["ConferenceControls"]
 

@@ -9,9 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from sinch_voice_async.sandbox.control.table import Control, Member, flag, given, member, number, seconds, texts
 from sinch_voice_async.sandbox.exchange.people import People, Person, Population
-from sinch_voice_async.sandbox.fields import Fields
-from sinch_voice_async.sandbox.refusals import RefusalError
-from sinch_voice_async.sandbox.routes.endpoint import path_member
+from sinch_voice_async.sandbox.requests import Fields, RefusalError, path_member
 
 __all__ = ["PhoneControls", "PopulationControls", "described", "is_page", "seed_people"]
 

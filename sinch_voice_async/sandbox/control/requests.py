@@ -23,10 +23,8 @@ from sinch_voice_async.sandbox.auth import Arrival, signature, string_to_sign
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.control.signatures import compared, explain, scheme_of, steps_of, verdict_of
 from sinch_voice_async.sandbox.control.table import Control, Query, member, page_of, query_whole, text
-from sinch_voice_async.sandbox.fields import Fields
-from sinch_voice_async.sandbox.refusals import RefusalError
 from sinch_voice_async.sandbox.request_log import LoggedRequest, RequestLog, masked
-from sinch_voice_async.sandbox.routes.endpoint import path_member
+from sinch_voice_async.sandbox.requests import Fields, RefusalError, path_member
 
 __all__ = ["CallbackTest", "Logged", "RequestControls", "Sender", "request_summary"]
 

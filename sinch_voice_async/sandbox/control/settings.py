@@ -9,7 +9,7 @@ from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.control.table import Control, flag, given, member, number, seconds, text, texts
 from sinch_voice_async.sandbox.faults import Fault, Faults
-from sinch_voice_async.sandbox.fields import Fields
+from sinch_voice_async.sandbox.requests import Fields
 
 __all__ = ["AccountControls", "ClockControls", "FaultControls", "account_of", "clock_of"]
 

@@ -12,12 +12,10 @@ from functools import cache
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sinch_voice_async.sandbox.answers import Answer, Answers
 from sinch_voice_async.sandbox.control.table import Control, member, text
+from sinch_voice_async.sandbox.exchange.callbacks import Answer, Answers
 from sinch_voice_async.sandbox.exchange.svaml import ACTIONS, INSTRUCTIONS, check_svaml
-from sinch_voice_async.sandbox.fields import Fields
-from sinch_voice_async.sandbox.refusals import RefusalError
-from sinch_voice_async.sandbox.routes.endpoint import path_member
+from sinch_voice_async.sandbox.requests import Fields, RefusalError, path_member
 
 __all__ = ["AnswerControls", "SvamlControls", "faults_of", "menus_of", "schema"]
 

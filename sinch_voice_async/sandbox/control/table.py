@@ -18,8 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sinch_voice_async.sandbox.control.page import BODY_METHODS, Guard
-from sinch_voice_async.sandbox.fields import Fields, read_object
-from sinch_voice_async.sandbox.refusals import RefusalError
+from sinch_voice_async.sandbox.requests import Fields, RefusalError, read_object
 
 __all__ = [
     "API",

@@ -16,8 +16,7 @@ from sinch_voice_async.sandbox.exchange.callbacks import Callback, Reply
 from sinch_voice_async.sandbox.exchange.calls import RATE, Call, Party
 from sinch_voice_async.sandbox.exchange.runner import CallRunner, DisconnectError
 from sinch_voice_async.sandbox.exchange.svaml import check_svaml
-from sinch_voice_async.sandbox.fields import Fields, read_object, size_of_body
-from sinch_voice_async.sandbox.refusals import RefusalError
+from sinch_voice_async.sandbox.requests import Fields, RefusalError, read_object, size_of_body
 
 __all__ = [
     "failure",

@@ -13,9 +13,8 @@ from contextlib import contextmanager
 import anyio
 
 from sinch_voice_async.sandbox.account import Account
-from sinch_voice_async.sandbox.answers import Answers
 from sinch_voice_async.sandbox.clock import Clock
-from sinch_voice_async.sandbox.exchange.callbacks import CallbackSender, WakeUp
+from sinch_voice_async.sandbox.exchange.callbacks import Answers, CallbackSender, WakeUp
 from sinch_voice_async.sandbox.exchange.callouts import Callout
 from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Handle, Party
 from sinch_voice_async.sandbox.exchange.events import is_called_back, take_reply
@@ -24,9 +23,9 @@ from sinch_voice_async.sandbox.exchange.runner import CallRunner, ExchangeContex
 from sinch_voice_async.sandbox.exchange.store import CallStore
 from sinch_voice_async.sandbox.exchange.streams import StreamRules, Streams
 from sinch_voice_async.sandbox.exchange.svaml_steps import manage, run_call
-from sinch_voice_async.sandbox.fields import Fields
+from sinch_voice_async.sandbox.recordings import Recordings
 from sinch_voice_async.sandbox.request_log import RequestLog
-from sinch_voice_async.sandbox.storage.recordings import Recordings
+from sinch_voice_async.sandbox.requests import Fields
 
 __all__ = ["Exchange"]
 

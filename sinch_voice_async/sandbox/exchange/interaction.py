@@ -15,9 +15,8 @@ from sinch_voice_async.sandbox.exchange.calls import Heard, Seat
 from sinch_voice_async.sandbox.exchange.events import send_event
 from sinch_voice_async.sandbox.exchange.recordings import stop_conference
 from sinch_voice_async.sandbox.exchange.runner import CallRunner, DisconnectError, RedirectError
-from sinch_voice_async.sandbox.fields import Fields
 from sinch_voice_async.sandbox.markup import parts, without_markup
-from sinch_voice_async.sandbox.refusals import RefusalError
+from sinch_voice_async.sandbox.requests import Fields, RefusalError
 
 __all__ = ["confer", "parts_of", "play", "run_menu", "spoken"]
 

@@ -12,12 +12,12 @@ import json
 import re
 from collections.abc import Sequence
 
+from sinch_voice_async.sandbox.audio import Stored
 from sinch_voice_async.sandbox.exchange.calls import Call, Heard
 from sinch_voice_async.sandbox.exchange.events import send_event
 from sinch_voice_async.sandbox.exchange.runner import ActiveRecording, CallRunner
-from sinch_voice_async.sandbox.fields import Fields
-from sinch_voice_async.sandbox.storage.audio import Stored
-from sinch_voice_async.sandbox.storage.recordings import Recordings
+from sinch_voice_async.sandbox.recordings import Recordings
+from sinch_voice_async.sandbox.requests import Fields
 
 __all__ = ["announce", "record", "record_conference", "start_recording", "stop_conference", "stop_recording"]
 

@@ -15,13 +15,12 @@ from types import coroutine
 from typing import Any, Protocol
 
 from sinch_voice_async.sandbox.account import Account
-from sinch_voice_async.sandbox.answers import Answers
-from sinch_voice_async.sandbox.exchange.callbacks import Callback
+from sinch_voice_async.sandbox.exchange.callbacks import Answers, Callback
 from sinch_voice_async.sandbox.exchange.calls import BYTES_OF_AN_ENTRY, Call, Calls, Entry
 from sinch_voice_async.sandbox.exchange.people import People, Person
 from sinch_voice_async.sandbox.exchange.streams import Streams
-from sinch_voice_async.sandbox.fields import Fields
-from sinch_voice_async.sandbox.storage.recordings import Recordings
+from sinch_voice_async.sandbox.recordings import Recordings
+from sinch_voice_async.sandbox.requests import Fields
 
 __all__ = ["ActiveRecording", "CallRunner", "DisconnectError", "ExchangeContext", "Owner", "RedirectError", "Timers"]
 

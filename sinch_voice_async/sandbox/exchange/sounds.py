@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sinch_voice_async.sandbox import bounds
+from sinch_voice_async.sandbox.audio import SAMPLE_RATE, speaker, spoken
 from sinch_voice_async.sandbox.exchange.playout import Latency, Playout, Track
-from sinch_voice_async.sandbox.storage.audio import SAMPLE_RATE, speaker, spoken
 
 __all__ = ["Caller", "Espeak", "HangUp", "Interrupt", "Says", "Sound", "Tone", "Wait", "Wav", "restored", "sound_of"]
 

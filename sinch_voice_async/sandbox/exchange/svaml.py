@@ -6,7 +6,7 @@ Older documents manage recordings by an *action*. Source: SVAML, Instructions; S
 
 from collections.abc import Callable
 
-from sinch_voice_async.sandbox.fields import Fields
+from sinch_voice_async.sandbox.requests import Fields
 
 __all__ = ["call_headers_of", "check_svaml", "prompts_in"]
 

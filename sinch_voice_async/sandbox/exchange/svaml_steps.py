@@ -29,8 +29,7 @@ from sinch_voice_async.sandbox.exchange.recordings import (
 from sinch_voice_async.sandbox.exchange.runner import CallRunner, DisconnectError, RedirectError
 from sinch_voice_async.sandbox.exchange.streams import Refused
 from sinch_voice_async.sandbox.exchange.svaml import call_headers_of, prompts_in
-from sinch_voice_async.sandbox.fields import Fields
-from sinch_voice_async.sandbox.refusals import RefusalError
+from sinch_voice_async.sandbox.requests import Fields, RefusalError
 
 __all__ = ["manage", "run_call"]
 

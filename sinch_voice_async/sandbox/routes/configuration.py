@@ -8,9 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from sinch_voice_async.sandbox.account import Account, OwnNumber, OwnNumbers, look_up
 from sinch_voice_async.sandbox.exchange.calls import RATE
-from sinch_voice_async.sandbox.fields import Fields
-from sinch_voice_async.sandbox.refusals import RefusalError
-from sinch_voice_async.sandbox.routes.endpoint import Endpoint, body_of, path_member
+from sinch_voice_async.sandbox.requests import Endpoint, Fields, RefusalError, body_of, path_member
 
 __all__ = ["ConfigurationRoutes"]
 

@@ -15,11 +15,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from sinch_voice_async.sandbox.refusals import RefusalError
-from sinch_voice_async.sandbox.routes.endpoint import Endpoint, note, path_member
+from sinch_voice_async.sandbox.audio import Content, Stored
+from sinch_voice_async.sandbox.recordings import PATH, Recording, Recordings
+from sinch_voice_async.sandbox.requests import Endpoint, RefusalError, note, path_member
 from sinch_voice_async.sandbox.server import drop, pause
-from sinch_voice_async.sandbox.storage.audio import Content, Stored
-from sinch_voice_async.sandbox.storage.recordings import PATH, Recording, Recordings
 
 __all__ = ["RecordingRoutes", "Span", "download", "requested_span"]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from sinch_voice_async.sandbox.control.page import Guard
-from sinch_voice_async.sandbox.refusals import RefusalError
+from sinch_voice_async.sandbox.requests import RefusalError
 
 HERE = (
     "localhost",

@@ -5,7 +5,7 @@ from typing import Any
 
 from sinch_voice_async.sandbox import Call, Sandbox
 from sinch_voice_async.sandbox.exchange.callouts import read_callout
-from sinch_voice_async.sandbox.fields import Fields
+from sinch_voice_async.sandbox.requests import Fields
 
 SOMEBODY = {"type": "number", "endpoint": "+46700000001"}
 HANG_UP = {"action": {"name": "hangup"}}

@@ -6,7 +6,7 @@ import pytest
 
 from sinch_voice_async.sandbox import Call, Heard, Sandbox
 from sinch_voice_async.sandbox.exchange.calls import Party
-from sinch_voice_async.sandbox.fields import Fields
+from sinch_voice_async.sandbox.requests import Fields
 from tests.sandbox.exchange.scripts import HANG_UP, custom, ending, lines, perform, place, states
 
 

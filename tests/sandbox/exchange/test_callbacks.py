@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from sinch_voice_async.sandbox import Call, Person, Sandbox
 from sinch_voice_async.sandbox.exchange.callouts import read_callout
-from sinch_voice_async.sandbox.fields import Fields
+from sinch_voice_async.sandbox.requests import Fields
 from tests.sandbox.applications import Answer, Application, always, served
 from tests.sandbox.caller import over_sockets
 from tests.sandbox.exchange.scripts import HANG_UP, ending, lines, place

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sinch_voice_async.sandbox import Call, Sandbox
-from sinch_voice_async.sandbox.fields import Fields
+from sinch_voice_async.sandbox.requests import Fields
 from tests.sandbox.applications import Application, served
 from tests.sandbox.exchange.scripts import custom, lines, place
 

@@ -4,7 +4,7 @@ import pytest
 
 from sinch_voice_async.sandbox import Call, Sandbox
 from sinch_voice_async.sandbox.exchange.calls import Party
-from sinch_voice_async.sandbox.fields import Fields
+from sinch_voice_async.sandbox.requests import Fields
 from tests.sandbox.applications import Application, always, served
 from tests.sandbox.exchange.scripts import custom
 

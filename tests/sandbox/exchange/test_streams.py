@@ -30,7 +30,7 @@ from sinch_voice_async.sandbox import (
 )
 from sinch_voice_async.sandbox.exchange import playout, sounds
 from sinch_voice_async.sandbox.exchange import streams as module
-from sinch_voice_async.sandbox.refusals import RefusalError
+from sinch_voice_async.sandbox.requests import RefusalError
 from sinch_voice_async.testing import serve_app
 from tests.sandbox.exchange.scripts import lines, place, states
 from tests.sandbox.independent_server import Independent

@@ -12,8 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sinch_voice_async.sandbox import bounds
-from sinch_voice_async.sandbox.clock import Clock
-from sinch_voice_async.sandbox.storage.audio import (
+from sinch_voice_async.sandbox.audio import (
     HEADER_SIZE,
     PITCH,
     SAMPLE_RATE,
@@ -25,6 +24,7 @@ from sinch_voice_async.sandbox.storage.audio import (
     Tone,
     speaker,
 )
+from sinch_voice_async.sandbox.clock import Clock
 
 __all__ = ["PATH", "Recording", "Recordings", "Trouble"]
 

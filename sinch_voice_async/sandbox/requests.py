@@ -1,20 +1,69 @@
-"""The members of a JSON object in a request, read strictly: each mistake is answered with the documented code.
+"""A request to the sandbox: its endpoint, the members of its path and of its JSON, and its refusal.
 
-Names are matched in any case: the platform's own samples write both ``enableDice`` and ``enabledice``, and its own
-client libraries disagree on ``applicationKey``. A member that is null counts as absent. Unknown members are ignored.
+Members are read strictly: each mistake is answered with the documented code. Names are matched in any case: the
+platform's own samples write both ``enableDice`` and ``enabledice``, and its own client libraries disagree on
+``applicationKey``. A member that is null counts as absent. Unknown members are ignored.
 
 The sandbox remembers what it was sent, but not all of it: JSON has an estimated size, and a shorter form.
 """
 
 import json
 import re
-from collections.abc import Collection, Mapping
+import uuid
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
+from urllib.parse import unquote
 
-from sinch_voice_async.sandbox.refusals import RefusalError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
-__all__ = ["LONGEST_TEXT", "PARAMETERS", "Codes", "Fields", "read_object", "shortened", "size_of_body", "size_of_value"]
+__all__ = [
+    "LONGEST_TEXT",
+    "PARAMETERS",
+    "Codes",
+    "Endpoint",
+    "Fields",
+    "Handler",
+    "RefusalError",
+    "body_of",
+    "note",
+    "path_member",
+    "read_object",
+    "shortened",
+    "size_of_body",
+    "size_of_value",
+]
+
+
+class RefusalError(Exception):
+    """The answer to a request that is refused: an HTTP status, a code of five digits, a message and a reference.
+
+    The first three digits of the code are the status. ``details`` are further members of the error object.
+
+    Source: Calling API, Errors.
+    """
+
+    def __init__(
+        self,
+        code: int,
+        message: str,
+        *,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        details: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status: int = code // 100 if status is None else status
+        self.headers: dict[str, str] = dict(headers or {})
+        self.details: dict[str, str] = dict(details or {})
+
+    def response(self) -> JSONResponse:
+        """Return the error object as an HTTP answer with a new reference."""
+        body = {"errorCode": self.code, "message": self.message, "reference": str(uuid.uuid4()), **self.details}
+        return JSONResponse(body, status_code=self.status, headers=self.headers)
 
 
 BYTES_OF_A_VALUE = 100
@@ -230,3 +279,29 @@ class Fields:
         if value is not None and not isinstance(value, list):
             self.illegal(member, "must be a list")
         return list(value or [])
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Endpoint(NamedTuple):
+    """One method and path with its handler."""
+
+    method: str
+    template: str
+    handler: Handler
+
+
+async def body_of(request: Request, codes: Codes = PARAMETERS) -> Fields:
+    """Return the JSON object in the body."""
+    return read_object(await request.body(), codes)
+
+
+def path_member(request: Request, name: str) -> str:
+    """Return a member of the path, percent-decoded: a ``%2F`` in an id never splits the path."""
+    return unquote(str(request.path_params[name]))
+
+
+def note(request: Request, text: str) -> None:
+    """Add the outcome to the request's log line: never a secret, a text or a whole number."""
+    request.state.note = text

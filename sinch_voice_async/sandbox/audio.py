@@ -23,7 +23,6 @@ from sinch_voice_async.sandbox.markup import without_markup
 
 __all__ = ["PITCH", "Content", "Corrupted", "Script", "Speech", "Stored", "Tone", "speaker", "spoken"]
 
-
 SAMPLE_RATE = 8_000
 BYTES_PER_SECOND = 2 * SAMPLE_RATE
 HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")

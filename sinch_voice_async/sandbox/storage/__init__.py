@@ -1,1 +1,0 @@
-"""Storage: the recordings of a sandbox, their sound, and the file that keeps a sandbox."""
