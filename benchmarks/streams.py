@@ -263,7 +263,7 @@ def hour() -> float:
 
 async def _hour() -> float:
     from sinch_voice_async.streams import Pcm, StreamApp
-    from sinch_voice_async.streams.playout import Playout
+    from sinch_voice_async.streams.pacing import Playout
     from sinch_voice_async.testing import stream_peer
 
     app = StreamApp(KEY, SECRET, require_token=False)

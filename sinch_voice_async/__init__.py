@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sinch_voice_async import svaml
     from sinch_voice_async._endpoints.recordings.download import Download
     from sinch_voice_async._endpoints.recordings.pages import Pages
-    from sinch_voice_async._transport.auth import ApplicationSignature
+    from sinch_voice_async._transport.httpx_adapter import ApplicationSignature
     from sinch_voice_async._transport.messages import Response
     from sinch_voice_async._transport.pool import ConnectionPool
     from sinch_voice_async._transport.retry import RetryPolicy
@@ -126,7 +126,7 @@ __all__ = [
 _HOMES = {
     "_endpoints.recordings.download": ("Download",),
     "_endpoints.recordings.pages": ("Pages",),
-    "_transport.auth": ("ApplicationSignature",),
+    "_transport.httpx_adapter": ("ApplicationSignature",),
     "_transport.pool": ("ConnectionPool",),
     "_transport.messages": ("Response",),
     "_transport.retry": ("RetryPolicy",),

@@ -9,16 +9,16 @@ import attrs
 import httpx
 
 from sinch_voice_async._bounds import flag, instance, one_of, seconds, whole
-from sinch_voice_async._endpoints import paths
+from sinch_voice_async._endpoints import endpoint
 from sinch_voice_async._endpoints.callouts import Callouts
 from sinch_voice_async._endpoints.calls import Calls
 from sinch_voice_async._endpoints.conferences import Conferences
 from sinch_voice_async._endpoints.configuration import Callbacks, Numbers
-from sinch_voice_async._endpoints.former_names import HasFormerNames
+from sinch_voice_async._endpoints.endpoint import HasFormerNames
 from sinch_voice_async._endpoints.recordings.recordings import Recordings
-from sinch_voice_async._transport.base_url import BaseUrl
 from sinch_voice_async._transport.httpx_adapter import interceptable_sender, sender_for
 from sinch_voice_async._transport.messages import Response
+from sinch_voice_async._transport.origin import BaseUrl
 from sinch_voice_async._transport.pool import DEFAULT_LIMITS, ConnectionPool
 from sinch_voice_async._transport.retry import RetryPolicy
 from sinch_voice_async._transport.transport import Session, Transport
@@ -178,7 +178,7 @@ class VoiceClient(HasFormerNames):
 
         Source: Authentication, Application signed request.
         """
-        return await paths.request(self._transport, method, path, body, configuration=configuration)
+        return await endpoint.request(self._transport, method, path, body, configuration=configuration)
 
     async def aclose(self) -> None:
         """Close all connections, of every view of this client; may be called twice."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from sinch_voice_async._endpoints.former_names import HasFormerNames
+from sinch_voice_async._endpoints.endpoint import HasFormerNames
 from sinch_voice_async._transport.messages import Request
 from sinch_voice_async._transport.transport import Transport
 from sinch_voice_async._wire.rest_codec import decode, encode

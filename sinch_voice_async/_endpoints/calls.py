@@ -6,16 +6,15 @@ import anyio
 import attrs
 
 from sinch_voice_async import _bounds
-from sinch_voice_async._endpoints.former_names import HasFormerNames
-from sinch_voice_async._endpoints.paths import id_segment
-from sinch_voice_async._transport.base_url import BaseUrl, trusted
+from sinch_voice_async._endpoints.endpoint import HasFormerNames, id_segment
 from sinch_voice_async._transport.messages import Request
+from sinch_voice_async._transport.origin import BaseUrl, trusted
 from sinch_voice_async._transport.transport import Transport
 from sinch_voice_async._wire.rest_codec import decode, encode
 from sinch_voice_async.errors import InvalidRequestError, RequestTimeoutError
 from sinch_voice_async.models.answers import Svaml
 from sinch_voice_async.models.calls import Call
-from sinch_voice_async.models.inline import Inline
+from sinch_voice_async.models.fields import Inline
 
 __all__ = ["Calls"]
 

@@ -2,8 +2,7 @@
 
 import attrs
 
-from sinch_voice_async._endpoints.former_names import HasFormerNames
-from sinch_voice_async._endpoints.paths import conference_segment, id_segment
+from sinch_voice_async._endpoints.endpoint import HasFormerNames, conference_segment, id_segment
 from sinch_voice_async._transport.messages import Request
 from sinch_voice_async._transport.transport import Transport
 from sinch_voice_async._wire.rest_codec import decode, encode

@@ -6,8 +6,7 @@ from typing import Final
 import attrs
 
 from sinch_voice_async import _bounds
-from sinch_voice_async._endpoints.former_names import HasFormerNames
-from sinch_voice_async._endpoints.paths import id_segment, segment
+from sinch_voice_async._endpoints.endpoint import HasFormerNames, id_segment, segment
 from sinch_voice_async._transport.messages import Request
 from sinch_voice_async._transport.transport import Transport
 from sinch_voice_async._wire.rest_codec import decode, encode

@@ -5,7 +5,8 @@ The pool has the same two methods (``send`` and ``stream``) and needs no adapter
 
 import ssl
 import sys
-from collections.abc import AsyncGenerator, Callable
+import time
+from collections.abc import AsyncGenerator, Callable, Generator
 from types import FunctionType
 from typing import Any, Final, Protocol
 
@@ -17,9 +18,11 @@ from sinch_voice_async._transport.exceptions import answered_status, mark
 from sinch_voice_async._transport.messages import ByteStream, Fields, RawResponse, WireRequest
 from sinch_voice_async._transport.pool import ConnectionPool
 from sinch_voice_async._transport.proxies import Proxies
+from sinch_voice_async._wire.signing import signed_headers
+from sinch_voice_async.credentials import Credentials
 from sinch_voice_async.errors import ConfigurationError
 
-__all__ = ["HttpxAdapter", "Sender", "interceptable_sender", "network_is_mocked", "sender_for"]
+__all__ = ["ApplicationSignature", "HttpxAdapter", "Sender", "interceptable_sender", "network_is_mocked", "sender_for"]
 
 
 class Sender(Protocol):
@@ -288,3 +291,33 @@ def _behind(function: object) -> list[object]:
         behind += [function.__globals__.get(name) for name in function.__code__.co_names]
         behind += function.__defaults__ or ()
     return [each for each in behind if callable(each) and not isinstance(each, type)]
+
+
+class ApplicationSignature(httpx.Auth):
+    """Signs the requests of an ``httpx.Client`` or ``httpx.AsyncClient`` as the platform requires.
+
+    ``httpx.AsyncClient(auth=ApplicationSignature(credentials))``. The method, the path as it goes on the wire, the
+    body and its ``Content-Type`` are signed with a fresh ``x-timestamp``; a streamed body is read into memory first.
+    It does no I/O of its own.
+
+    Source: Authentication, Application signed request.
+    """
+
+    requires_request_body = True
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Sign one request."""
+        headers = signed_headers(
+            self._credentials,
+            request.method,
+            request.url.raw_path.decode("ascii"),
+            request.content,
+            request.headers.get("content-type", ""),
+            time.time(),
+        )
+        for name, value in headers:
+            request.headers[name.decode("ascii")] = value.decode("ascii")
+        yield request

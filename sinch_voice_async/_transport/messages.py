@@ -8,10 +8,9 @@ from typing import Any, Final, Protocol, TypeAlias
 import attrs
 import httpx
 
-from sinch_voice_async._transport.base_url import BaseUrl
 from sinch_voice_async._transport.exceptions import map_exception
 from sinch_voice_async._transport.http11 import asks_to_close, header_lines, start_of_head
-from sinch_voice_async._transport.origin import Origin
+from sinch_voice_async._transport.origin import BaseUrl, Origin
 from sinch_voice_async._transport.proxies import Proxy
 from sinch_voice_async._version import __version__
 from sinch_voice_async._wire.headers import Headers

@@ -18,7 +18,6 @@ import anyio
 import attrs
 import httpx
 
-from sinch_voice_async._transport.base_url import BaseUrl
 from sinch_voice_async._transport.exceptions import answered_status, failure_of, map_exception, outcome_of
 from sinch_voice_async._transport.httpx_adapter import Sender, network_is_mocked
 from sinch_voice_async._transport.messages import (
@@ -30,6 +29,7 @@ from sinch_voice_async._transport.messages import (
     StreamedResponse,
     WireRequest,
 )
+from sinch_voice_async._transport.origin import BaseUrl
 from sinch_voice_async._transport.retry import (
     TIME_TO_ANSWER,
     RetryPolicy,

@@ -72,8 +72,7 @@ from sinch_voice_async._wire.registry import (
     unions,
 )
 from sinch_voice_async.errors import DecodeError, InvalidRequestError
-from sinch_voice_async.models.inline import Inline, TextOrJson
-from sinch_voice_async.models.shown import Absent
+from sinch_voice_async.models.fields import Absent, Inline, TextOrJson
 
 __all__ = ["Writer", "decode", "encode", "encode_json", "encode_text", "register_model", "register_tagged"]
 

@@ -14,7 +14,7 @@ from attrs import field, frozen
 
 from sinch_voice_async.dialer.numbers import read_number
 from sinch_voice_async.errors import InvalidRequestError
-from sinch_voice_async.models.shown import masked
+from sinch_voice_async.models.fields import masked
 
 __all__ = ["BrokenRow", "Contact"]
 

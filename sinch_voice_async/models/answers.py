@@ -7,6 +7,6 @@ __all__ = ["AceSvaml", "DiceSvaml", "IceSvaml", "PieSvaml", "Svaml"]
 if TYPE_CHECKING:
     from sinch_voice_async.models.svaml.document import AceSvaml, DiceSvaml, IceSvaml, PieSvaml, Svaml
 else:
-    from sinch_voice_async.models.inline import Inline
+    from sinch_voice_async.models.fields import Inline
 
     AceSvaml = DiceSvaml = IceSvaml = PieSvaml = Svaml = Inline

@@ -16,9 +16,8 @@ from sinch_voice_async.models.answers import AceSvaml, DiceSvaml, IceSvaml, PieS
 from sinch_voice_async.models.calls import Domain
 from sinch_voice_async.models.conferences import ConferenceDtmfOptions, MusicOnHold
 from sinch_voice_async.models.destinations import Destination
-from sinch_voice_async.models.inline import Inline
+from sinch_voice_async.models.fields import Inline, length, masked, unknown_fields
 from sinch_voice_async.models.languages import Voice
-from sinch_voice_async.models.shown import length, masked, unknown_fields
 
 __all__ = ["CalloutReceipt", "ConferenceCallout", "CustomCallout", "Domain", "TtsCallout"]
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 from attrs import field, frozen
 
 from sinch_voice_async.models.destinations import Destination
-from sinch_voice_async.models.shown import length, unknown_fields
+from sinch_voice_async.models.fields import length, unknown_fields
 
 __all__ = ["Call", "CallReason", "CallResult", "CallStatus", "Domain", "Price"]
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias
 from attrs import field, frozen
 
 from sinch_voice_async.models import limits
-from sinch_voice_async.models.shown import Absent, masked, unknown_fields
+from sinch_voice_async.models.fields import Absent, masked, unknown_fields
 
 __all__ = ["Conference", "ConferenceCommand", "ConferenceDtmfOptions", "DtmfMode", "MusicOnHold", "Participant"]
 

@@ -7,7 +7,7 @@ from attrs import field, frozen
 
 from sinch_voice_async.models import limits
 from sinch_voice_async.models.calls import Price
-from sinch_voice_async.models.shown import Absent, masked, unknown_fields
+from sinch_voice_async.models.fields import Absent, masked, unknown_fields
 
 __all__ = [
     "ApplicationNumber",

@@ -6,8 +6,8 @@ from typing import Any, Literal, TypeAlias
 from attrs import evolve, field, frozen
 
 from sinch_voice_async.errors import InvalidRequestError
+from sinch_voice_async.models.fields import masked, unknown_fields
 from sinch_voice_async.models.phone_numbers import read_dialable
-from sinch_voice_async.models.shown import masked, unknown_fields
 
 __all__ = ["Destination", "DestinationType", "checked"]
 

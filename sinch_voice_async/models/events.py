@@ -20,8 +20,7 @@ from attrs import field, frozen
 
 from sinch_voice_async.models.calls import Price
 from sinch_voice_async.models.destinations import Destination
-from sinch_voice_async.models.inline import TextOrJson
-from sinch_voice_async.models.shown import Absent, length, masked, unknown_fields
+from sinch_voice_async.models.fields import Absent, TextOrJson, length, masked, unknown_fields
 from sinch_voice_async.models.svaml.actions import CallHeader
 
 __all__ = [

@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from sinch_voice_async.models.shown import unknown_fields
+from sinch_voice_async.models.fields import unknown_fields
 
 __all__ = ["ArchiveSummary", "Recording"]
 

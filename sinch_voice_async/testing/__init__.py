@@ -9,15 +9,14 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sinch_voice_async.testing.callbacks import signed_callback
-    from sinch_voice_async.testing.serving import serve_app
+    from sinch_voice_async.testing.callbacks import serve_app, signed_callback
     from sinch_voice_async.testing.streams import StreamPeer, stream_peer
 
 __all__ = ["StreamPeer", "serve_app", "signed_callback", "stream_peer"]
 
 _HOMES = {
     "StreamPeer": "streams",
-    "serve_app": "serving",
+    "serve_app": "callbacks",
     "signed_callback": "callbacks",
     "stream_peer": "streams",
 }

@@ -14,8 +14,7 @@ import anyio.lowlevel
 from sinch_voice_async.models.svaml.actions import ConnectStream
 from sinch_voice_async.streams.app import CLOCK, TOKEN, StreamApp
 from sinch_voice_async.streams.audio import Pcm
-from sinch_voice_async.streams.pacing import frame_size
-from sinch_voice_async.streams.playout import Playout
+from sinch_voice_async.streams.pacing import Playout, frame_size
 from sinch_voice_async.streams.protocol import Answered, Cleared, StreamProtocol, StreamRequest
 
 __all__ = ["StreamPeer", "VirtualTime", "stream_peer"]

@@ -16,7 +16,7 @@ from sinch_voice_async import (
     VoiceClient,
     svaml,
 )
-from sinch_voice_async._endpoints.paths import id_segment, segment
+from sinch_voice_async._endpoints.endpoint import id_segment, segment
 from sinch_voice_async.sandbox import Sandbox
 
 CALLEE = "+46700000001"

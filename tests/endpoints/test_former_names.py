@@ -3,7 +3,7 @@
 import pytest
 
 from sinch_voice_async import VoiceClient
-from sinch_voice_async._endpoints.former_names import FORMER_NAMES
+from sinch_voice_async._endpoints.endpoint import FORMER_NAMES
 
 CLIENT = VoiceClient("key", "c2VjcmV0")
 OWNERS = {type(each).__name__: each for each in (CLIENT, *vars(CLIENT).values())}

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sinch_voice_async.streams import Position
-from sinch_voice_async.streams.pacing import REAL_TIME, Pacer, frame_size
-from sinch_voice_async.streams.playout import Playout
+from sinch_voice_async.streams.pacing import REAL_TIME, Pacer, Playout, frame_size
 from tests.streams.agents import near, tone
 
 

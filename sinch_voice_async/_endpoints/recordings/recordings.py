@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import attrs
 
 from sinch_voice_async import _bounds
-from sinch_voice_async._endpoints.paths import segment
+from sinch_voice_async._endpoints.endpoint import segment
 from sinch_voice_async._endpoints.recordings.archive import Archive
 from sinch_voice_async._endpoints.recordings.download import Download, ResumingStream
 from sinch_voice_async._endpoints.recordings.pages import Fetch, Pages

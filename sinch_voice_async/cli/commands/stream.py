@@ -21,7 +21,7 @@ from sinch_voice_async.cli.failures import ExitCode
 from sinch_voice_async.cli.output import show_table, tell
 from sinch_voice_async.cli.settings import Command, Settings, find_account, settable
 from sinch_voice_async.streams import Pcm, StreamApp, StreamProtocol, StreamRequest
-from sinch_voice_async.streams.playout import Playout
+from sinch_voice_async.streams.pacing import Playout
 from sinch_voice_async.streams.protocol import Answered, Ignored
 
 __all__ = ["stream"]

@@ -13,9 +13,9 @@ from attrs import Attribute, evolve, field, frozen
 
 from sinch_voice_async.models.conferences import ConferenceDtmfOptions, MusicOnHold
 from sinch_voice_async.models.destinations import Destination
+from sinch_voice_async.models.fields import length, masked
 from sinch_voice_async.models.languages import Indications, Voice
 from sinch_voice_async.models.limits import LONGEST_CALL, LONGEST_CONFERENCE_ID
-from sinch_voice_async.models.shown import length, masked
 from sinch_voice_async.models.svaml.fields import (
     Action,
     Open,

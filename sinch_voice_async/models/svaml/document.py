@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, get_a
 from attrs import field, frozen
 
 from sinch_voice_async.errors import InvalidRequestError
-from sinch_voice_async.models.inline import Inline
-from sinch_voice_async.models.shown import Absent
+from sinch_voice_async.models.fields import Absent, Inline
 from sinch_voice_async.models.svaml.actions import (
     ConnectConference,
     ConnectMxp,

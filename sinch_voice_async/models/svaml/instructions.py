@@ -6,8 +6,8 @@ from typing import Final, Literal, TypeAlias
 from attrs import field, frozen
 
 from sinch_voice_async.credentials import hidden
+from sinch_voice_async.models.fields import length
 from sinch_voice_async.models.languages import TranscriptionLocale, Voice
-from sinch_voice_async.models.shown import length
 from sinch_voice_async.models.svaml.fields import (
     Action,
     Instruction,

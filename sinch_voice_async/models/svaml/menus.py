@@ -17,7 +17,7 @@ from typing import Final
 from attrs import field, frozen
 
 from sinch_voice_async.errors import InvalidRequestError
-from sinch_voice_async.models.shown import length
+from sinch_voice_async.models.fields import length
 from sinch_voice_async.models.svaml.fields import Open, count, limit, listed, menu_key, typed
 
 __all__ = ["Menu", "MenuOption", "go_to", "href", "prompts", "return_", "ssml", "tts"]

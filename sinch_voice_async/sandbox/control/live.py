@@ -1,8 +1,9 @@
 """What flows to an open page: changes as server-sent events, and the sound of a call over a WebSocket.
 
-A stream of events serves the page and tests that wait. It begins with the state, the newest calls and the newest requests. Then come those that changed, each as it is by
-then: a slow reader gets fewer and later states, and nothing piles up for it. An ``id`` goes with each event; a reader
-that reconnects sends it as ``Last-Event-ID`` and gets what it has missed. The cost of a look is what changed.
+A stream of events serves the page and tests that wait. It begins with the state, the newest calls and the newest
+requests. Then come those that changed, each as it is by then: a slow reader gets fewer and later states, and nothing
+piles up for it. An ``id`` goes with each event; a reader that reconnects sends it as ``Last-Event-ID`` and gets what it
+has missed. The cost of a look is what changed.
 
 Source: HTML, Server-sent events.
 

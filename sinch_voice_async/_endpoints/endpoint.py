@@ -1,11 +1,15 @@
-"""Paths of requests: ids that are checked and percent-encoded, and requests to other paths.
+"""What endpoints share: ids in paths, requests to other paths, and hints for programs that come from ``sinch`` 1.x.
 
-An id cannot reach another endpoint. Characters that need no encoding stay as they are (``+ @ : ~`` and the
-sub-delimiters of RFC 3986), as in the documents of the platform. The signed path is the path on the wire.
+An id is checked and percent-encoded, so it cannot reach another endpoint. Characters that need no encoding stay as
+they are (``+ @ : ~`` and the sub-delimiters of RFC 3986), as in the documents of the platform. The signed path is the
+path on the wire.
+
+The error for a former name says what replaces it. Source: Python SDK, domains/voice.
 """
 
 import re
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import quote
 
 from sinch_voice_async._transport.messages import Request, Response
@@ -14,7 +18,46 @@ from sinch_voice_async._wire.rest_codec import encode_json
 from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.models.limits import LONGEST_CONFERENCE_ID
 
-__all__ = ["conference_segment", "id_segment", "request", "segment"]
+__all__ = ["FORMER_NAMES", "HasFormerNames", "conference_segment", "id_segment", "request", "segment"]
+
+FORMER_NAMES: Final[Mapping[str, Mapping[str, str]]] = {
+    "VoiceClient": {
+        "voice": "the client has the endpoints itself: client.callouts, client.calls, client.conferences",
+        "applications": "use client.numbers and client.callbacks",
+    },
+    "Callouts": {"text_to_speech": "use callouts.tts(destination, text)"},
+    "Calls": {"manage_with_call_leg": "use calls.update_leg(call_id, leg, svaml)"},
+    "Conferences": {
+        "call": "use client.callouts.conference(destination, conference_id)",
+        "kick_participant": "use conferences.kick(conference_id, call_id), in this order",
+        "manage_participant": "use conferences.mute, unmute, hold or resume(conference_id, call_id), in this order",
+    },
+    "Numbers": {
+        "get_numbers": "use numbers.list()",
+        "assign_numbers": "use numbers.assign(numbers)",
+        "unassign_number": "use numbers.unassign(number)",
+        "query_number": "use numbers.query(number)",
+    },
+    "Callbacks": {
+        "get_callback_urls": "use callbacks.get()",
+        "update_callback_urls": "use callbacks.update(primary, fallback)",
+    },
+}
+"""Class -> name in ``sinch`` 1.1.4 -> what replaces it."""
+
+
+class HasFormerNames:
+    """A base class whose ``AttributeError`` for a former name has a hint."""
+
+    __slots__: ClassVar[tuple[str, ...]] = ()
+
+    if not TYPE_CHECKING:  # type checkers would accept every name
+
+        def __getattr__(self, name: str) -> Any:
+            message = f"{type(self).__name__!r} object has no attribute {name!r}"
+            hint = FORMER_NAMES.get(type(self).__name__, {}).get(name)
+            raise AttributeError(f"{message}: {hint}" if hint else message, name=name, obj=self)
+
 
 _KEPT: Final = "+@:~-._!$&'()*,;="
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
