@@ -38,7 +38,7 @@ _COMMANDS: Final = {
 }
 
 
-_HOMES: Final = {"status": "call", "hangup": "call", "sign": "signing", "verify": "signing"}
+_HOMES: Final = {"status": "call", "hangup": "call", "sign": "signing", "verify": "signing", "callbacks": "numbers"}
 """Commands that share a module with another one."""
 
 

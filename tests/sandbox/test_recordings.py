@@ -8,8 +8,8 @@ from email.utils import format_datetime
 import pytest
 
 from sinch_voice_async.sandbox import Recordings, Sandbox
-from sinch_voice_async.sandbox.audio import Stored, Tone
 from sinch_voice_async.sandbox.clock import Clock
+from sinch_voice_async.sandbox.recordings import Stored, Tone
 
 from .caller import Caller, error, in_process
 

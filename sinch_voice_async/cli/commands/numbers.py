@@ -1,4 +1,4 @@
-"""``sinch-voice numbers``: the numbers of an account, and their applications."""
+"""``sinch-voice numbers`` and ``callbacks``: the numbers of an account, and the URLs of its applications."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from sinch_voice_async.cli.commands.call import price
 from sinch_voice_async.cli.output import aligned, show, show_table, visible
 from sinch_voice_async.cli.settings import Group, Settings, settable
 
-__all__ = ["numbers"]
+__all__ = ["callbacks", "numbers"]
 
 
 @click.group(cls=Group)
@@ -87,3 +87,35 @@ def _query(settings: Settings, /, *, number: str) -> None:
         "rate": price(found.rate),
     }
     show(settings, found, aligned(fields))
+
+
+@click.group(cls=Group)
+def callbacks() -> None:
+    """Get and set where events are sent.
+
+    Examples:
+      sinch-voice callbacks get
+      sinch-voice callbacks set https://example.com/voice
+    """
+
+
+@settable
+@callbacks.command("get")
+@click.option("--application", metavar="KEY", help="Another application than the one that signs.")
+@click.pass_obj
+def _get(settings: Settings, /, *, application: str | None) -> None:
+    """Print the primary and the fallback URL."""
+    found = with_client(settings, lambda client: client.callbacks.get(application))
+    show(settings, found, aligned({"primary": found.primary, "fallback": found.fallback}))
+
+
+@settable
+@callbacks.command("set")
+@click.argument("primary")
+@click.argument("fallback", required=False)
+@click.option("--application", metavar="KEY", help="Another application than the one that signs.")
+@click.pass_obj
+def _set(settings: Settings, /, *, primary: str, fallback: str | None, application: str | None) -> None:
+    """Have events sent to PRIMARY, and to FALLBACK if that fails."""
+    with_client(settings, lambda client: client.callbacks.update(primary, fallback, application_key=application))
+    show(settings, {"primary": primary, "fallback": fallback}, aligned({"primary": primary, "fallback": fallback}))

@@ -62,8 +62,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.clock import Clock
-from sinch_voice_async.sandbox.control.calls import CallControls
-from sinch_voice_async.sandbox.control.conferences import ConferenceControls
+from sinch_voice_async.sandbox.control.calls import CallControls, ConferenceControls
 from sinch_voice_async.sandbox.control.live import LiveControls, talk_route
 from sinch_voice_async.sandbox.control.page import PAGE, SAFETY, Guard, page_routes
 from sinch_voice_async.sandbox.control.people import PhoneControls, PopulationControls, described, is_page

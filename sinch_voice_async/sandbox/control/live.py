@@ -37,7 +37,7 @@ from sinch_voice_async.sandbox.control.requests import request_summary
 from sinch_voice_async.sandbox.control.table import API, Control, text
 from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.exchange.people import People
-from sinch_voice_async.sandbox.exchange.playout import Talk
+from sinch_voice_async.sandbox.exchange.sounds import Talk
 from sinch_voice_async.sandbox.exchange.streams import Stream, Streams
 from sinch_voice_async.sandbox.requests import Fields, RefusalError
 

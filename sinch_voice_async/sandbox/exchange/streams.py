@@ -29,8 +29,7 @@ from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.exchange.calls import Call
 from sinch_voice_async.sandbox.exchange.people import Person
-from sinch_voice_async.sandbox.exchange.playout import Gap, Latency, Playout, Talk, Track
-from sinch_voice_async.sandbox.exchange.sounds import Caller, Says, Tone, sound_of
+from sinch_voice_async.sandbox.exchange.sounds import Caller, Gap, Latency, Playout, Says, Talk, Tone, Track, sound_of
 from sinch_voice_async.sandbox.requests import Fields
 
 if TYPE_CHECKING:

@@ -17,15 +17,19 @@ from typing import Any
 from sinch_voice_async.sandbox.exchange.callouts import Callout
 from sinch_voice_async.sandbox.exchange.calls import Ending, Party
 from sinch_voice_async.sandbox.exchange.events import failure, illegal, request_svaml, send_event, without_credentials
-from sinch_voice_async.sandbox.exchange.interaction import confer, parts_of, play, run_menu, spoken
-from sinch_voice_async.sandbox.exchange.people import Person
-from sinch_voice_async.sandbox.exchange.recordings import (
+from sinch_voice_async.sandbox.exchange.interaction import (
     announce,
+    confer,
+    parts_of,
+    play,
     record,
     record_conference,
+    run_menu,
+    spoken,
     start_recording,
     stop_recording,
 )
+from sinch_voice_async.sandbox.exchange.people import Person
 from sinch_voice_async.sandbox.exchange.runner import CallRunner, DisconnectError, RedirectError
 from sinch_voice_async.sandbox.exchange.streams import Refused
 from sinch_voice_async.sandbox.exchange.svaml import call_headers_of, prompts_in

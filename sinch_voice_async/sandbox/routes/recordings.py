@@ -15,8 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from sinch_voice_async.sandbox.audio import Content, Stored
-from sinch_voice_async.sandbox.recordings import PATH, Recording, Recordings
+from sinch_voice_async.sandbox.recordings import PATH, Content, Recording, Recordings, Stored
 from sinch_voice_async.sandbox.requests import Endpoint, RefusalError, note, path_member
 from sinch_voice_async.sandbox.server import drop, pause
 

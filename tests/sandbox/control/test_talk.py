@@ -14,7 +14,7 @@ from sinch_voice_async.sandbox import Call, Sandbox
 from sinch_voice_async.sandbox.control import live as route
 from sinch_voice_async.sandbox.exchange.callbacks import Answer
 from sinch_voice_async.sandbox.exchange.calls import Party
-from sinch_voice_async.sandbox.exchange.playout import Heard, Talk
+from sinch_voice_async.sandbox.exchange.sounds import Heard, Talk
 from sinch_voice_async.testing import serve_app
 from tests.sandbox.exchange.scripts import place
 from tests.sandbox.independent_server import Independent, tone

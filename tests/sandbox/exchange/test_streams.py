@@ -28,7 +28,7 @@ from sinch_voice_async.sandbox import (
     Wait,
     Wav,
 )
-from sinch_voice_async.sandbox.exchange import playout, sounds
+from sinch_voice_async.sandbox.exchange import sounds
 from sinch_voice_async.sandbox.exchange import streams as module
 from sinch_voice_async.sandbox.requests import RefusalError
 from sinch_voice_async.testing import serve_app
@@ -593,7 +593,7 @@ def test_a_person_without_a_script_hangs_up_as_always() -> None:
 def test_streams_are_many_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last ones are remembered; what was said on each is bounded."""
     monkeypatch.setattr(module, "KEPT_STREAMS", 2)
-    monkeypatch.setattr(playout, "KEPT_BYTES", 800)
+    monkeypatch.setattr(sounds, "KEPT_BYTES", 800)
     server = Independent("hang up")
     with served(server) as url, sandboxed() as sandbox:
         for _ in range(4):
