@@ -11,7 +11,6 @@ import random
 import sys
 import time
 import zlib
-from collections.abc import Awaitable, Callable
 from typing import Final, Literal, TypeVar
 
 import anyio
@@ -54,6 +53,15 @@ _HOP_FIELDS: Final = frozenset({"host", "content-length", "transfer-encoding"})
 logger = logging.getLogger("sinch_voice_async")
 
 
+class SystemClock:
+    """The time of the machine, and the random part of a delay. Tests replace a method to have a time of their own."""
+
+    now = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
+    jitter = staticmethod(random.random)
+    sleep = staticmethod(anyio.sleep)
+
+
 @attrs.define(kw_only=True, eq=False)
 class Session:
     """What all views of one client share: the connections, the quota, the clock, and whether it is closed.
@@ -70,14 +78,11 @@ class Session:
     closed: bool = False
     network_methods: object = None
     network_is_mocked: bool = False
-    now: Callable[[], float] = time.time
-    monotonic: Callable[[], float] = time.monotonic
-    jitter: Callable[[], float] = random.random
-    sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+    clock: SystemClock = attrs.Factory(SystemClock)
 
     def sign(self, method: str, target: str, body: bytes, content_type: str) -> tuple[Fields, float]:
         """Return the header fields that authorize a request, and the local Unix time at which they were made."""
-        now = self.now()
+        now = self.clock.now()
         if self.auth == "basic":
             return [(b"authorization", basic_authorization(self.credentials).encode("ascii"))], now
         at = now + self.clock_offset
@@ -124,7 +129,7 @@ class Transport:
         session = self.session
         if session.closed:
             raise InvalidRequestError("the client is closed", field="client")
-        started = session.monotonic()
+        started = session.clock.monotonic()
         corrected = False
         number = 0
         while True:
@@ -146,7 +151,7 @@ class Transport:
             if delay is None:
                 result.attempts = number
                 raise result
-            await session.sleep(delay)
+            await session.clock.sleep(delay)
 
     async def _attempt(
         self, request: WireRequest, watch: "_Watch | None", *, streamed: bool
@@ -177,7 +182,7 @@ class Transport:
         """Correct the clock, if an answer says that the timestamp was wrong."""
         session = self.session
         if isinstance(error, APIError) and complains_about_clock(error.status, error.code):
-            offset = clock_offset(error.headers, request.signed_at, session.now(), session.clock_offset)
+            offset = clock_offset(error.headers, request.signed_at, session.clock.now(), session.clock_offset)
             session.clock_offset = session.clock_offset if offset is None else offset
 
     def _sender(self) -> Sender:
@@ -214,11 +219,11 @@ class Transport:
     ) -> float | None:
         session = self.session
         failure = failure_of(error, clock_corrected=clock_corrected)
-        delay = self.retry.delay(number, failure, repeatable=request.repeatable, jitter=session.jitter)
+        delay = self.retry.delay(number, failure, repeatable=request.repeatable, jitter=session.clock.jitter)
         if delay is None:
             return None
         if self.retry.deadline is not None:
-            left = self.retry.deadline - (session.monotonic() - started) - delay
+            left = self.retry.deadline - (session.clock.monotonic() - started) - delay
             # An attempt that must not be repeated blindly needs the time to read its answer.
             read = math.inf if self.timeout.read is None else self.timeout.read
             if left <= 0 or (not request.repeatable and left < min(read, TIME_TO_ANSWER)):
@@ -229,7 +234,7 @@ class Transport:
         deadline, timeout = self.retry.deadline, self.timeout
         if deadline is None:
             return timeout
-        left = max(deadline - (self.session.monotonic() - started), 0.001)
+        left = max(deadline - (self.session.clock.monotonic() - started), 0.001)
         if self._longest_phase <= left:
             return timeout
         phases = {name: left if phase is None else min(phase, left) for name, phase in timeout.as_dict().items()}

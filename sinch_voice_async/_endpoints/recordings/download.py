@@ -269,17 +269,17 @@ class ResumingStream:
 
     async def _wait(self, error: SinchVoiceError) -> None:
         session, retry = self._transport.session, self._transport.retry
-        now = session.monotonic()
+        now = session.clock.monotonic()
         if not self._breaks or self.position > self._furthest:
             self._furthest, self._breaks, self._stuck_since = self.position, 0, now
         self._breaks += 1
-        delay = retry.delay(self._breaks, _BREAK, repeatable=True, jitter=session.jitter)
+        delay = retry.delay(self._breaks, _BREAK, repeatable=True, jitter=session.clock.jitter)
         if delay is None or (retry.deadline is not None and now - self._stuck_since + delay >= retry.deadline):
             raise self._lost(str(error)) from error
         # A stream that moves on is not a burden: only standing still is taken from the quota.
         if self._breaks > 1 and not session.quota.spend("transient"):
             raise self._lost(str(error)) from error
-        await session.sleep(delay)
+        await session.clock.sleep(delay)
 
     async def _resume(self) -> None:
         try:

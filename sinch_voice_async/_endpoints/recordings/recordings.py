@@ -126,7 +126,7 @@ class Recordings:
     def _fetch(self, start: datetime | None, end: datetime | None, page_size: int) -> Fetch[Recording]:
         """Return the function that fetches the pages of one iteration: an open end is fixed now, and stays fixed."""
         session = self._transport.session
-        end = end or datetime.fromtimestamp(session.now() + session.clock_offset, UTC)
+        end = end or datetime.fromtimestamp(session.clock.now() + session.clock_offset, UTC)
         _check_order(start, end)
         window = {name: format_timestamp(moment) for name, moment in (("from", start), ("to", end)) if moment}
 

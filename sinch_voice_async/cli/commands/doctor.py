@@ -124,9 +124,7 @@ def doctor(settings: Settings, /, *, call_id: str | None, conference_id: str | N
       sinch-voice doctor
       sinch-voice doctor --call 4398599d1ba84ef3bde0a82dfb61abed
     """
-    examination = Examination(
-        settings, _account(settings), _ignore if settings.json else _print, call_id, conference_id
-    )
+    examination = Examination(settings, _account(settings), call_id, conference_id)
     on_loop(settings, examination.run, lambda: "Stopped.")
     if settings.json:
         show(settings, {"ok": examination.well, "checks": examination.checks}, "")
@@ -147,17 +145,12 @@ def _print(check: Check) -> None:
         say(f"      {visible(check.advice)}")
 
 
-def _ignore(check: Check) -> None:
-    """Say nothing now: all of it comes as one document."""
-
-
 @attrs.define
 class Examination:
-    """One run: ``tell`` hears of each step as it is done."""
+    """One run. Each step is printed when it is done; with ``--json`` all of them are one document at the end."""
 
     settings: Settings
     account: Account | ConfigurationError
-    tell: Callable[[Check], None]
     call_id: str | None = None
     conference_id: str | None = None
     _checks: list[Check] = attrs.Factory(list)
@@ -189,7 +182,8 @@ class Examination:
     def _add(self, *checks: Check) -> None:
         for check in checks:
             self._checks.append(check)
-            self.tell(check)
+            if not self.settings.json:
+                _print(check)
 
     def _credentials(self) -> Check:
         if isinstance(self.account, ConfigurationError):
