@@ -8,6 +8,7 @@ Rules:
   Another owner, or the holder of another name, could read what is written and change it later.
 - What is written reaches the disk (``fsync`` of the file and of its directory) before anything follows from it.
 - A name that is made from the platform's text does not begin with ``-`` and does not leave its directory.
+- A database, such as the journal of a campaign, is never replaced by another file, whatever its name.
 
 All of it blocks, and belongs in a worker thread. Each function raises ``OSError``; its ``strerror`` says what stands in
 the way. On Windows files have no modes and no owners to check: links and kinds are checked, the rest is left to the
@@ -21,7 +22,7 @@ import re
 import secrets
 import stat
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -30,6 +31,7 @@ from typing import Final, Self
 
 __all__ = [
     "NewFile",
+    "check_apart",
     "check_target",
     "create",
     "discard",
@@ -51,6 +53,11 @@ _FLAGS: Final = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXE
 # A FIFO would wait for its other end, and a terminal would become the controlling one.
 _CAREFUL: Final = _FLAGS | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 _HAS_OWNERS: Final = hasattr(os, "geteuid")
+
+_DATABASE: Final = b"SQLite format 3\0"
+# Device and inode of each database that a connection of this process has open. To close another descriptor of such a
+# file would drop the locks of SQLite on it.
+OPEN_DATABASES: Final[set[tuple[int, int]]] = set()
 
 _LONGEST: Final = 120
 _HARMLESS: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?")
@@ -139,7 +146,7 @@ def place(part: Path, target: Path, *, overwrite: bool) -> None:
     With ``overwrite`` a link at ``target`` is replaced by the file; what it points to stays.
 
     :raises FileExistsError: ``target`` exists, and ``overwrite`` is False.
-    :raises OSError: ``target`` is a directory or a device.
+    :raises OSError: ``target`` is a directory, a device, or a database or its log.
     """
     check_target(target, overwrite=overwrite)
     if overwrite:
@@ -161,6 +168,20 @@ def check_target(target: Path, *, overwrite: bool) -> None:
         raise _exists(target)
     if not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
         raise OSError(errno.EINVAL, "it is not a regular file", str(target))
+    base = Path(str(target).removesuffix("-wal").removesuffix("-shm").removesuffix("-journal"))
+    if _is_database(target) or (base != target and _is_database(base)):
+        raise OSError(errno.EEXIST, "it is a database or its log, such as the journal of a campaign", str(target))
+
+
+def check_apart(target: Path, inputs: Iterable[Path]) -> None:
+    """Refuse to replace a file that is needed, by whatever name.
+
+    :raises OSError: ``target`` is one of ``inputs``.
+    """
+    for path in inputs:
+        with suppress(FileNotFoundError):
+            if target.samefile(path):
+                raise OSError(errno.EEXIST, f"it is {path}, which the campaign reads", str(target))
 
 
 class NewFile:
@@ -299,6 +320,17 @@ def _place_exclusively(part: Path, target: Path) -> None:
         part.rename(target)
     else:
         part.unlink()
+
+
+def _is_database(path: Path) -> bool:
+    try:
+        found = path.stat()
+        if (found.st_dev, found.st_ino) in OPEN_DATABASES or not stat.S_ISREG(found.st_mode):
+            return stat.S_ISREG(found.st_mode)
+        with path.open("rb") as file:
+            return file.read(len(_DATABASE)) == _DATABASE
+    except OSError:
+        return False
 
 
 def _exists(target: Path) -> FileExistsError:

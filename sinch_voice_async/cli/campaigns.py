@@ -37,6 +37,7 @@ from sinch_voice_async.dialer import (
     Campaign,
     Contact,
     ContactFile,
+    DoNotCallFile,
     KeptCampaign,
     OptOutList,
     Outcome,
@@ -44,7 +45,7 @@ from sinch_voice_async.dialer import (
     RedialRules,
     Report,
     kept,
-    read_numbers,
+    sql,
 )
 from sinch_voice_async.dialer.eligibility import DoNotCall
 from sinch_voice_async.dialer.window import known_zones
@@ -69,10 +70,12 @@ __all__ = [
     "resume_command",
     "write_rejects",
     "write_report",
+    "write_row_fates",
 ]
 
 _ADVICE: Final = f"; {ADVICE}"
 _BY_COUNTRY: Final = f"{_ADVICE}, or pass country="
+_FATE_COLUMNS: Final = ("line", "fate", "problem")
 _SHOWN: Final = 20
 _LOOKED_AT: Final = 20_000
 _EARLIEST, _LATEST = 8, 21
@@ -194,11 +197,11 @@ class CampaignOptions:
             atexit.register(opt_outs.close)
             return opt_outs
         try:
-            return read_numbers(path, country=self.country)
+            return DoNotCallFile(path, country=self.country)
         except ConfigurationError:
             if self.encoding is None:
                 raise
-            return read_numbers(path, country=self.country, encoding=self.encoding)
+            return DoNotCallFile(path, country=self.country, encoding=self.encoding)
 
     def callout_of(self, template: Template) -> "MakeCallout":
         """Return what makes the callout of a contact."""
@@ -272,13 +275,17 @@ class MakeCallout:
 
 
 def is_address(journal: str) -> bool:
-    """Return whether a journal is in a database, and not a file."""
-    return "://" in journal or "=" in journal
+    """Return whether a journal is in a database, and not a file.
+
+    :raises ConfigurationError: it is the address of something else.
+    """
+    return sql.is_address(journal)
 
 
 def name_of(journal: str) -> str:
     """Return the name of the campaign that a journal keeps, if none was given."""
-    return Path(urlsplit(journal).path if "://" in journal else journal).stem or "campaign"
+    stem = Path(urlsplit(journal).path if "://" in journal else journal).stem
+    return "".join(each for each in stem if each.isprintable()).strip() or "campaign"
 
 
 async def kept_options(journal: str, name: str | None) -> KeptCampaign | None:
@@ -462,33 +469,46 @@ def _is_same(one: str, other: Path) -> bool:
 def write_rejects(path: Path, contacts: ContactFile, make: Callable[[Contact], object]) -> int:
     """Write each row that cannot be called into a CSV file: its line, why, and all of its columns; return how many.
 
-    The file may be corrected and dialled like any other.
+    The file may be corrected and dialled like any other. Its first columns are those of :func:`write_row_fates`.
     """
-    columns = [name for name in contacts.columns or () if name not in ("line", "problem")]
+    columns = [name for name in contacts.columns or () if name not in _FATE_COLUMNS]
     seen: dict[str, int] = {}
     number = 0
     with _files.NewFile(path, overwrite=True) as file:
-        file.write(_row(["line", "problem", *columns]))
+        file.write(_row([*_FATE_COLUMNS, *columns]))
         for line, row in contacts.lines():
-            if problem := _problem_of(line, row, make, seen):
-                file.write(_row([line, in_options(problem), *(row.fields.get(name, "") for name in columns)]))
+            if found := _problem_of(line, row, make, seen):
+                fate, problem = found
+                file.write(_row([line, fate, in_options(problem), *(row.fields.get(name, "") for name in columns)]))
                 number += 1
     return number
 
 
 def _problem_of(
     line: int, row: Contact | BrokenRow, make: Callable[[Contact], object], seen: dict[str, int]
-) -> str | None:
+) -> tuple[str, str] | None:
     if isinstance(row, BrokenRow):
-        return row.problem
+        return "broken", row.problem
     first = seen.setdefault(row.number, line)
     if first != line:
-        return f"the same number as line {first}"
+        return "duplicate", f"the same number as line {first}"
     try:
         make(row)
     except InvalidRequestError as problem:
-        return str(problem)
+        return "refused", str(problem)
     return None
+
+
+async def write_row_fates(path: Path, campaign: Campaign) -> None:
+    """Write each row that the journal has no contact of its own for into a CSV file: its line, why, and its number.
+
+    :raises CampaignError: the journal cannot be read.
+    """
+    async with campaign:
+        with _files.NewFile(path, overwrite=True) as file:
+            file.write(_row([*_FATE_COLUMNS, "number"]))
+            async for _, row in campaign.row_fates():
+                file.write(_row([row.line, row.fate, in_options(row.detail), row.number]))
 
 
 def _row(cells: Sequence[object]) -> bytes:

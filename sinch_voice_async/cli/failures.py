@@ -74,6 +74,16 @@ _PARAMETERS: Final = (
     "in_flight poll_interval calls_per_second do_not_call max_call_duration network_timeout attempts_per_day "
     "enable_ace enable_dice enable_pie callback_headers conference_id call_id max_duration moh_class"
 )
+# Exceptions of the client, of which the journal keeps the names.
+_ERRORS: Final = {
+    "ConnectError": "no connection to the platform",
+    "RequestTimeoutError": "no answer in time",
+    "TransportError": "the connection broke",
+    "DecodeError": "an answer that could not be read",
+    "CampaignError": "an unusable answer of the client",
+    "CancelledError": "stopped in the middle",
+}
+_ERROR: Final = re.compile(rf"\b({'|'.join(_ERRORS)})\b")
 _NAMED: Final = re.compile(rf"\b({'|'.join(_PARAMETERS.split())})\b")
 _LEADING: Final = re.compile(
     "^(country|encoding|delimiter|cli|locale|dtmf|domain|custom|greeting|prompts|region|timeout|proxy|until|window|"
@@ -103,7 +113,7 @@ def masked(text: str) -> str:
 
 
 def in_options(text: str) -> str:
-    """Replace parameters of Python by options: ``pass encoding="cp1252"`` by ``pass --encoding cp1252``."""
+    """Replace names of Python: ``pass encoding="cp1252"`` by ``pass --encoding cp1252``, exceptions by words."""
 
     def option(found: "re.Match[str]") -> str:
         verb = "pass " if found[0].lower().startswith(("set ", "pass ")) else ""
@@ -111,6 +121,7 @@ def in_options(text: str) -> str:
         return f"{verb}{_option(found['name'])}{value}"
 
     text = _LEADING.sub(lambda found: _option(found[1]), _ASSIGNED.sub(option, text))
+    text = _ERROR.sub(lambda found: _ERRORS[found[1]], text)
     return _NAMED.sub(lambda found: _option(found[1]), text)
 
 

@@ -326,7 +326,7 @@ def standing_of_run(running: CampaignRun, rate: Rate) -> Standing:
         active=max(status.alive, counts.states[ContactState.DIALING]),
         broken=counts.broken,
         rate=rate.of(status.this_run.placed),
-        cost=f"{counts.spent:f}" if counts.spent else "",
+        cost=" ".join([f"{counts.spent:f}", *map(visible, sorted(counts.currencies))]) if counts.spent else "",
         health=f"paused: {status.paused}" if status.paused else "",
     )
 

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, TextIO
 import attrs
 import click
 
+from sinch_voice_async.cli.failures import in_options
 from sinch_voice_async.cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -201,6 +202,7 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         message = _OPTION.sub(lambda found: "--" + found[1].replace("_", "-"), record.getMessage())
+        message = in_options(message)
         tell(f"sinch-voice: {record.levelname.lower()}: {message}")
 
 

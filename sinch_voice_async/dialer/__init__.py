@@ -6,7 +6,7 @@ from typing import Any
 from sinch_voice_async.dialer.attempt import attempt_id_of, own_custom
 from sinch_voice_async.dialer.campaign import Campaign
 from sinch_voice_async.dialer.contacts import BrokenRow, Contact
-from sinch_voice_async.dialer.eligibility import RedialRules
+from sinch_voice_async.dialer.eligibility import DoNotCallFile, RedialRules
 from sinch_voice_async.dialer.journal import (
     Added,
     AttemptUpdate,
@@ -56,6 +56,7 @@ __all__ = [
     "Control",
     "Counts",
     "Difference",
+    "DoNotCallFile",
     "Journal",
     "KeptCampaign",
     "OptOut",

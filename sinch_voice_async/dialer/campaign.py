@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -42,6 +43,7 @@ from sinch_voice_async.dialer.preview import Preview, Previewing
 from sinch_voice_async.dialer.report import Report, report_of
 from sinch_voice_async.dialer.run import CampaignRun
 from sinch_voice_async.dialer.settings import Difference, Follow, Settings, differences, fingerprint_of
+from sinch_voice_async.dialer.sources import ContactFile
 from sinch_voice_async.dialer.sqlite.journal import SqliteJournal
 from sinch_voice_async.dialer.window import CallingWindow
 from sinch_voice_async.errors import ConfigurationError, InvalidRequestError, JournalError
@@ -140,6 +142,7 @@ class Campaign:
             options=options,
             clock=clock or SystemClock(),
         )
+        self._contact_files: set[Path] = set()
         self._users = 0
         self._opening: anyio.Lock | None = None
         self._engine: Engine | None = None
@@ -177,6 +180,7 @@ class Campaign:
         :raises ConfigurationError: on entering; options that the journal keeps were dropped.
         """
         _check_callout_of(callout)
+        self._note_file(contacts)
         engine = Engine(
             settings=self.settings,
             journal=self.journal,
@@ -198,6 +202,7 @@ class Campaign:
 
         :raises JournalError: the journal cannot be used.
         """
+        self._note_file(contacts)
         sink = _Enqueued(self.journal, self.settings.clock)
         async with self._use():
             await feed(contacts, sink, self.settings.country)
@@ -244,6 +249,7 @@ class Campaign:
         :raises CampaignError: the do-not-call list could not be asked.
         """
         _check_callout_of(callout)
+        self._note_file(contacts)
         looking = Previewing(
             eligibility=self.settings.eligibility(),
             callout_of=callout,
@@ -435,6 +441,20 @@ class Campaign:
     def _read_numbers(self, numbers: Collection[str]) -> list[str]:
         country = self.settings.country
         return [read_number(number, country=country, allow_premium=True) for number in numbers]
+
+    @property
+    def inputs(self) -> Collection[Path]:
+        """The files that the campaign reads and that nothing may replace: journal, list and files of contacts."""
+        found = {*self._contact_files}
+        if isinstance(self.journal, SqliteJournal):
+            found |= {Path(f"{self.journal.path}{ending}") for ending in ("", "-wal", "-shm")}
+        if (listed := getattr(self.settings.is_listed, "path", None)) is not None:
+            found.add(Path(listed))
+        return found
+
+    def _note_file(self, contacts: Contacts | None) -> None:
+        if isinstance(contacts, ContactFile):
+            self._contact_files.add(contacts.path)
 
     def _has_journal(self) -> bool:
         return not isinstance(self.journal, SqliteJournal) or self.journal.path.exists()

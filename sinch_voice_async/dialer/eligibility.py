@@ -13,19 +13,33 @@ telephone may have rung.
 
 import hashlib
 import inspect
+import os
+import threading
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
+import anyio.to_thread
 from attrs import field, frozen
 
 from sinch_voice_async import _bounds
 from sinch_voice_async.dialer.journal import ContactState, Outcome
-from sinch_voice_async.dialer.numbers import read_number
+from sinch_voice_async.dialer.numbers import read_number, read_numbers
 from sinch_voice_async.dialer.window import CallingWindow, known_zones, local_days, next_days
 from sinch_voice_async.errors import CampaignError, ConfigurationError, InvalidRequestError
 
-__all__ = ["DoNotCall", "DoNotCallList", "Eligibility", "IsListed", "RedialRules", "Verdict", "to_do_not_call"]
+__all__ = [
+    "DoNotCall",
+    "DoNotCallFile",
+    "DoNotCallList",
+    "Eligibility",
+    "IsListed",
+    "RedialRules",
+    "Verdict",
+    "to_do_not_call",
+]
 
 IsListed: TypeAlias = Callable[[str], bool | Awaitable[bool]]
 """Says whether a number must not be called."""
@@ -44,6 +58,8 @@ ENOUGH: Final = "called often enough in these days"
 _FINAL_REASONS: Final = frozenset({"BLOCKED", "OTHERPEERANSWERED", "CANCEL", "MANAGERHANGUP"})
 _DECLINED: Final = "CALLEEHANGUP"
 _DAY: Final = 86_400.0
+# Nanoseconds: file systems keep times in steps of some milliseconds.
+_JUST_NOW: Final = 100_000_000
 # As many attempts as a journal keeps the times of.
 _MOST_KEPT: Final = 60
 _BY_CHANCE: Any = ("BUSY", "NOANSWER")
@@ -127,6 +143,70 @@ class DoNotCallList:
         """Describe the list without its numbers, so that two lists can be told apart."""
         digest = hashlib.sha256("\n".join(sorted(self.numbers)).encode()).hexdigest()[:12]
         return f"{len(self.numbers)} numbers ({digest})"
+
+
+class DoNotCallFile:
+    """A do-not-call list in a text file, one number on each line, that may be edited while campaigns run.
+
+    ::
+
+        campaign = Campaign("reminders", journal="reminders.sqlite", do_not_call=DoNotCallFile("stop.txt"))
+
+    The file is looked at before each claim, and read again if it has changed. If it cannot be read any more, or a line
+    is not a number with one certain reading, no contact is called and the run ends with ``CampaignError``. A number
+    that is taken off the list stays listed for this object, so that a file that is just being saved protects everybody.
+    ``country`` and ``encoding`` are those of :func:`read_numbers`.
+
+    :raises ConfigurationError: the file cannot be read; the message names the line.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, country: str | None = None, encoding: str | None = None
+    ) -> None:
+        self.path: Path = Path(path).absolute()
+        self._country = country
+        self._encoding = encoding
+        self._stamp = _stamp_of(self.path)
+        self.numbers: frozenset[str] = read_numbers(path, country=country, encoding=encoding)
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"DoNotCallFile({str(self.path)!r})"
+
+    def __str__(self) -> str:
+        return str(DoNotCallList(self.numbers))
+
+    def __call__(self, number: str) -> bool | Awaitable[bool]:
+        """Say whether a number is listed; if the file has changed, it is awaited.
+
+        :raises ConfigurationError: the file cannot be read.
+        """
+        if self._stamp is not None and _stamp_of(self.path) == self._stamp:
+            return number in self.numbers
+        return self._read_and_ask(number)
+
+    async def _read_and_ask(self, number: str) -> bool:
+        await anyio.to_thread.run_sync(self._read)
+        return number in self.numbers
+
+    def _read(self) -> None:
+        # Hundreds of contacts may ask at once: one of them reads. A lock of threads serves every event loop.
+        with self._lock:
+            stamp = _stamp_of(self.path)
+            if stamp is None or stamp != self._stamp:
+                self.numbers |= read_numbers(self.path, country=self._country, encoding=self._encoding)
+                self._stamp = stamp
+
+
+def _stamp_of(path: Path) -> tuple[int, ...] | None:
+    """Return what changes when a file does; None if it is missing, or so new that a change could keep its time."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    if abs(time.time_ns() - found.st_mtime_ns) < _JUST_NOW:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def to_do_not_call(given: DoNotCall, country: str | None = None) -> IsListed:
@@ -213,4 +293,5 @@ class Eligibility:
                 return answer
             return bool(await answer if inspect.isawaitable(answer) else answer)
         except Exception as error:
-            raise CampaignError("the do-not-call list could not be asked, so no contact is called") from error
+            said = f": {error}" if isinstance(error, (CampaignError, ConfigurationError)) else ""
+            raise CampaignError(f"the do-not-call list could not be asked, so no contact is called{said}") from error

@@ -298,8 +298,8 @@ class Counts:
 
     ``results`` counts calls that are over by result (``ANSWERED``, ``BUSY`` ...). ``placed`` counts the callouts that
     this run sent, without those that certainly reached no telephone. ``broken``, ``duplicates``, ``changed`` and
-    ``removed`` count rows of this run by fate. ``spent`` is the known cost in all currencies together; ``dearest`` the
-    most expensive call, None if no cost is known.
+    ``removed`` count rows of this run by fate. ``spent`` is the known cost in all currencies together, and
+    ``currencies`` names them; ``dearest`` is the most expensive call, None if no cost is known.
     """
 
     states: Counter[ContactState] = field(factory=Counter)
@@ -311,6 +311,7 @@ class Counts:
     removed: int = 0
     spent: Decimal = Decimal()
     dearest: Decimal | None = None
+    currencies: set[str] = field(factory=set)
 
     def start(self, totals: Iterable[Total]) -> None:
         """Begin with the totals of the journal."""
@@ -318,6 +319,8 @@ class Counts:
             self.states[total.state] += total.contacts
             self.spent += total.spent
             self._note_cost(total.dearest)
+            if total.spent and total.currency:
+                self.currencies.add(total.currency)
             if total.state is ContactState.DONE:
                 self.results[total.result or "N/A"] += total.contacts
 
@@ -335,6 +338,8 @@ class Counts:
             self.results[outcome.result or "N/A"] += 1
             if outcome.price is not None:
                 self.spent += outcome.price.amount
+                if outcome.price.currency_id:
+                    self.currencies.add(outcome.price.currency_id)
                 self._note_cost(outcome.price.amount)
 
     def add(self, added: Added) -> None:

@@ -26,6 +26,11 @@ __all__ = ["check_country", "number_type", "read_number", "read_numbers", "table
 
 _COMMENT: Final = re.compile(r"(?:^|\s)#(?:\s.*)?$", re.DOTALL)
 _LONGEST: Final = len("+") + 15
+# A date without separators, as a spreadsheet may keep it: 20261127 or 27112026.
+_DATE: Final = re.compile(
+    "(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])|"
+    "(?:0[1-9]|[12][0-9]|3[01])(?:0[1-9]|1[0-2])(?:19|20)[0-9]{2}"
+)
 _EXTRA: Final = "install the extra: sinch-voice-async[dialer]"
 _OTHER_NAMES: Final = {"UK": "GB", "EN": "GB", "SWEDEN": "SE", "USA": "US", "GERMANY": "DE", "FRANCE": "FR"}
 
@@ -142,7 +147,9 @@ def _check_possible(number: str, written: object, field: str, *, allow_premium: 
         refuse_number(field, f"has {len(rest)} digits behind +{code}, which no telephone there has", written)
     # The patterns of countries that share a code overlap: only the type of the whole number decides.
     seems_premium = not allow_premium and any(pattern.fullmatch(rest) for pattern in plan.premium)
-    if seems_premium and number_type(number) == "premium_rate":
+    # In North America the area code alone says it, whether or not the rest is in use.
+    is_premium = not allow_premium and code == "1" and rest.startswith("900")
+    if is_premium or (seems_premium and number_type(number) == "premium_rate"):
         refuse_number(field, "is a premium-rate number", written, "pass allow_premium=True to call it")
 
 
@@ -162,6 +169,9 @@ def _national(digits: str, country: str, written: object, field: str) -> str:
     library = tables()
     code, trunk = str(library.country_code_for_region(country)), _trunk_of(country)
     readings = set()
+    # Without the trunk prefix that the country has, a national number is read only if it cannot be anything else.
+    if trunk and not digits.startswith(trunk) and _DATE.fullmatch(digits):
+        refuse_number(field, "looks like a date", written)
     within = _possible(f"+{code}{digits}")
     # Without the trunk prefix, which spreadsheets drop, only a number that is in use counts.
     if within is not None and (not trunk or digits.startswith(trunk) or _is_valid(within)):

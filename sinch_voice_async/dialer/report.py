@@ -67,6 +67,11 @@ class Source(Protocol):
         """Return the rows with this fate."""
         ...
 
+    @property
+    def inputs(self) -> Collection[Path]:
+        """The files that the campaign reads, which no report may replace."""
+        ...
+
 
 @frozen(kw_only=True)
 class Report:
@@ -115,7 +120,7 @@ class Report:
         spreadsheet could take for a formula gets an apostrophe before it. ``bom`` writes a byte order mark, by which
         Excel recognizes UTF-8.
 
-        :raises CampaignError: the file cannot be written.
+        :raises CampaignError: the file cannot be written, or is the journal or a list that the campaign reads.
         :raises JournalError: the journal cannot be used.
         """
         own = [name for name in self._fields if name != "number"]
@@ -145,6 +150,7 @@ class Report:
 
     async def _write_pieces(self, path: Path, pieces: AsyncIterator[str]) -> None:
         try:
+            _files.check_apart(path, self._source.inputs)
             file = await anyio.to_thread.run_sync(lambda: _files.NewFile(path, overwrite=True))
             try:
                 async for piece in pieces:

@@ -5,6 +5,7 @@ people (the do-not-call list, the window, the end, the spend limit) is refused.
 """
 
 import hashlib
+import re
 import types
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,7 +15,14 @@ from typing import Any, Final, Literal, TypeAlias
 from attrs import Attribute, field, frozen
 
 from sinch_voice_async import _bounds
-from sinch_voice_async.dialer.eligibility import DoNotCallList, Eligibility, IsListed, RedialRules, to_do_not_call
+from sinch_voice_async.dialer.eligibility import (
+    DoNotCallFile,
+    DoNotCallList,
+    Eligibility,
+    IsListed,
+    RedialRules,
+    to_do_not_call,
+)
 from sinch_voice_async.dialer.numbers import check_country
 from sinch_voice_async.dialer.pacing import Clock, Pace
 from sinch_voice_async.dialer.window import CallingWindow
@@ -27,12 +35,13 @@ Follow: TypeAlias = Literal["callbacks", "poll"] | None
 
 _ONCE: Final = RedialRules(attempts=1)
 _PROTECTION: Final = frozenset({"do_not_call", "window", "until", "spend_limit"})
-_CALLOUT: Final = "callout"
+# How a do-not-call list is described in the journal: the digest tells two lists apart, and is of no use to a reader.
+_LIST: Final = re.compile(r"([0-9]+) numbers \([0-9a-f]{12}\)")
 
 
 def _name(_: object, __: object, value: str) -> None:
     if not (isinstance(value, str) and value and value.isprintable()):
-        raise ConfigurationError("name must be a text that is not empty")
+        raise ConfigurationError("name must be a text that is not empty and has no control characters")
 
 
 def _pace(_: object, __: object, value: float) -> None:
@@ -96,7 +105,9 @@ class Difference:
         return self.option in _PROTECTION and self.now is None
 
     def __str__(self) -> str:
-        return f"{self.option}: {_shown(self.now)} now, {_shown(self.before)} before"
+        now, before = (_LIST.fullmatch(str(each)) for each in (self.now, self.before))
+        other = ", and they are not the same" if now and before and now[1] == before[1] else ""
+        return f"{self.option}: {_shown(self.now)} now, {_shown(self.before)} before{other}"
 
 
 @frozen(kw_only=True)
@@ -189,6 +200,8 @@ def _texts(code: Any) -> list[object]:
 
 
 def _described_list(is_listed: IsListed) -> str | None:
+    if isinstance(is_listed, DoNotCallFile):
+        return str(is_listed)
     if not isinstance(is_listed, DoNotCallList):
         return "a function"
     return str(is_listed) if is_listed.numbers else None
@@ -196,4 +209,6 @@ def _described_list(is_listed: IsListed) -> str | None:
 
 def _shown(value: object) -> str:
     text = "not set" if value is None else str(value)
+    if found := _LIST.fullmatch(text):
+        text = f"{found[1]} number{'s' * (found[1] != '1')}"
     return text if len(text) <= 60 else f"{text[:57]}..."

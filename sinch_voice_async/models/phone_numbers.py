@@ -60,6 +60,12 @@ _SHORT_CODE: Final = re.compile("1|7|2[07]|3[0-469]|4[0-13-9]|5[1-8]|6[0-6]|8[12
 # Where the zero is a part of the number, so that "(0)" behind the country code may mean either.
 _ZERO_IS_DIALLED: Final = frozenset({"39", "225", "226", "227", "229", "241", "242", "378"})
 
+# The country codes behind which some number begins with 0, by the tables of phonenumbers.
+_ZERO_MAY_FOLLOW: Final = _ZERO_IS_DIALLED | {
+    *("47", "247", "250", "267", "268", "501", "676", "679", "687", "800"),
+    *("808", "853", "870", "878", "881", "882", "883", "888", "979", "992"),
+}
+
 _NATIONAL: Final = "begins with 0: only its own country can read it"
 ADVICE: Final = "write it in E.164 form, such as +46 70 123 45 67"
 
@@ -89,14 +95,17 @@ def read_international(written: object, field: str = "number") -> str:
 def read_dialable(written: object, field: str) -> str:
     """Return a number for a request to the platform: 5 to 15 digits, with a plus if one (or ``00``) was written.
 
-    Digits in one group are taken as they are: whether a country has such numbers is not known here.
+    Digits in one group are taken as they are: whether a country has such numbers is not known here. One 0 behind the
+    country code is a trunk prefix, which is not dialled from abroad, and is refused if no number of that country begins with it.
 
     :raises InvalidRequestError: it begins with a 0 that is not an international prefix, or has no certain reading.
     """
     if isinstance(written, str) and DIALABLE.fullmatch(written):
+        _refuse_trunk_zero(written.removeprefix("+"), written, field)
         return written
     found = parse_written(written, field)
     if found.is_international:
+        _refuse_trunk_zero(found.digits, written, field)
         return f"+{_sized(found.digits, written, field)}"
     if found.digits[0] == "0":
         refuse_number(field, _NATIONAL, written)
@@ -251,6 +260,14 @@ def _without_trunk_zero(code: str, area: str, written: str, field: str) -> str:
     if area != "0":
         refuse_number(field, f"has a 0 behind +{code}, inside an area code", written)
     return ""
+
+
+def _refuse_trunk_zero(digits: str, written: object, field: str) -> None:
+    code = country_code_of(digits)
+    rest = digits[len(code) :]
+    # Two zeros are nobody's number: the platform's own samples have such.
+    if rest[:1] == "0" and rest[1:2] not in ("", "0") and code not in _ZERO_MAY_FOLLOW:
+        refuse_number(field, f"has a 0 behind +{code}, which is dialled within the country only", written)
 
 
 def _sized(digits: str, written: object, field: str) -> str:

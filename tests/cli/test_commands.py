@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from sinch_voice_async import CalloutReceipt
+from sinch_voice_async._endpoints.callouts import Callouts
 from sinch_voice_async.sandbox import Sandbox
 
 from .conftest import CALLEE, CLI, KEY, Command, Stdin, Terminal
@@ -56,6 +58,18 @@ class TestCall:
         ran = command("call", CALLEE, "Hello", "--cli", CLI, "--wait", "--give-up-after", "0.05")
         assert (ran.code, ran.out) == (1, "")
         assert "not final after 0.05 s" in ran.err
+
+    def test_an_id_that_cannot_be_asked_for(self, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The callout was placed, so the arguments were not wrong: exit code 1, and a sentence."""
+
+        async def place(*_: object, **__: object) -> CalloutReceipt:
+            return CalloutReceipt(call_id="a\x1bb")
+
+        monkeypatch.setattr(Callouts, "place", place)
+        ran = command("call", CALLEE, "Hello", "--cli", CLI, "--wait")
+        assert (ran.code, ran.out) == (1, "")
+        assert "The callout was placed, and no call can be asked for by that id" in ran.err
+        assert "\x1b" not in ran.err
 
     def test_a_text_comes_from_stdin(self, command: Command, sandbox: Sandbox, stdin: Stdin) -> None:
         """A text of - keeps what is said out of the arguments."""

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,7 +29,21 @@ from sinch_voice_async.cli.commands.completion import PowerShellComplete
 from sinch_voice_async.cli.failures import ExitCode
 from sinch_voice_async.cli.live import Interrupts, Watched
 from sinch_voice_async.cli.settings import Settings
-from sinch_voice_async.dialer import Campaign, Contact, ContactState, Control, OptOutList, Preview
+from sinch_voice_async.dialer import (
+    AttemptUpdate,
+    Campaign,
+    Change,
+    Claim,
+    Contact,
+    ContactState,
+    Control,
+    Counts,
+    OptOutList,
+    Outcome,
+    Preview,
+    Total,
+)
+from sinch_voice_async.models.calls import Price
 from sinch_voice_async.sandbox import Sandbox
 
 from .conftest import CLI, Command, Stdin, Terminal
@@ -632,3 +647,88 @@ class TestEdges:
         monkeypatch.setattr(campaigns, "_LOOKED_AT", 1)
         found = findings(Contact(NUMBERS[0]), Contact(NUMBERS[1]))
         assert (sum(found.zones.values()), found.sound) == (1, 2)
+
+
+class TestSmallWords:
+    """What an operator meets and has to understand."""
+
+    def test_nothing_to_call_is_not_asked_about(self, command: Command, sandbox: Sandbox, person: Any) -> None:
+        """No question and no journal, so that the same command may be given again."""
+        Path("stop.txt").write_text(f"{NUMBERS[0]}\n", "utf-8")
+        person()
+        for _ in range(2):
+            ran = command("dial", contacts(f"{NUMBERS[0]},Ann"), *SPOKEN, "--do-not-call", "stop.txt")
+            assert (ran.code, "no contact is left to call" in ran.err) == (ExitCode.REJECTED, True)
+        assert not sandbox.calls
+        assert not Path("contacts.sqlite").exists()
+
+    def test_a_finished_campaign_is_not_paused(self, command: Command) -> None:
+        """The next run would wait without end."""
+        command("dial", contacts(), *QUICK)
+        assert "nothing to pause" in command("dial", "pause", "contacts.sqlite").out
+        assert "paused" not in command("dial", "status", "contacts.sqlite").out
+
+    @pytest.mark.parametrize("journal", ["name=Ann.sqlite", "a\x1bb.sqlite"])
+    def test_a_journal_of_an_odd_name(self, command: Command, sandbox: Sandbox, journal: str) -> None:
+        """It is a file: made once, and continued only by --resume."""
+        file = contacts(f"{NUMBERS[0]},Ann")
+        assert command("dial", file, *QUICK, "--journal", journal).code == ExitCode.OK
+        ran = command("dial", file, *QUICK, "--journal", journal)
+        assert (ran.code, "--resume continues it" in ran.err) == (ExitCode.USAGE, True)
+
+    def test_rejects_have_the_same_first_columns(self, command: Command) -> None:
+        """Whether they are written before the calls or from the journal afterwards."""
+        file = contacts(f"{NUMBERS[0]},Ann", "0701,Bo", f"{NUMBERS[0]},Ann")
+        command("dial", file, *QUICK, "--rejects", "before.csv")
+        command("dial", "report", "contacts.sqlite", "--rejects", "after.csv")
+        tables = []
+        for name in ("before.csv", "after.csv"):
+            with Path(name).open(encoding="utf-8") as written:
+                tables.append([*csv.DictReader(written)])
+        keys = [[(row["line"], row["fate"]) for row in table] for table in tables]
+        assert keys == [[("3", "broken"), ("4", "duplicate")]] * 2
+        assert all("--country" in table[0]["problem"] for table in tables)
+
+    def test_exceptions_have_words(self, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+        """No name of Python's in a table for operators."""
+
+        async def claim() -> None:
+            async with Campaign("contacts", journal="contacts.sqlite") as ours:
+                await ours.enqueue([NUMBERS[0]])
+                journal = ours.journal
+                await journal.claim(Claim(number=NUMBERS[0], token="t", at=1.0))
+                await journal.change("t", Change.MARK_UNKNOWN, AttemptUpdate(note="RequestTimeoutError"), 1.0)
+
+        anyio.run(claim)
+        assert "no answer in time" in command("dial", "unknowns", "contacts.sqlite").out
+
+    def test_a_report_does_not_replace_its_list(self, command: Command) -> None:
+        """The journal knows which files the campaign reads."""
+        file = contacts(f"{NUMBERS[0]},Ann")
+        Path("stop.txt").write_text(f"{NUMBERS[1]}\n", "utf-8")
+        command("dial", file, *QUICK, "--do-not-call", "stop.txt")
+        for target in (file, "stop.txt"):
+            ran = command("dial", "report", "contacts.sqlite", "--output", target, "--force")
+            assert (ran.code, "would replace" in ran.err) == (ExitCode.USAGE, True)
+
+    def test_without_tables_it_is_said(self, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Premium-rate numbers are recognised by the tables of an extra alone."""
+        monkeypatch.setattr(dial, "tables", lambda: None)
+        ran = command("dial", contacts(), *SPOKEN, "--dry-run")
+        assert "Premium-rate numbers" in ran.err
+        assert "Premium-rate" not in command("dial", contacts(), *SPOKEN, "--dry-run", "--allow-premium").err
+
+    async def test_the_cost_has_a_currency(self) -> None:
+        """One currency is named; the sum of two would be none."""
+        counts = Counts()
+        counts.start([_spent("EUR"), _spent(None)])
+        assert (counts.spent, counts.currencies) == (Decimal(2), {"EUR"})
+        price = Price(amount=Decimal(1), currency_id="SEK")
+        counts.reach(Outcome(contact=Contact(NUMBERS[0]), state=ContactState.DONE, price=price))
+        assert counts.currencies == {"EUR", "SEK"}
+
+
+def _spent(currency: str | None) -> Total:
+    return Total(
+        state=ContactState.DONE, result=None, note=None, contacts=1, attempts=1, spent=Decimal(1), currency=currency
+    )

@@ -238,3 +238,21 @@ def test_a_contact_travels() -> None:
     assert pickle.loads(pickle.dumps(contact)) == contact
     assert copy.deepcopy(contact) == contact
     assert len({contact, copy.copy(contact)}) == 1
+
+
+def test_a_premium_area_is_premium_whatever_follows() -> None:
+    """+1 900 123 4567 is in no table, and would cost what every number of that area costs."""
+    with pytest.raises(InvalidRequestError, match="premium-rate"):
+        Contact("+1 900 123 4567")
+
+
+@pytest.mark.parametrize("written", ["20261127", "27112026", "19991231"])
+def test_a_date_without_separators_is_not_a_national_number(written: str) -> None:
+    """Where national numbers have a trunk prefix, digits without it that read as a date are refused."""
+    with pytest.raises(InvalidRequestError, match="looks like a date"):
+        Contact(written, country="SE")
+
+
+def test_digits_of_a_country_without_trunk_prefix_are_its_numbers() -> None:
+    """In Denmark every number is written like that."""
+    assert Contact("20261127", country="DK").number == "+4520261127"

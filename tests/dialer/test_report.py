@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import os
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,16 @@ from typing import Any
 import pytest
 
 from sinch_voice_async import CampaignError, ConferenceCallout, ForbiddenError, Price, TransportError, TtsCallout
-from sinch_voice_async.dialer import BrokenRow, CallingWindow, Campaign, Contact, ContactState, read_csv
+from sinch_voice_async.dialer import (
+    BrokenRow,
+    CallingWindow,
+    Campaign,
+    Contact,
+    ContactState,
+    DoNotCallFile,
+    OptOutList,
+    read_csv,
+)
 from sinch_voice_async.webhooks import DisconnectedCall
 from tests.dialer.clocks import NOON, VirtualClock
 from tests.dialer.platforms import Platform, reminder
@@ -176,3 +186,36 @@ async def test_a_preview_knows_who_has_been_called(tmp_path: Path) -> None:
     }
     assert (preview.to_call, preview.duplicates) == (2, 0)
     assert (await ours.preview(None, reminder)).to_call == 1
+
+
+@pytest.mark.parametrize("target", ["x.sqlite", "x.sqlite-wal", "x.sqlite-shm", "link", "contacts.csv", "stop.txt"])
+async def test_no_report_replaces_what_the_campaign_needs(tmp_path: Path, target: str) -> None:
+    """Not the journal, under any of its names, nor the files that it reads."""
+    (tmp_path / "contacts.csv").write_text("number\n+46700000001\n")
+    (tmp_path / "stop.txt").write_text("+46700000002\n")
+    ours = Campaign("x", journal=tmp_path / "x.sqlite", do_not_call=DoNotCallFile(tmp_path / "stop.txt"))
+    async with ours:
+        await ours.enqueue(read_csv(tmp_path / "contacts.csv"))
+        os.link(tmp_path / "x.sqlite", tmp_path / "link")
+        report = await ours.report()
+        before = (tmp_path / target).read_bytes() if target.endswith(("csv", "txt")) else b""
+        for write in (report.write_csv, report.write_json, report.write_rejects):
+            with pytest.raises(CampaignError, match="cannot be written"):
+                await write(tmp_path / target)
+        if before:
+            assert (tmp_path / target).read_bytes() == before
+        assert await ours.enqueue(["+46700000003"]) == 1  # the journal is the one that it was
+    report = await Campaign("x", journal=tmp_path / "x.sqlite").report()
+    assert report.contacts == 2
+
+
+@pytest.mark.parametrize("target", ["other.sqlite", "other.sqlite-wal", "opt-outs.sqlite"])
+async def test_no_report_replaces_another_database(tmp_path: Path, target: str) -> None:
+    """A journal that no one has open is recognised by its content, and so is its log by its name."""
+    await Campaign("x", journal=tmp_path / "other.sqlite").enqueue(["+46700000001"])
+    OptOutList(tmp_path / "opt-outs.sqlite").close()
+    (tmp_path / "other.sqlite-wal").touch()
+    ours = Campaign("y", journal=tmp_path / "y.sqlite")
+    await ours.enqueue(["+46700000001"])
+    with pytest.raises(CampaignError, match="it is a database or its log"):
+        await (await ours.report()).write_csv(tmp_path / target)

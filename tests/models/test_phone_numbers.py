@@ -192,3 +192,16 @@ def test_what_is_seen_is_shown_without_its_digits() -> None:
     assert visible("\u202a\x1b[2J") == "\\u202a\\u001b[2J"
     assert visible("Ann x12 nobody") == "Ann x12 xxxxxx"
     assert visible("x " * 50) == "x " * 20 + "..."
+
+
+@pytest.mark.parametrize("written", ["+460701234567", "460701234567", "+4401632960000", "+46 0701234567"])
+def test_a_trunk_zero_is_not_dialled_from_abroad(written: str) -> None:
+    """In requests too, however the digits are grouped."""
+    with pytest.raises(InvalidRequestError, match=r"has a 0 behind \+4[46]"):
+        read_dialable(written, "destination")
+
+
+@pytest.mark.parametrize("written", ["46000000001", "+390612345678", "+22501234567", "+4702800"])
+def test_a_zero_that_is_dialled_stays(written: str) -> None:
+    """Some countries dial it, and the platform's samples have numbers of zeros."""
+    assert read_dialable(written, "destination") == written

@@ -8,6 +8,7 @@ import click
 
 import sinch_voice_async
 from sinch_voice_async.cli.client import LastOutcome, with_client
+from sinch_voice_async.cli.failures import ExitCode
 from sinch_voice_async.cli.output import aligned, show, tell
 from sinch_voice_async.cli.settings import Command, Settings, settable
 
@@ -119,6 +120,7 @@ def place(
 ) -> int:
     """Place a callout and print its id, or wait and print how the call ended."""
     observer, watched = LastOutcome(), _Watched()
+    code = ExitCode.OK
 
     async def run(client: "sinch_voice_async.VoiceClient") -> None:
         receipt = await client.callouts.place(callout, callback_headers=headers)
@@ -127,7 +129,13 @@ def place(
             show(settings, receipt, receipt.call_id)
             return
         tell(f"Ringing: call {receipt.call_id}")
-        found = await client.calls.wait_until_final(receipt.call_id, poll_interval=1.0, timeout=give_up_after)
+        try:
+            found = await client.calls.wait_until_final(receipt.call_id, poll_interval=1.0, timeout=give_up_after)
+        except sinch_voice_async.InvalidRequestError:
+            nonlocal code
+            code = ExitCode.FAILED
+            tell("The callout was placed, and no call can be asked for by that id: how it ends is not known.")
+            return
         show(settings, found, describe(found))
 
     with_client(
@@ -137,7 +145,7 @@ def place(
         observer=observer,
         max_text_length=max_text_length,
     )
-    return 0
+    return code
 
 
 @attrs.define

@@ -30,6 +30,7 @@ from sinch_voice_async.cli.live import Watched
 from sinch_voice_async.cli.output import ask, count, show, tell, visible
 from sinch_voice_async.cli.settings import Group, Settings, settable
 from sinch_voice_async.dialer import Campaign, ContactFile, Difference, Preview, SqliteJournal, read_contacts
+from sinch_voice_async.dialer.numbers import tables
 
 __all__ = ["dial"]
 
@@ -274,10 +275,15 @@ class _Command:
             text = "\n".join([f"Dry run: {lines[0]}.", *lines[1:], "No calls placed."])
             show(self.settings, preview, text)
             return ExitCode.OK
+        if not preview.to_call and not self.resume and not campaigns.is_address(journal):
+            for line in lines:
+                tell(line)
+            tell("No calls placed, and no journal made: no contact is left to call.")
+            return ExitCode.REJECTED if preview.skipped else ExitCode.OK
         if self.resume:
             differences = on_loop(self.settings, campaign.differences)
             _confirm_differences(differences, self.settings, yes=self.yes)
-        if not self._confirmed(lines, findings, options):
+        if preview.to_call and not self._confirmed(lines, findings, options):
             tell("No calls placed.")
             return ExitCode.INTERRUPTED
         return self._dial(campaign, contacts, findings, journal, options)
@@ -352,6 +358,11 @@ class _Command:
             encoding=options.encoding,
             delimiter=options.delimiter,
         )
+        if tables() is None and not options.allow_premium:
+            tell(
+                "Premium-rate numbers, and numbers that no telephone has, are not recognised: install the extra, "
+                "sinch-voice-async[dialer]."
+            )
         columns = f": {', '.join(map(visible, contacts.columns))}" if contacts.columns else ""
         tell(f"{contacts.path.name}: {', '.join(contacts.found)}{columns}")
         return contacts

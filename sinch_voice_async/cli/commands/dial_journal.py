@@ -10,7 +10,7 @@ import click
 from sinch_voice_async import ConfigurationError
 from sinch_voice_async.cli import campaigns
 from sinch_voice_async.cli.client import on_loop
-from sinch_voice_async.cli.failures import ExitCode, masked
+from sinch_voice_async.cli.failures import ExitCode, in_options, masked
 from sinch_voice_async.cli.live import Rate, display_for, standing_of_report
 from sinch_voice_async.cli.output import ask, count, show, show_table, tell
 from sinch_voice_async.cli.settings import Command, Settings, holds_password, settable
@@ -76,7 +76,9 @@ def _report(
     """
     campaigns.check_output(output, "--output", force=force)
     campaigns.check_output(rejects, "--rejects", force=force)
-    campaigns.check_apart({"--output": output, "--rejects": rejects}, (journal,))
+    kept = on_loop(settings, lambda: campaigns.kept_options(journal, name))
+    needed = [str(kept.options[each]) for each in ("file", "do_not_call") if kept and kept.options.get(each)]
+    campaigns.check_apart({"--output": output, "--rejects": rejects}, (journal, *needed))
     campaign = campaign_of(settings, journal, name)
 
     async def report() -> Any:
@@ -84,7 +86,7 @@ def _report(
         if output is not None:
             await campaigns.write_report(found, output, bom=bom)
         if rejects is not None:
-            await found.write_rejects(rejects)
+            await campaigns.write_row_fates(rejects, campaign)
         return found
 
     found = on_loop(settings, report)
@@ -159,8 +161,12 @@ def _pause(settings: Settings, /, *, journal: str, name: str | None, reason: str
       sinch-voice dial pause contacts.sqlite
     """
     campaign = campaign_of(settings, journal, name)
+    standing = on_loop(settings, lambda: _look(campaign, Rate()))
+    if not (standing.to_do or standing.active):
+        show(settings, {"paused": None}, "No contact is left to call: nothing to pause.")
+        return
     on_loop(settings, lambda: campaign.pause(reason))
-    show(settings, {"paused": reason}, "Paused. A running campaign obeys within a second.")
+    show(settings, {"paused": reason}, "Paused. A run obeys within a second; `dial resume` ends the pause.")
 
 
 @settable
@@ -228,7 +234,7 @@ def _unknowns(settings: Settings, /, *, journal: str, name: str | None) -> None:
     """
     found = on_loop(settings, campaign_of(settings, journal, name).unknowns)
     records = [campaigns.outcome_record(each) for each in found]
-    rows = [(each["number"], each["placed_at"], each["note"]) for each in records]
+    rows = [(each["number"], each["placed_at"], in_options(each["note"] or "")) for each in records]
     show_table(settings, records, ("number", "placed", "note"), rows)
 
 

@@ -7,6 +7,8 @@ Rules:
   the process closes a descriptor of the file; so one descriptor per inode stays open as long as a connection does.
 - A mark in the file (``campaign.log``) says that the log beside it belongs to it. The mark is durable before the first
   change goes into the log, and it is taken back only when the file has everything and no other process has it open.
+- A record in the file says how far that log reached (``log.py``), so that a log that was cut, or is older, is refused.
+- A journal that is refused is left as it was found, with its log.
 """
 
 import errno
@@ -17,7 +19,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +28,7 @@ from attrs import define, field
 
 from sinch_voice_async import _files
 from sinch_voice_async.dialer.sql import named_statements
+from sinch_voice_async.dialer.sqlite.log import MAKE, LogRecord
 from sinch_voice_async.errors import JournalError
 
 try:
@@ -61,6 +64,10 @@ _LOG_MISSING: Final = (
     "that belongs to it is missing, and with it the last claims; move it here too, or use the name under which the "
     "journal is open. (If another program took the log into the journal, as sqlite3 does, set campaign.log to 0 in it.)"
 )
+_LOG_CUT: Final = (
+    "ends before its last commits, or is older than the journal, so claims are missing; copy the journal and its log "
+    "again, while no program has them open"
+)
 _ANOTHER_RUN: Final = "another run dials from it, and only one may"
 
 
@@ -87,6 +94,7 @@ class _Inode:
     descriptor: int
     users: int = 0
     is_dialing: bool = False
+    index: int | None = None
     guard: threading.RLock = field(factory=threading.RLock)
 
 
@@ -106,6 +114,7 @@ class JournalFile:
         self._inode: _Inode | None = None
         self._log: Path = path
         self._log_inode: int | None = None
+        self._record: LogRecord | None = None
         self._run: sqlite3.Connection | None = None
         self._is_dialing = False
 
@@ -164,6 +173,8 @@ class JournalFile:
             self.verify()
             writer.execute("PRAGMA wal_checkpoint(RESTART)")
             writer.execute("UPDATE campaign SET log = 0")
+            if self._record is not None:
+                self._record.clear()
         except (sqlite3.Error, JournalError):
             return False
         return True
@@ -179,6 +190,11 @@ class JournalFile:
             raise JournalError(f"the journal {self.path}: it was moved, removed or replaced while it was open")
         if self._log_inode is not None and _inode_of(self._log) != self._log_inode:
             raise JournalError(f"the journal {self.path}: its log {self._log.name} was moved, removed or replaced")
+
+    def committed(self) -> None:
+        """Write down how far the log reaches; call it when a commit is on the disk."""
+        if self._record is not None:
+            self._record.keep()
 
     def stamp(self) -> int | None:
         """Return when the log was last written, None if that was just now: a change may follow under the same time."""
@@ -257,6 +273,7 @@ class JournalFile:
                     with suppress(OSError):
                         self.path.chmod(0o600)
                 _INODES[inode.key] = inode
+                _files.OPEN_DATABASES.add(inode.key)
             inode.users += 1
         with inode.guard:
             if not self._lock(inode, _OPENED, exclusive=False, wait=self._wait):
@@ -269,21 +286,62 @@ class JournalFile:
             inode.users -= 1
             if not inode.users:
                 del _INODES[inode.key]
+                _files.OPEN_DATABASES.discard(inode.key)
                 os.close(inode.descriptor)
+                if inode.index is not None:
+                    os.close(inode.index)
 
     def _open_writer(self, campaign: str | None) -> sqlite3.Connection:
         self._check_log()
         connection = self._connect("rw")
         try:
             self._check(connection)
+            self._check_reach(connection)
+            self._check_name(connection, campaign)
             connection.execute("PRAGMA synchronous = FULL")
             self._migrate(connection)
-            self._check_name(connection, campaign)
             self._mark(connection)
         except BaseException:
-            connection.close()
+            self._close_with_log(connection)
             raise
         return connection
+
+    def _close_with_log(self, connection: sqlite3.Connection) -> None:
+        """Close a connection, and leave the log beside the file: a reader that closes last does not take it in."""
+        with ExitStack() as after, suppress(sqlite3.Error):
+            reader = after.enter_context(closing(self._connect("ro")))
+            after.callback(connection.close)  # before the reader
+            reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        connection.close()
+
+    def _check_reach(self, connection: sqlite3.Connection) -> None:
+        """Compare the log with the record of how far it reached.
+
+        :raises JournalError: commits are missing from it.
+        """
+        if _LOCK_COMMAND is None or connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+            return
+        needs_log = connection.execute("SELECT log FROM campaign").fetchone()[0]
+        if (record := self._open_record(connection)) is None or not needs_log:
+            return
+        before, now = record.read(), record.now()
+        if before is not None and now is not None and before.loses(now):
+            raise JournalError(f"the journal {self.path}: its log {self._log.name} {_LOG_CUT}")
+
+    def _open_record(self, connection: sqlite3.Connection) -> LogRecord | None:
+        """Return the record, None if the file has no log now.
+
+        Its descriptor of the index is shared like that of the file: to close it would drop the locks of SQLite.
+        """
+        inode, index = self._inode, Path(f"{os.path.realpath(self.path)}-shm")
+        assert inode is not None
+        key = _inode_of(index)
+        if inode.index is not None and os.fstat(inode.index).st_ino != key:
+            os.close(inode.index)
+            inode.index = None
+        if inode.index is None and key is not None:
+            inode.index = os.open(index, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        return None if inode.index is None else LogRecord(connection, inode.descriptor, inode.index)
 
     def _check(self, connection: sqlite3.Connection) -> None:
         if connection.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION:
@@ -308,6 +366,8 @@ class JournalFile:
                 schema = _FOLDER.joinpath("schema.sql").read_text(encoding="utf-8")
                 _run(connection, script.replace("-- here: schema", schema))
                 connection.execute(f"PRAGMA user_version = {_VERSION}")
+            for statement in MAKE:
+                connection.execute(statement)
         except BaseException:
             connection.execute("ROLLBACK")
             raise
@@ -330,11 +390,20 @@ class JournalFile:
 
     def _mark(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
-        if _LOCK_COMMAND is not None and not connection.execute("SELECT log FROM campaign").fetchone()[0]:
-            connection.execute("UPDATE campaign SET log = 1")
-            connection.execute("PRAGMA wal_checkpoint(FULL)")
         connection.execute("SELECT count(*) FROM field").fetchone()  # so that the log is there
         self._log_inode = _inode_of(self._log)
+        if _LOCK_COMMAND is None:
+            return
+        record = self._open_record(connection)
+        is_marked = connection.execute("SELECT log FROM campaign").fetchone()[0]
+        if record is not None and not is_marked:
+            record.clear()
+        if not is_marked:
+            connection.execute("UPDATE campaign SET log = 1")
+        if not is_marked or record is None or not record.is_found:
+            connection.execute("PRAGMA wal_checkpoint(FULL)")
+        self._record = self._open_record(connection)
+        self.committed()
 
     def _lock(self, inode: _Inode, byte: int, *, exclusive: bool, wait: float) -> bool:
         """Lock a byte of the file, and say whether it was free within so many seconds."""
@@ -372,6 +441,8 @@ class JournalFile:
 def _make(connection: sqlite3.Connection, campaign: str) -> None:
     _run(connection, _FOLDER.joinpath("schema.sql").read_text(encoding="utf-8"))
     connection.execute("INSERT INTO campaign (name, listing, log) VALUES (?, 0, 0)", (campaign,))
+    for statement in MAKE:
+        connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {_APPLICATION}")
     connection.execute(f"PRAGMA user_version = {_VERSION}")
 

@@ -104,6 +104,7 @@ class Writer:
         try:
             results = [operation(self._connection) for operation in operations]
             self._connection.execute("COMMIT")
+            self._file.committed()
         except BaseException:
             # A full disk has ended the transaction already.
             if self._connection.in_transaction:
