@@ -96,7 +96,7 @@ def read_dialable(written: object, field: str) -> str:
     """Return a number for a request to the platform: 5 to 15 digits, with a plus if one (or ``00``) was written.
 
     Digits in one group are taken as they are: whether a country has such numbers is not known here. One 0 behind the
-    country code is a trunk prefix, which is not dialled from abroad, and is refused if no number of that country begins with it.
+    country code is a trunk prefix, which is not dialled from abroad: it is refused unless the country has such numbers.
 
     :raises InvalidRequestError: it begins with a 0 that is not an international prefix, or has no certain reading.
     """
