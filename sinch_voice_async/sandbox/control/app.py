@@ -144,7 +144,7 @@ def _controls(sandbox: Controlled, platform: ASGIApp, options: ControlOptions) -
     state = StateControls(sandbox, options.allow_hosts)
     controls = [
         *state.controls(),
-        *CallControls(exchange.calls, sandbox.recordings, sandbox.dial_in, account, platform).controls(),
+        *CallControls(exchange, sandbox.recordings, sandbox.dial_in, account, platform).controls(),
         *RequestControls(exchange.log, account, sender).controls(),
         *ConferenceControls(exchange.calls).controls(),
         *AnswerControls(exchange.answers).controls(),

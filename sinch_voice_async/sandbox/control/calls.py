@@ -15,6 +15,9 @@ from starlette.types import ASGIApp
 from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.control.table import Control, Query, flag, member, page_of, query_whole, text
 from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Conferences, Entry, Seat
+from sinch_voice_async.sandbox.exchange.exchange import Exchange
+from sinch_voice_async.sandbox.exchange.sounds import LEVEL_SECONDS
+from sinch_voice_async.sandbox.exchange.streams import Stream
 from sinch_voice_async.sandbox.exchange.svaml import check_svaml
 from sinch_voice_async.sandbox.recordings import Recordings
 from sinch_voice_async.sandbox.requests import Fields, RefusalError, path_member, read_object
@@ -25,6 +28,8 @@ Kind = Literal["number", "username", "sip"]
 KINDS: dict[str | None, Kind] = {None: "number", "number": "number", "username": "username", "sip": "sip"}
 LONGEST_ADDRESS = 256
 MOST = 1_000
+MOST_LEVELS = 600
+"""How many levels of a direction of a media stream are told; those of a longer stream each stand for more time."""
 STATES = ("live", "failed", "completed")
 NAMES = ("from", "to", "kind", "state", "result", "reason", "status", "conference", "id", "custom", "text", "failed")
 SEARCH = {
@@ -46,9 +51,10 @@ class CallControls:
     """Lists calls, shows one, places one, dials in, and answers, presses keys and hangs up."""
 
     def __init__(
-        self, calls: Calls, recordings: Recordings, dial_in: DialIn, account: Account, platform: ASGIApp
+        self, exchange: Exchange, recordings: Recordings, dial_in: DialIn, account: Account, platform: ASGIApp
     ) -> None:
-        self._calls = calls
+        self._calls = exchange.calls
+        self._streams = exchange.streams
         self._recordings = recordings
         self._dial_in = dial_in
         self._account = account
@@ -129,8 +135,15 @@ class CallControls:
         return JSONResponse({**answer.json(), "request": sent}, status_code=201)
 
     async def get(self, request: Request, _fields: Fields) -> Response:
-        """Tell one call's timeline, with its callbacks, and its transcript."""
-        return self._shown(self._find(request))
+        """Tell one call's timeline, with its callbacks, its transcript, and the levels of its media stream.
+
+        ``levels`` is null, or has ``at`` (seconds, when the stream began), ``every`` (seconds that one level stands
+        for), and the heights of ``caller`` and ``server`` from 0 to 1.
+        """
+        call = self._find(request)
+        stream = self._streams.get(call.call_id)
+        levels = None if stream is None else await anyio.to_thread.run_sync(_levels, stream)
+        return self._shown(call, levels)
 
     async def pick_up(self, request: Request, _fields: Fields) -> Response:
         """Answer the phone that rings."""
@@ -173,7 +186,7 @@ class CallControls:
             raise RefusalError(40400, "Call not found")
         return call
 
-    def _shown(self, call: Call) -> Response:
+    def _shown(self, call: Call, levels: Mapping[str, object] | None = None) -> Response:
         timeline = [_entry(number, entry) for number, entry in enumerate(call.timeline, 1)]
         sent = {"request": call.request, "updates": call.updates, "cookies": call.cookies}
         shown = {
@@ -181,6 +194,7 @@ class CallControls:
             "ringSeconds": _ring_seconds(call),
             "parties": [asdict(each) for each in (call.caller, call.to, call.connected_to) if each and each.endpoint],
             "recordings": [each.key for each in self._recordings if call.call_id in each.key],
+            "levels": levels,
             "timeline": timeline,
             "transcript": [asdict(heard) for heard in call.transcript],
             **{name: readable(value) for name, value in sent.items()},
@@ -219,6 +233,17 @@ def summary(call: Call) -> dict[str, object]:
         "said": "" if heard is None else (heard.text or heard.file)[:160],
         "failure": _failure(log),
     }
+
+
+def _levels(stream: Stream) -> dict[str, object]:
+    """Return how loud both directions of a media stream were over its time."""
+    tracks = {"caller": stream.said_track.levels(), "server": stream.playout.heard.levels()}
+    longest = max(map(len, tracks.values()))
+    joined = max(1, -(-longest // MOST_LEVELS))
+    heights = {
+        name: [max(levels[at : at + joined]) for at in range(0, len(levels), joined)] for name, levels in tracks.items()
+    }
+    return {"at": stream.playout.began, "every": round(joined * LEVEL_SECONDS, 3), **heights}
 
 
 def _failure(log: Iterable[Entry]) -> str:

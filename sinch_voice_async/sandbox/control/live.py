@@ -44,6 +44,8 @@ from sinch_voice_async.sandbox.requests import Fields, RefusalError
 __all__ = ["LiveControls", "talk_route"]
 
 LOOKS_EVERY = 0.05
+SLOW_LOOKS_EVERY = 0.25
+"""Seconds between looks for a page out of sight."""
 HEARTBEAT = 15.0
 MOST_CALLS = 200
 """How many of the newest calls a stream begins with; of what changes later, at most as many stand in one event."""
@@ -64,13 +66,16 @@ class LiveControls:
     def controls(self) -> list[Control]:
         """Return the endpoint."""
         lease = text("page: phones that this page connected are disconnected when it goes", enum=["page"])
-        return [Control("GET", "/events", self.open, query={"lease": lease})]
+        pace = text("slow: four looks a second, for a page that is not seen", enum=["slow"])
+        after = text("the id of the last event that was received, as the header Last-Event-ID says it")
+        return [Control("GET", "/events", self.open, query={"lease": lease, "pace": pace, "after": after})]
 
     async def open(self, request: Request, _fields: Fields) -> Response:
         """Tell what changes, as server-sent events: state, calls and requests."""
         changes = _Changes(self._exchange, self._instance, self._state)
-        changes.resume(request.headers.get("last-event-id", ""))
-        return _Stream(changes, self._people if is_page(request) else None)
+        changes.resume(request.headers.get("last-event-id") or request.query_params.get("after", ""))
+        every = SLOW_LOOKS_EVERY if request.query_params.get("pace") == "slow" else LOOKS_EVERY
+        return _Stream(changes, self._people if is_page(request) else None, every)
 
 
 class _Changes:
@@ -145,9 +150,10 @@ class _Stream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, changes: _Changes, people: People | None) -> None:
+    def __init__(self, changes: _Changes, people: People | None, every: float) -> None:
         super().__init__()
         self._changes = changes
+        self._every = every
         self._people = people
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -173,7 +179,7 @@ class _Stream(Response):
             if events:
                 told_at = anyio.current_time()
                 await send({"type": "http.response.body", "body": events, "more_body": True})
-            await anyio.sleep(LOOKS_EVERY)
+            await anyio.sleep(self._every)
 
 
 def _without_time(value: object) -> object:

@@ -24,6 +24,7 @@ from sinch_voice_async.sandbox import bounds
 from sinch_voice_async.sandbox.recordings import HEADER, SAMPLE_RATE, speaker, spoken
 
 __all__ = [
+    "LEVEL_SECONDS",
     "Caller",
     "Espeak",
     "Gap",
@@ -116,6 +117,10 @@ LOUD = 500
 """The height of a sample from which on something is heard; the largest is 32,767."""
 SHORTEST_GAP, LONGEST_GAP = 0.02, 1.0
 KEPT_BYTES = 10_000_000
+LEVEL_SECONDS = 0.1
+"""Seconds of sound that one level stands for."""
+LOOKS_AT = 4
+"""Of so many samples one is looked at for a level: a tenth of a second of speech has peaks enough."""
 
 
 class Gap(NamedTuple):
@@ -141,10 +146,23 @@ class Track:
 
     rate: int
     pcm: bytearray = field(default_factory=bytearray)
+    _levels: list[float] = field(default_factory=list)
 
     def add(self, pcm: bytes) -> None:
         """Keep more, as long as there is room."""
         self.pcm += pcm[: max(0, KEPT_BYTES - len(self.pcm))]
+
+    def levels(self) -> list[float]:
+        """Return the height of each whole :data:`LEVEL_SECONDS`, from 0 to 1. Each is worked out once."""
+        size = 2 * int(self.rate * LEVEL_SECONDS)
+        told, fresh = len(self._levels), []
+        for start in range(told * size, len(self.pcm) - size + 1, size):
+            # A copy: a view would keep the sound from growing meanwhile.
+            samples = memoryview(bytes(self.pcm[start : start + size])).cast("h")[::LOOKS_AT]
+            fresh.append(round(max(map(abs, samples)) / 32_768, 3))
+        # By its place, for two threads may ask at once.
+        self._levels[told : told + len(fresh)] = fresh
+        return list(self._levels)
 
     def wav(self) -> bytes:
         """Return it as a WAV file."""
@@ -170,6 +188,11 @@ class Playout:
         self._ran_dry_at: float | None = None
         self.loud_since: float | None = None
         self.loud_at: float | None = None
+
+    @property
+    def began(self) -> float:
+        """When the server answered, in exchange seconds; 0 before."""
+        return self._began
 
     def begin(self, now: float) -> None:
         """Say when the server has answered."""

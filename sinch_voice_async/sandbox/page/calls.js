@@ -204,6 +204,8 @@ function lanes(call) {
   const records = between((entry) => /^startRecording$/i.test(entry.text), (entry) => /^stopRecording$/i.test(entry.text));
   const sits = between((entry) => entry.kind === "state" && entry.text === "conference", (entry) => entry.kind === "state");
   const streams = between((entry) => entry.kind === "state" && entry.text === "stream", (entry) => entry.kind === "state" && entry.text === "final");
+  const { levels } = call;
+  const shape = (heights) => levels && heights.length > 0 && h("svg", { class: "levels", viewBox: `0 0 ${heights.length} 2`, preserveAspectRatio: "none", "--a": at(levels.at), "--w": Math.max(0, at(levels.at + heights.length * levels.every) - at(levels.at)).toFixed(4) }, h("path", { d: outline(heights) }));
   const says = [rings !== undefined && `rings for ${seconds((answered ?? end) - rings)}`, answered !== null && `talks for ${seconds(end - answered)}`, `${heard.length} prompts`, keys.length && `keys ${keys.map((each) => each.children[0]).join("")}`, `${ticks.length} callbacks`].filter(Boolean).join(", ");
   return h("div", { class: "card lanes", role: "img", "aria-label": `Timeline: ${says}`, key: "lanes" },
     lane("Call", [
@@ -214,7 +216,16 @@ function lanes(call) {
     lane("Recording", records.map(([from, until]) => part("rec", from, until, `Recording ${seconds(until - from)}`))),
     lane("Conference", sits.map(([from, until]) => part("talk", from, until, call.conferenceId || "Conference"))),
     lane("Stream", streams.map(([from, until]) => part("say", from, until, `Stream ${seconds(until - from)}`))),
+    lane("Caller", [shape(levels?.caller ?? [])].filter(Boolean)), lane("Server", [shape(levels?.server ?? [])].filter(Boolean)),
     h("div", { class: "axis num", key: "axis" }, axis(length).map((mark) => h("span", { "--a": (mark / length).toFixed(4), key: mark }, mark === length ? seconds(mark) : `${mark} s`))));
+}
+
+/** How loud a stream was, as a shape around the middle of its lane; speech is seldom louder than a third. */
+function outline(heights) {
+  const high = heights.map((height) => Math.max(0.06, Math.min(1, height * 2.5)));
+  const above = high.map((each, x) => `${x} ${(1 - each).toFixed(2)} ${x + 1} ${(1 - each).toFixed(2)}`);
+  const below = high.map((each, x) => `${x + 1} ${(1 + each).toFixed(2)} ${x} ${(1 + each).toFixed(2)}`).reverse();
+  return `M${[...above, ...below].join(" ")}Z`;
 }
 
 /** Round seconds along a time, and its end. */

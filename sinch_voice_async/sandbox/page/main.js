@@ -89,6 +89,7 @@ function heard(name, data) {
   if (name === "state") begin(data);
   if (name === "calls") {
     tick(data.clock);
+    if (data.count < calls.total) calls.refreshSoon();
     calls.follow(data.calls, data.count, data.more);
     phone.follow(data.calls);
     callsView.selectRinging(data.calls);
@@ -108,6 +109,8 @@ function heard(name, data) {
   changed();
 }
 
+let justLoaded = false;
+
 /** Take the state of the sandbox as it is; a fresh one means that everything else is to be loaded anew. */
 function begin(server) {
   const isOther = state.instance && server.instance !== state.instance;
@@ -119,7 +122,10 @@ function begin(server) {
     requests.clear();
     seen = { failed: 0, known: new Set() };
   }
-  if (server.fresh || isOther) {
+  // What the stream begins with has been loaded a moment ago.
+  const isKnown = justLoaded && !isOther;
+  if (server.fresh) justLoaded = false;
+  if ((server.fresh && !isKnown) || isOther) {
     calls.clear();
     phone.clear();
     reload();
@@ -193,6 +199,8 @@ at("skip").addEventListener("click", (event) => {
 });
 // Durations of calls that go on, and of the phone.
 setInterval(() => {
+  // The levels of a media stream change without an event.
+  if (!document.hidden && state.call?.streams && callsView.selectedId() === state.call.callId) soon("call", () => callsView.load(state.call.callId));
   if (!document.hidden && (calls.items.some((call) => call.status !== "FINAL") || state.route.view === "settings")) changed();
 }, 500);
 
@@ -200,10 +208,10 @@ async function start() {
   read();
   drawnBy(draw);
   draw();
-  const server = await attempt(api.state);
+  const [server] = await Promise.all([api.state, calls.reload.bind(calls), requests.reload.bind(requests), conferencesView.load].map(attempt));
   if (server) {
     begin({ ...server, fresh: false });
-    await Promise.all([attempt(() => calls.reload()), attempt(() => requests.reload()), attempt(conferencesView.load)]);
+    justLoaded = calls.loaded && requests.loaded;
     phone.follow(calls.items.slice(0, 200).reverse());
   }
   if (!state.route.view) {

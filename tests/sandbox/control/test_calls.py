@@ -13,6 +13,7 @@ from anyio.abc import SocketStream
 from sinch_voice_async.sandbox import Sandbox
 from sinch_voice_async.sandbox.control import live as control_live
 from sinch_voice_async.sandbox.exchange import people as people_module
+from sinch_voice_async.sandbox.exchange.streams import Stream
 from tests.sandbox.caller import Caller
 
 from .conftest import Panel
@@ -45,6 +46,18 @@ async def test_a_call_is_told_with_its_timeline_and_transcript(sandbox: Sandbox,
     summary = (await panel.get("/calls"))["calls"]
     assert [each["callId"] for each in summary] == [call_id]
     assert summary[0] == {name: call[name] for name in summary[0]}
+
+
+async def test_the_levels_of_a_long_stream_are_joined(sandbox: Sandbox, panel: Panel) -> None:
+    """At most 600 heights of each direction are told, each the loudest of its time; without a stream there are none."""
+    call_id = await Caller(sandbox, panel.http).placed()
+    assert (await panel.get(f"/calls/{call_id}"))["levels"] is None
+    stream = Stream(call_id, "ws://127.0.0.1/", 8_000, 100)
+    stream.playout.begin(7.0)
+    stream.said_track.add(bytes(1_600 * 1_000) + b"\x00\x40" * 800)
+    sandbox.exchange.streams._streams[call_id] = stream
+    levels = (await panel.get(f"/calls/{call_id}"))["levels"]
+    assert levels == {"at": 7.0, "every": 0.2, "caller": [0.0] * 500 + [0.5], "server": []}
 
 
 async def test_somebody_is_the_human_at_the_telephone(sandbox: Sandbox, panel: Panel) -> None:

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import wave
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -601,6 +602,21 @@ def test_streams_are_many_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None
             wait_for(lambda: all(each.ended for each in sandbox.streams.values()))
         assert len(sandbox.streams) == len(list(sandbox.streams)) <= 3
         assert all(len(each.said) <= 844 for each in sandbox.streams.values())
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 22_050])
+def test_levels_are_those_of_the_sound(rate: int) -> None:
+    """One for each whole tenth of a second, whether they are asked for once or while the sound grows."""
+    tenth = array("h", [1_000] * (rate // 10)).tobytes()
+    loud = array("h", [-32_768] * (rate // 10)).tobytes()
+    at_once, growing = sounds.Track(rate), sounds.Track(rate)
+    assert at_once.levels() == []
+    for part in (tenth, loud, bytes(len(tenth)), tenth[:10]):
+        at_once.add(part)
+        for start in range(0, len(part), 320):
+            growing.add(part[start : start + 320])
+            growing.levels()
+    assert at_once.levels() == growing.levels() == [0.031, 1.0, 0.0]
 
 
 def test_the_package_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:

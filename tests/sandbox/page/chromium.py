@@ -116,6 +116,10 @@ class Chromium:
         self._send("Page.navigate", url=url)
         self.wait_for(f"document.readyState === 'complete' && location.href.startsWith({json.dumps(url)})")
 
+    def before_load(self, script: str) -> None:
+        """Run a script in every page that is opened from now on, before the page's own."""
+        self._send("Page.addScriptToEvaluateOnNewDocument", source=script)
+
     def evaluate(self, expression: str) -> Any:
         """Return the JSON value of a JavaScript expression, awaited where it is a promise."""
         answer = self._send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)

@@ -299,6 +299,25 @@ def test_eight_tabs_are_live(chromium: Chromium, served: Sandbox) -> None:
         chromium.switch(first)
 
 
+def test_a_page_out_of_sight_is_told_less_often(page: Chromium, served: Sandbox) -> None:
+    """Four times a second, from where it was; nothing is missed, and it is told at once again when it is seen."""
+    page.evaluate(
+        "{ const Native = EventSource; window.opened = []; window.unseen = true;"
+        " window.EventSource = class extends Native { constructor(url) { super(url); opened.push(url); } };"
+        " Object.defineProperty(document, 'hidden', { configurable: true, get: () => unseen });"
+        " document.dispatchEvent(new Event('visibilitychange')); }"
+    )
+    place(served, destination={"type": "number", "endpoint": "+46711"})
+    page.wait_for("opened.length === 1 && opened[0].includes('pace=slow') && opened[0].includes('after=')")
+    place(served, destination={"type": "number", "endpoint": "+46722"})
+    page.wait_for("document.querySelectorAll('.rows .row').length === 2")
+    page.evaluate("{ unseen = false; document.dispatchEvent(new Event('visibilitychange')); }")
+    page.wait_for("opened.length === 2 && !opened[1].includes('pace') && opened[1].includes('after=')")
+    place(served, destination={"type": "number", "endpoint": "+46733"})
+    page.wait_for("document.querySelectorAll('.rows .row').length === 3")
+    assert page.text("#live") == "Live"
+
+
 def test_the_phone_is_disconnected_when_its_page_has_gone(page: Chromium, served: Sandbox) -> None:
     """Calls to its number are answered by the default person again; a reload keeps it."""
     assert served.people.at(NUMBER).is_manual

@@ -82,6 +82,11 @@ def test_the_microphone_reaches_the_server_and_the_server_the_loudspeaker(browse
             browser.wait_for(f"document.querySelector('{PHONE} meter.{name}').value > 0.05")
         assert loudest(list(server.frames)) > 1_000
         assert server.connect["sampleRate"] == rate
+        browser.evaluate(f"{{ location.hash = '#call={call.call_id}' }}")
+        # Both directions stand in the call, and grow while it is looked at.
+        browser.wait_for("document.querySelectorAll('.lanes .levels path').length === 2")
+        before = browser.evaluate("document.querySelector('.levels').viewBox.baseVal.width")
+        browser.wait_for(f"document.querySelector('.levels').viewBox.baseVal.width > {before}")
         browser.click(f"{PHONE} .talk button")
         waits_for(browser, f"{PHONE} .talk button", "Talk")
         assert not call.is_final
