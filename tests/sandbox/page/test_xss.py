@@ -75,7 +75,7 @@ def test_a_corpus_in_every_place(page: Chromium, served: Sandbox, application: A
         number = {"type": "sip", "endpoint": f"{first}@example.com"}
         call = place(served, cli=first, custom=text, text=text, domain="mxp", destination=number)
         for each in group:
-            headers = {"user-agent": each.encode(), "x-odd": each.encode()}
+            headers = [(b"user-agent", each.encode()), (b"x-odd", each.encode())]
             httpx.get(f"{served.url}/calling/v1/{each}", headers=headers, trust_env=False, verify=False)
         application.event("ace")
         for tab in TABS:
