@@ -68,10 +68,11 @@ def tests(session: nox.Session) -> None:
         session.run("pytest", *session.posargs)
         return
     session.run("coverage", "run", "-m", "pytest")
-    if not (shutil.which("initdb") or any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))):
-        session.warn("PostgreSQL is not installed: the tests of the cluster are skipped, and coverage is not checked")
-    else:
+    has_postgresql = shutil.which("initdb") or any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if has_postgresql and (shutil.which("redis-server") or shutil.which("valkey-server")):
         session.run("coverage", "report")
+    else:
+        session.warn("PostgreSQL or Redis is not installed: tests of the cluster are skipped, coverage is not checked")
 
 
 @nox.session

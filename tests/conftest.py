@@ -53,3 +53,15 @@ def postgres() -> "Iterator[Postgres]":
         pytest.skip("no PostgreSQL on this machine: `apt install postgresql` runs the tests of the cluster")
     with server(found) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[str]:
+    """The URL of a Redis or Valkey."""
+    from tests import brokers
+
+    found = brokers.program()
+    if found is None:  # pragma: no cover  # coverage is measured with a server
+        pytest.skip("no Redis on this machine: `apt install redis-server` runs the tests of Celery and taskiq")
+    with brokers.server(found) as url:
+        yield url
