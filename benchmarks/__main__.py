@@ -1,5 +1,7 @@
 """``python -m benchmarks [--quick]``: prepare the peers, measure all side by side, print and write the tables.
 
+A whole run also renews the table and the pictures of the README.
+
 ``python -m benchmarks dialer`` and ``... dialer_kills`` measure campaigns instead, ``... exchange`` the sandbox.
 """
 
@@ -26,10 +28,11 @@ def main() -> None:
         importlib.import_module(f"benchmarks.{sys.argv[1]}").main(sys.argv[2:])
         return
     arguments = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    arguments.add_argument(
-        "--quick", action="store_true", help="two minutes instead of fifteen; results stay in build/"
-    )
+    arguments.add_argument("--quick", action="store_true", help="two minutes instead of eleven; results stay in build/")
     arguments.add_argument("--only", metavar="WORD", help="only cases whose kind, client, backend or scheme is this")
+    arguments.add_argument(
+        "--minutes", type=float, default=7.0, help="after them no client is measured a second or third time (7)"
+    )
     given = arguments.parse_args()
     console = Console()
     cases = [case for case in (plan.quick() if given.quick else plan.full()) if _is_wanted(case, given.only)]
@@ -43,10 +46,10 @@ def main() -> None:
                 f"round {number + 1}: {case.kind} {case.client} {case.backend} {case.scheme} {case.in_flight}"
             )
 
-        results, server = run(cases, tell)
+        results, server = run(cases, tell, given.minutes * 60)
         if not given.only:
             status.update("callbacks")
-            run_callbacks(results, *((5_000, 3) if given.quick else (10_000, 5)))
+            run_callbacks(results, *((5_000, 3) if given.quick else (6_000, 5)))
             status.update("the sandbox's exchange")
             run_exchange(results, 1 if given.quick else 3)
     for table in tables(results):

@@ -5,9 +5,9 @@ import attrs
 from benchmarks.machine import LOAD
 from benchmarks.plan import Case
 from benchmarks.results import Results
-from benchmarks.webhooks import BAR, BARE, BUILT, CONNECTIONS, CONSTANT
+from benchmarks.webhooks import BAR, BARE, BUILT, CONNECTIONS, CONSTANT, VERIFYING
 
-__all__ = ["Bar", "judge"]
+__all__ = ["Bar", "goals", "judge"]
 
 _FLOOR = "the floor sends fixed bytes: no model, JSON, signature, bounds or proof of what was sent"
 _STALL = "one full run of Python's garbage collector, over all that a thousand tasks and the imports keep alive"
@@ -20,7 +20,7 @@ _REASONS: dict[str, str] = {
     "longest stall of the event loop at 1,000 in flight, trio": _STALL,
     **{f"callbacks answered, {name} against a {BARE}": _CALLBACK for name in (BUILT, CONSTANT)},
 }
-"""Why a bar falls short, where somebody found out; by the bar's words."""
+"""Why a bar falls short, if that is known; by the bar's words."""
 
 
 # Load is a fact about the run and not the cause: a bar is only explained by an entry above.
@@ -29,7 +29,7 @@ _UNKNOWN = f"no cause found yet; load {LOAD:.1f} when the run began"
 
 @attrs.frozen
 class Bar:
-    """One promise; ``met`` is None where the run did not measure it."""
+    """One promise; ``met`` is None if the run did not measure it."""
 
     what: str
     allowed: str
@@ -56,6 +56,75 @@ def judge(results: Results) -> list[Bar]:
         *_loop(results),
         *_callbacks(results),
     ]
+
+
+def goals(results: Results) -> list[Bar]:
+    """Hold the figures against what the library aims at beyond its bars."""
+    return [*_cost_goals(results), *_proxy_goals(results), *_crowd_goals(results), *_callback_goals(results)]
+
+
+def _cost_goals(results: Results) -> list[Bar]:
+    rows = (
+        ("asyncio", "asyncio", "http", "bare_aiohttp", "bare aiohttp", 0.40),
+        ("asyncio", "asyncio", "http", "ours_over_wreq", "the same SDK over wreq", 0.50),
+        ("asyncio", "asyncio", "http", "ours_over_pyreqwest", "the same SDK over pyreqwest", 0.50),
+        ("asyncio", "asyncio", "http", "floor", "the bare floor", 2.0),
+        ("uvloop", "uvloop", "http", "floor", "the bare floor", 4.0),
+        ("asyncio", "asyncio", "https", "floor", "the bare floor", 2.5),
+        ("trio", "asyncio", "http", "twilio_async", "twilio (asyncio)", 0.30),
+    )
+    bars = []
+    for backend, theirs, scheme, client, name, factor in rows:
+        ours, other = (
+            results.find("load", each, on, scheme, 100) for each, on in (("ours", backend), (client, theirs))
+        )
+        secure = "plain" if scheme == "http" else "TLS"
+        what = f"goal: processor per callout at 100 in flight, {backend}, {secure}, against {name}"
+        bars.append(_at_most(what, results.ratio(ours, other, "cpu_us"), factor, "{:.2f} x"))
+    return bars
+
+
+def _proxy_goals(results: Results) -> list[Bar]:
+    bars = []
+    for backend in ("asyncio", "trio"):
+        ours, direct, stock = (
+            results.find(kind, client, backend, "https", 100)
+            for kind, client in (("proxied", "ours"), ("direct", "ours"), ("proxied", "ours_over_httpx"))
+        )
+        name = f"goal: processor per callout through a CONNECT proxy, TLS, 100 in flight, {backend}"
+        bars.append(_at_most(f"{name}, against direct", results.ratio(ours, direct, "cpu_us"), 1.1, "{:.2f} x"))
+        cheaper = results.ratio(stock, ours, "cpu_us")
+        bars.append(_at_least(f"{name}, cheaper than over stock httpx", cheaper, 15, "{:.0f} x"))
+    return bars
+
+
+def _crowd_goals(results: Results) -> list[Bar]:
+    many, few = (results.find("load", "ours", "trio", in_flight=count) for count in (1000, 100))
+    growth = results.ratio(many, few, "cpu_us")
+    bars = [_at_most("goal: processor per callout, 1,000 in flight against 100, trio", growth, 1.15, "{:.2f} x")]
+    burst = results.find("burst", "ours", "trio", in_flight=1000)
+    share = None if burst is None else _scaled(results.median(burst, "per_second"), burst.delay)
+    bars.append(_at_least("goal: 10,000 callouts, trio: of connections / latency", share, 93, "{:.1f} %"))
+    for backend, limit in (("asyncio", 15), ("trio", 25)):
+        stall = results.median(results.find("load", "ours", backend, in_flight=1000), "stall_ms")
+        what = f"goal: longest stall of the event loop at 1,000 in flight, {backend}"
+        bars.append(_at_most(what, stall, limit, "{:.0f} ms"))
+    return bars
+
+
+def _callback_goals(results: Results) -> list[Bar]:
+    bars = []
+    for name, other, factor in (
+        (BUILT, VERIFYING, 0.70),
+        (CONSTANT, VERIFYING, 1.0),
+        (BUILT, BARE, 0.60),
+        (CONSTANT, BARE, 0.72),
+    ):
+        ours, theirs = (results.find("webhooks", client, in_flight=CONNECTIONS) for client in (name, other))
+        ratio = results.ratio(theirs, ours, "cpu_us")
+        what = f"goal: callbacks for the same processor time, {name} against a {other}"
+        bars.append(_at_least(what, ratio, factor, "{:.2f} x"))
+    return bars
 
 
 def _costs(results: Results) -> list[Bar]:

@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.cluster`` starts a throw-away PostgreSQL, a platform that writes down each POST, and the workers
 as processes of their own; kills one of them with SIGKILL after a third of the campaign, and starts another. It prints
-what the platform saw and what the journal says, and fails where a bar is missed.
+what the platform saw and what the journal says, and fails if a bar is missed.
 """
 
 import argparse
@@ -63,7 +63,7 @@ class Platform:
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(answer)))
-                with suppress(ConnectionError):  # whoever asked was killed
+                with suppress(ConnectionError):  # the worker that asked was killed
                     self.end_headers()
                     self.wfile.write(answer)
 
@@ -141,7 +141,7 @@ def start(url: str, pace: float, platform: str, backend: str) -> "subprocess.Pop
 
 
 async def switch(url: str, *, on: bool) -> None:
-    """Pause the campaign for everybody, or let it go on."""
+    """Pause the campaign for all workers, or resume it."""
     journal = PostgresJournal(url)
     await journal.open(_NAME)
     await (journal.resume() if on else journal.pause())
@@ -169,7 +169,7 @@ def run(url: str, numbers: int, pace: float, workers: int) -> Result:
 
 
 def main() -> int:
-    """Run the campaign, print what came of it, and return 1 where a bar was missed."""
+    """Run the campaign, print what came of it, and return 1 if a bar was missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--numbers", type=int, default=400)
     parser.add_argument("--pace", type=float, default=20.0, help="callouts per second")

@@ -62,7 +62,7 @@ def memory() -> float:
 
 
 async def dial(client: Any, count: int, folder: str) -> dict[str, float]:
-    """Dial everybody, and return what it took. Memory is measured from a thousandth of the way on."""
+    """Dial all contacts, and return what it took. Memory is measured from a thousandth of the way on."""
     campaign = Campaign("benchmark", journal=Path(folder) / "x.sqlite", calls_per_second=math.inf, in_flight=300)
     begun, used, told, start = time.monotonic(), time.process_time(), 0, 0.0
     async with campaign.run(client, contacts(count), callout) as outcomes:

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.dialer_kills``: 5,000 contacts, a server with faults, ten SIGKILLs, and nobody twice."""
+"""``python -m benchmarks.dialer_kills``: 5,000 contacts, faults, ten SIGKILLs, no contact called twice."""
 
 import argparse
 import sys
@@ -12,7 +12,7 @@ __all__ = ["main"]
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Play it, and print what was found; exit with 1 where anybody was rung twice or is not accounted for."""
+    """Play it, and print what was found; exit with 1 if a contact was called twice or is missing."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.dialer_kills", description=__doc__)
     parser.add_argument("--contacts", type=int, default=5000)
     parser.add_argument("--kills", type=int, default=10)

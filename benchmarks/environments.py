@@ -1,24 +1,25 @@
-"""An environment for each peer, so that none decides what another one runs on.
+"""An environment for each peer, so that no peer decides what another runs on.
 
-Versions that the README quotes are pinned where the peer no longer moves; the others are the newest there is.
+Versions that the README quotes are pinned where the peer no longer moves; the others are the newest release.
 """
 
 import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import attrs
 
-from benchmarks.machine import BUILD
+from benchmarks.machine import BUILD, ROOT
 
 __all__ = ["ENVIRONMENTS", "Environment"]
 
 
 @attrs.define
 class Environment:
-    """A peer's own interpreter; ``failure`` says why there is none."""
+    """A peer's own interpreter; ``failure`` says why it is missing."""
 
     name: str
     requirements: tuple[str, ...]
@@ -69,6 +70,9 @@ def _run(*command: str) -> None:
     subprocess.run(command, check=True, timeout=300, env=quiet, stdout=subprocess.DEVNULL)
 
 
+# The library itself is imported from the clone, since every process runs there.
+_OURS = tuple(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"])
+
 ENVIRONMENTS = {
     environment.name: environment
     for environment in (
@@ -80,5 +84,7 @@ ENVIRONMENTS = {
         Environment("twilio", ("twilio", "uvloop")),
         Environment("sinch", ("sinch==1.1.4",)),
         Environment("telnyx", ("telnyx",)),
+        Environment("wreq", ("wreq", *_OURS)),
+        Environment("pyreqwest", ("pyreqwest", *_OURS)),
     )
 }

@@ -18,7 +18,7 @@ LOAD = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 
 def pin(core: int) -> None:
-    """Keep this process, and what it starts, on one core, where the system can."""
+    """Keep this process, and what it starts, on one core, if the system can."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {core})
 

@@ -25,6 +25,10 @@ PEERS = (
     Peer("bare_aiohttp", "bare aiohttp", "aiohttp", ("asyncio", "uvloop")),
     Peer("bare_httpx2", "bare httpx2", "httpx2", ("asyncio", "trio")),
     Peer("bare_httpx", "bare httpx", "httpx", ("asyncio", "trio"), quadratic=True),
+    Peer("bare_wreq", "bare wreq (Rust)", "wreq"),
+    Peer("bare_pyreqwest", "bare pyreqwest (Rust)", "pyreqwest"),
+    Peer("ours_over_wreq", "sinch_voice_async over wreq", "wreq"),
+    Peer("ours_over_pyreqwest", "sinch_voice_async over pyreqwest", "pyreqwest"),
     Peer("floor", "bare protocol and parser (floor)", "floor", ("asyncio", "uvloop")),
 )
 

@@ -1,4 +1,8 @@
-"""Which cases a run consists of: what is compared stands together, so that it meets the same machine."""
+"""Which cases a run consists of: what is compared stands together, so that it meets the same machine.
+
+The kinds: ``load``, a steady number in flight; ``direct`` and ``proxied``, the same on the small server without and
+through a proxy; ``burst``, ``memory``, ``download`` and ``import``.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -36,14 +40,17 @@ class Case:
 
 
 def full() -> list[Case]:
-    """Return everything, for a quarter of an hour."""
+    """Return everything, for about ten minutes; the goals are about 100 in flight, so that is measured most often."""
     cases: list[Case] = []
-    for scheme, in_flight in (("http", 1), ("http", 100), ("http", 1000), ("https", 100), ("https", 1000)):
+    for scheme, in_flight in (("http", 100), ("https", 100), ("http", 1000)):
         cases += _loads(scheme, in_flight, rounds=3, seconds=0.6)
+    cases += _proxied(("ours", "ours_over_httpx", "bare_aiohttp"), rounds=3, seconds=0.6)
+    for scheme, in_flight in (("http", 1), ("https", 1000)):
+        cases += _loads(scheme, in_flight, rounds=1, seconds=0.6)
     cases += _bursts(("asyncio", "uvloop", "trio"), ("twilio_async", "bare_aiohttp"))
     cases += _memories(("asyncio", "trio"), ("twilio_async", "bare_aiohttp"))
-    cases += _downloads(("ours", "bare_httpx", "bare_aiohttp"), 1 << 30, rounds=3)
-    return [*cases, *_imports(IMPORTS, rounds=5)]
+    cases += _downloads(("ours", "bare_httpx", "bare_aiohttp"), 1 << 30, rounds=2)
+    return [*cases, *_imports(IMPORTS, rounds=3)]
 
 
 def quick() -> list[Case]:
@@ -52,6 +59,7 @@ def quick() -> list[Case]:
     cases += [case for case in _loads("http", 1000, rounds=1, seconds=0.4) if case.client == "ours"]
     wanted = ("ours", "twilio_async", "bare_aiohttp", "bare_httpx", "floor")
     cases += [case for case in _loads("https", 100, rounds=1, seconds=0.4) if case.client in wanted]
+    cases += _proxied(("ours", "ours_over_httpx"), rounds=1, seconds=0.4)
     cases += _bursts(("asyncio", "trio"), ())
     cases += _memories(("asyncio", "trio"), ())
     cases += _downloads(("ours", "bare_httpx"), 1 << 28, rounds=1)
@@ -68,6 +76,17 @@ def _loads(scheme: str, in_flight: int, *, rounds: int, seconds: float) -> Itera
                 peer, "load", backend, scheme=scheme, in_flight=in_flight, rounds=1 if crowded else rounds,
                 options={"seconds": seconds},
             )  # fmt: skip
+
+
+def _proxied(clients: tuple[str, ...], *, rounds: int, seconds: float) -> Iterator[Case]:
+    for peer in PEERS:
+        for backend in [backend for backend in ("asyncio", "trio") if backend in peer.backends]:
+            for kind in ("direct", "proxied"):
+                if peer.client in clients:
+                    yield _case(
+                        peer, kind, backend, scheme="https", in_flight=100, rounds=1 if peer.quadratic else rounds,
+                        options={"seconds": seconds},
+                    )  # fmt: skip
 
 
 def _bursts(backends: tuple[str, ...], peers: tuple[str, ...]) -> Iterator[Case]:

@@ -1,4 +1,4 @@
-"""What a run leaves behind: results.json with every round, RESULTS.md for the README, and its picture."""
+"""What a run leaves behind: results.json with every round, RESULTS.md, and the README's table and pictures."""
 
 import json
 from datetime import UTC, datetime
@@ -6,27 +6,36 @@ from pathlib import Path
 
 import attrs
 
+from benchmarks import readme
 from benchmarks.chart import ChartBar, draw
 from benchmarks.environments import ENVIRONMENTS
 from benchmarks.machine import ROOT, describe
 from benchmarks.peers import PEERS
 from benchmarks.results import Results
 from benchmarks.tables import Table, tables
+from benchmarks.webhooks import BARE, BUILT, CONNECTIONS, CONSTANT, VERIFYING
 
 __all__ = ["write"]
 
 _TITLE = "Processor time for one outbound call, 100 in flight"
 _SUBTITLE = "asyncio, plain HTTP, whole path of each SDK; shorter is better"
+_CALLBACKS = "Processor time for one callback"
+_OF_CALLBACKS = "uvicorn on asyncio, 32 in flight, signed; shorter is better"
 
 
 def write(results: Results, server: str, *, whole: bool) -> list[Path]:
     """Write the files and return their paths; a run that is not whole leaves the README's files alone."""
     folder = ROOT / "build" / "benchmarks" if not whole else ROOT / "benchmarks"
-    picture = folder / "benchmarks.svg" if not whole else ROOT / "docs" / "_static" / "benchmarks.svg"
-    picture.parent.mkdir(parents=True, exist_ok=True)
+    pictures = folder if not whole else ROOT / "docs" / "_static"
+    for each in (folder, pictures):
+        each.mkdir(parents=True, exist_ok=True)
     written = {folder / "results.json": _json(results, server), folder / "RESULTS.md": _markdown(results, server)}
     if bars := _bars(results):
-        written[picture] = draw(_TITLE, _SUBTITLE, "µs", bars)
+        written[pictures / "benchmarks.svg"] = draw(_TITLE, _SUBTITLE, "µs", bars)
+    if bars := _callback_bars(results):
+        written[pictures / "callbacks.svg"] = draw(_CALLBACKS, _OF_CALLBACKS, "µs", bars)
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    written[(ROOT if whole else folder) / "README.md"] = readme.renewed(page, results, _about(server))
     for path, text in written.items():
         path.write_text(text, encoding="utf-8")
     return list(written)
@@ -65,4 +74,13 @@ def _bars(results: Results) -> list[ChartBar]:
         value = results.median(results.find("load", peer.client, in_flight=100), "cpu_us")
         if value is not None:
             bars.append(ChartBar(peer.label, value, peer.client == "ours"))
+    return bars
+
+
+def _callback_bars(results: Results) -> list[ChartBar]:
+    bars = []
+    for name in (BUILT, CONSTANT, VERIFYING, BARE):
+        value = results.median(results.find("webhooks", name, in_flight=CONNECTIONS), "cpu_us")
+        if value is not None:
+            bars.append(ChartBar(name, value, name in (BUILT, CONSTANT)))
     return bars

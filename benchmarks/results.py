@@ -35,7 +35,7 @@ class Results:
         return None
 
     def values(self, case: Case | None, figure: str) -> list[float]:
-        """Return one figure of each round; none where the case was not run, or failed."""
+        """Return one figure of each round; nothing if the case was not run, or failed."""
         return [figures[figure] for figures in self.rounds.get(case, []) if figure in figures] if case else []
 
     def median(self, case: Case | None, figure: str) -> float | None:

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,6 +22,7 @@ from benchmarks.server import Server, fast_server, small_server
 __all__ = ["run", "run_callbacks", "run_exchange"]
 
 _LONGEST = 120.0
+_ON_THE_SMALL_SERVER = ("direct", "proxied")
 _IMPORT = "import os, time; os.sched_setaffinity(0, {{{core}}}); begun = time.perf_counter(); import {module}; \
 print('{{\"milliseconds\":', (time.perf_counter() - begun) * 1e3, '}}')"
 
@@ -29,6 +31,7 @@ print('{{\"milliseconds\":', (time.perf_counter() - begun) * 1e3, '}}')"
 class _Runner:
     certificate: Certificate
     servers: dict[float, Server]
+    small: Server
 
     def figures(self, case: Case) -> dict[str, Any]:
         """Measure one case once; a peer that fails or is not there says so in its figures."""
@@ -37,9 +40,9 @@ class _Runner:
             return {"failed": environment.failure}
         if case.kind == "import":
             return self._process(str(environment.python), "-c", _IMPORT.format(module=case.client, core=CLIENT_CORE))
-        server = self.servers[case.delay]
+        server = self.small if case.kind in _ON_THE_SMALL_SERVER else self.servers[case.delay]
         told = {
-            "kind": "load" if case.kind == "burst" else case.kind,
+            "kind": "load" if case.kind in ("burst", *_ON_THE_SMALL_SERVER) else case.kind,
             "client": case.client,
             "backend": case.backend,
             "in_flight": case.in_flight,
@@ -48,15 +51,17 @@ class _Runner:
             **case.options,
         }
         opened = server.connections()
-        figures = self._process(str(environment.python), "-m", "benchmarks.measure", json.dumps(told))
+        proxy = {"HTTPS_PROXY": server.plain} if case.kind == "proxied" else {}
+        figures = self._process(str(environment.python), "-m", "benchmarks.measure", json.dumps(told), **proxy)
         if case.kind in ("load", "burst"):
             figures["connections"] = server.connections() - opened
         return figures
 
-    def _process(self, *command: str) -> dict[str, Any]:
+    def _process(self, *command: str, **variables: str) -> dict[str, Any]:
+        told = {**self._variables(), **variables}
         try:
             ended = subprocess.run(
-                command, cwd=ROOT, env=self._variables(), capture_output=True, text=True, timeout=_LONGEST, check=False
+                command, cwd=ROOT, env=told, capture_output=True, text=True, timeout=_LONGEST, check=False
             )
         except subprocess.TimeoutExpired:
             return {"failed": f"no end after {_LONGEST:.0f} s"}
@@ -74,17 +79,18 @@ class _Runner:
         return {**kept, "SSL_CERT_FILE": str(self.certificate.authority), "PYTHONPYCACHEPREFIX": cache}
 
 
-def run(cases: list[Case], tell: Callable[[Case, int], None]) -> tuple[Results, str]:
-    """Run every case its number of rounds, A B A B, and keep all figures.
+def run(cases: list[Case], tell: Callable[[Case, int], None], seconds: float) -> tuple[Results, str]:
+    """Run every case its number of rounds, A B A B, and keep all figures; after ``seconds``, no second round begins.
 
     ``tell`` hears of each case before it starts. The server's name is returned too.
     """
-    results = Results()
+    results, begun = Results(), time.monotonic()
     with _runner(cases) as runner:
         name = runner.servers[0.0].name
         for number in range(max(case.rounds for case in cases)):
             for case in cases:
-                if number < case.rounds and not results.has_failed(case):
+                late = number > 0 and time.monotonic() - begun > seconds
+                if number < case.rounds and not late and not results.has_failed(case):
                     tell(case, number)
                     results.add(case, runner.figures(case))
     return results, name
@@ -113,14 +119,15 @@ def _runner(cases: list[Case]) -> Iterator[_Runner]:
     certificate = Certificate.make(BUILD)
     with contextlib.ExitStack() as stack:
         servers = {0.0: stack.enter_context(fast_server(certificate))}
+        small = stack.enter_context(small_server(certificate))
         for delay in sorted({case.delay for case in cases} - {0.0}):
             servers[delay] = stack.enter_context(small_server(certificate, delay=delay))
         for size in {case.options["size"] for case in cases if case.kind == "download"}:
             servers[0.0].offer(size)
         for warm_up in {case.options["warm_up"] for case in cases if case.kind == "download"}:
             servers[0.0].offer(warm_up)
-        yield _Runner(certificate, servers)
+        yield _Runner(certificate, servers, small)
 
 
 def _is_proxy(name: str) -> bool:
-    return name.lower() in ("http_proxy", "https_proxy", "all_proxy")
+    return name.lower() in ("http_proxy", "https_proxy", "all_proxy", "no_proxy")

@@ -1,4 +1,4 @@
-"""The servers on loopback that clients are measured against: nginx where there is one, else a small one of ours.
+"""The servers on loopback that clients are measured against: nginx if it is installed, else a small one of ours.
 
 Both answer any POST with a call id, count the connections that were opened, and serve a body for downloads. The one
 with a delay is always ours: a stock nginx cannot wait.
@@ -63,7 +63,7 @@ class Server(Protocol):
 
 @contextlib.contextmanager
 def fast_server(certificate: Certificate) -> Iterator[Server]:
-    """Start nginx, or where there is none the small server, on its own core."""
+    """Start nginx, or the small server if nginx is missing, on its own core."""
     if shutil.which("nginx") is None:
         with small_server(certificate) as server:
             yield server
@@ -137,7 +137,7 @@ class _Nginx:
             # Sparse: it takes no room on the disk.
             file.truncate(size)
         with recording.open("rb") as file:
-            # Read through once: whoever came first would pay for filling the system's cache.
+            # Read through once: the first client would pay for filling the system's cache.
             while file.read(1 << 20):
                 pass
 

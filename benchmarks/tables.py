@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 
-from benchmarks.bars import judge
+from benchmarks.bars import Bar, goals, judge
 from benchmarks.environments import ENVIRONMENTS
 from benchmarks.exchange import CALLS
 from benchmarks.peers import PEERS, label
@@ -27,13 +27,15 @@ class Table:
 def tables(results: Results) -> Iterator[Table]:
     """Return every table that has something in it."""
     made = [
-        _bars(results),
+        _bars("The bars", judge(results)),
+        _bars("Goals beyond the bars", goals(results)),
         *(
             _costs(results, backend, scheme)
             for scheme in ("http", "https")
             for backend in ("asyncio", "uvloop", "trio")
         ),
         _behaviour(results),
+        _proxied(results),
         _bursts(results),
         _memories(results),
         _downloads(results),
@@ -44,9 +46,9 @@ def tables(results: Results) -> Iterator[Table]:
     return (table for table in made if table.rows)
 
 
-def _bars(results: Results) -> Table:
-    rows = [(bar.what, bar.allowed, bar.measured, bar.verdict) for bar in judge(results)]
-    return Table("The bars", ("what", "bar", "measured", "verdict"), rows)
+def _bars(title: str, bars: Sequence[Bar]) -> Table:
+    rows = [(bar.what.removeprefix("goal: "), bar.allowed, bar.measured, bar.verdict) for bar in bars]
+    return Table(title, ("what", "bar", "measured", "verdict"), rows)
 
 
 def _costs(results: Results, backend: str, scheme: str) -> Table:
@@ -76,6 +78,19 @@ def _behaviour(results: Results) -> Table:
             rows.append((_name(peer.client), *(_cell(results, case, figure, shape) for figure, shape in shown)))
     head = ("client", "connections opened", "longest stall", "while all begin at once", "resident")
     return Table("1,000 in flight, asyncio, plain", head, rows)
+
+
+def _proxied(results: Results) -> Table:
+    rows = []
+    for case in results.rounds:
+        if case.kind == "proxied":
+            direct = results.find("direct", case.client, case.backend, case.scheme, case.in_flight)
+            ratio = results.ratio(case, direct, "cpu_us")
+            told = "-" if ratio is None else f"{ratio:.2f} x"
+            costs = (_cell(results, each, "cpu_us", "{:,.0f} us") for each in (direct, case))
+            rows.append((_name(case.client), case.backend, *costs, told))
+    title = "Through a CONNECT proxy, TLS 1.3, 100 in flight: processor time per callout"
+    return Table(title, ("client", "on", "direct", "through the proxy", "ratio"), rows)
 
 
 def _bursts(results: Results) -> Table:

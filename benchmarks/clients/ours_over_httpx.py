@@ -1,5 +1,6 @@
 """sinch_voice_async over httpx's own transport: what our pool replaces."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -16,6 +17,6 @@ __all__ = ["connect"]
 @asynccontextmanager
 async def connect(url: str) -> AsyncIterator[Place]:
     """Wait as long as httpx needs: at 1,000 in flight that is more than the usual time-out."""
-    transport = httpx.AsyncHTTPTransport()
+    transport = httpx.AsyncHTTPTransport(proxy=os.environ.get("HTTPS_PROXY"))
     async with VoiceClient(KEY, SECRET, base_url=url, transport=transport, timeout=300.0) as client:
         yield placing(client)

@@ -106,7 +106,7 @@ def measure(client: ModuleType, case: dict[str, Any]) -> dict[str, Any]:
 
 
 def resident() -> int:
-    """Return the bytes that this process has in memory; where the system does not say, the most it ever had."""
+    """Return the bytes that this process has in memory; if the system does not say, the most it ever had."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     except OSError:
