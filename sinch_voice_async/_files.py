@@ -6,6 +6,8 @@ Rules:
 - No link is followed at the last part of a path: neither for reading back what was written, nor for writing.
 - A file that was there before is continued only if it is a regular file, belongs to this user, and has no other name.
   Another owner, or the holder of another name, could read what is written and change it later.
+- A file that is refused keeps its content, its mode and its times. So a caller looks into a file that was there before
+  (:func:`reopen` changes nothing), and calls :func:`make_private` only when it knows that the file is one of ours.
 - What is written reaches the disk (``fsync`` of the file and of its directory) before anything follows from it.
 - A name that is made from the platform's text does not begin with ``-`` and does not leave its directory.
 - A database, such as the journal of a campaign, is never replaced by another file, whatever its name.
@@ -31,6 +33,7 @@ from typing import Final, Self
 
 __all__ = [
     "NewFile",
+    "application_of",
     "check_apart",
     "check_target",
     "create",
@@ -38,12 +41,12 @@ __all__ = [
     "is_private",
     "lock",
     "make_directory",
+    "make_private",
     "open_or_create",
     "place",
     "reopen",
     "safe_names",
     "sync_directory",
-    "touch_private",
     "write_all",
     "write_whole",
 ]
@@ -54,7 +57,9 @@ _FLAGS: Final = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXE
 _CAREFUL: Final = _FLAGS | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 _HAS_OWNERS: Final = hasattr(os, "geteuid")
 
+# https://www.sqlite.org/fileformat.html, section 1.3.
 _DATABASE: Final = b"SQLite format 3\0"
+_DATABASE_HEADER: Final = 100
 # Device and inode of each database that a connection of this process has open. To close another descriptor of such a
 # file would drop the locks of SQLite on it.
 OPEN_DATABASES: Final[set[tuple[int, int]]] = set()
@@ -76,7 +81,7 @@ def create(path: Path) -> FileIO:
 
 
 def reopen(path: Path) -> FileIO:
-    """Open a file of this user's own for reading and writing, unbuffered, and make it private if it is not.
+    """Open a file of this user's own for reading and writing, unbuffered; nothing about it is changed.
 
     :raises FileNotFoundError: there is no such file.
     :raises OSError: it is a link, is not a regular file, has another name, or belongs to another user.
@@ -86,12 +91,7 @@ def reopen(path: Path) -> FileIO:
     handle = os.open(path, _CAREFUL)
     try:
         # Between the two calls another file may have taken the name.
-        found = os.fstat(handle)
-        _check_same(path, before, found)
-        if _HAS_OWNERS and stat.S_IMODE(found.st_mode) & 0o077:
-            # Some file systems have no modes.
-            with suppress(OSError):
-                os.fchmod(handle, PRIVATE)
+        _check_same(path, before, os.fstat(handle))
     except BaseException:
         os.close(handle)
         raise
@@ -106,12 +106,24 @@ def open_or_create(path: Path) -> FileIO:
         return reopen(path)
 
 
-def touch_private(path: Path) -> None:
-    """Make sure that ``path`` is a private file of this user's own, before a library such as SQLite opens it by name.
+def make_private(handle: int) -> None:
+    """Let only the owner read and write an open file, if others may do so now."""
+    if _HAS_OWNERS and stat.S_IMODE(os.fstat(handle).st_mode) & 0o077:
+        # Some file systems have no modes.
+        with suppress(OSError):
+            os.fchmod(handle, PRIVATE)
 
-    A file that exists is checked and keeps its content.
+
+def application_of(handle: int) -> tuple[int, int] | None:
+    """Return the application id and the user version of a SQLite database; None if the file is not one.
+
+    The file must be open at its beginning, and is only read. SQLite itself would make a log beside a foreign database,
+    or take one into it.
     """
-    open_or_create(path).close()
+    head = os.read(handle, _DATABASE_HEADER)
+    if len(head) < _DATABASE_HEADER or not head.startswith(_DATABASE):
+        return None
+    return int.from_bytes(head[68:72]), int.from_bytes(head[60:64])
 
 
 def is_private(path: Path) -> bool:

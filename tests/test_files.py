@@ -63,7 +63,7 @@ def test_what_is_not_an_own_file_is_never_opened(tmp_path: Path, kind: str) -> N
     obstacle(kind, path)
     with pytest.raises(FileExistsError):
         _files.create(path)
-    for opening in (_files.reopen, _files.open_or_create, _files.touch_private):
+    for opening in (_files.reopen, _files.open_or_create):
         with pytest.raises(OSError, match="a "):
             opening(path)
     assert not _files.is_private(path)
@@ -88,13 +88,15 @@ def test_a_directory_is_not_discarded(tmp_path: Path) -> None:
 
 
 def test_a_file_is_continued_and_made_private(tmp_path: Path) -> None:
-    """A file of our own is opened with its content, and others may not read it from then on."""
+    """A file of our own is opened as it is; once it is known to be ours, others may not read it any more."""
     path = tmp_path / "a"
     path.write_bytes(b"abc")
     path.chmod(0o644)
     assert not _files.is_private(path)
     with _files.open_or_create(path) as file:
         assert file.readall() == b"abc"
+        assert mode(path) == 0o644
+        _files.make_private(file.fileno())
     assert mode(path) == 0o600
     assert _files.is_private(path)
 
@@ -107,8 +109,10 @@ def test_a_file_system_without_modes_is_no_obstacle(tmp_path: Path, monkeypatch:
 
     path = tmp_path / "a"
     path.write_bytes(b"abc")
+    path.chmod(0o644)
     monkeypatch.setattr(os, "fchmod", refuse)
     with _files.reopen(path) as file:
+        _files.make_private(file.fileno())
         assert file.readall() == b"abc"
 
 

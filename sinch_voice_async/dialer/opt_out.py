@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -29,9 +29,7 @@ __all__ = ["OptOut", "OptOutList"]
 
 _APPLICATION: Final = 0x53564F4F  # "SVOO"
 _VALUE: Final = "opt-out"
-_SCHEMA: Final = (
-    "CREATE TABLE IF NOT EXISTS opt_out (number TEXT PRIMARY KEY, at REAL NOT NULL, why TEXT NOT NULL) WITHOUT ROWID"
-)
+_SCHEMA: Final = "CREATE TABLE opt_out (number TEXT PRIMARY KEY, at REAL NOT NULL, why TEXT NOT NULL) WITHOUT ROWID"
 
 
 @frozen
@@ -51,8 +49,9 @@ class OptOutList:
         opt_outs = OptOutList("opt-outs.sqlite")
         campaign = Campaign("reminders", journal="reminders.sqlite", do_not_call=opt_outs)
 
-    The file is private and made if it is missing. ``country`` allows national numbers in :meth:`add`. Lookups take
-    microseconds, so they may be made on the event loop; writing waits for the disk.
+    The file is private and made if it is missing. An empty file is refused: it may have been a list. ``country`` allows
+    national numbers in :meth:`add`. Lookups take microseconds, so they may be made on the event loop; writing waits for
+    the disk.
 
     :raises CampaignError: the file cannot be used, or is another program's.
     """
@@ -62,10 +61,13 @@ class OptOutList:
         self._country = country
         self._lock = threading.Lock()
         with self._translated():
-            _files.touch_private(self.path)
+            if not os.path.lexists(self.path):
+                _create(self.path)
+            self._check_file()
             self._database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
             try:
-                self._prepare()
+                self._database.execute("PRAGMA synchronous = FULL")
+                self._database.execute("SELECT 1 FROM opt_out LIMIT 1").fetchone()
             except BaseException:
                 self._database.close()
                 raise
@@ -153,15 +155,17 @@ class OptOutList:
         with self._lock:
             self._database.close()
 
-    def _prepare(self) -> None:
-        with self._lock:
-            known = self._database.execute("PRAGMA application_id").fetchone()[0]
-            tables = self._database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-            if known != _APPLICATION and tables:
+    def _check_file(self) -> None:
+        """Check whose file it is before SQLite opens it, and change nothing about the file of another program."""
+        with _files.reopen(self.path) as file:
+            found = _files.application_of(file.fileno())
+            if found is None:
+                is_empty = not os.fstat(file.fileno()).st_size
+                problem = "the file is empty; remove it to begin a new list" if is_empty else "it is not a database"
+                raise CampaignError(f"the opt-out list {self.path}: {problem}")
+            if found[0] != _APPLICATION:
                 raise CampaignError(f"the opt-out list {self.path}: it is a file of another program")
-            self._database.execute("PRAGMA synchronous = FULL")
-            self._database.execute(_SCHEMA)
-            self._database.execute(f"PRAGMA application_id = {_APPLICATION}")
+            _files.make_private(file.fileno())
 
     @contextmanager
     def _translated(self) -> Generator[None]:
@@ -171,3 +175,14 @@ class OptOutList:
             raise CampaignError(f"the opt-out list {self.path}: {error}") from error
         except OSError as error:
             raise CampaignError(f"the opt-out list {self.path}: {error.strerror}") from error
+
+
+def _create(path: Path) -> None:
+    """Make an empty list, which appears under its name only when it is whole."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
+        database.execute(_SCHEMA)
+        database.execute(f"PRAGMA application_id = {_APPLICATION}")
+        content = database.serialize()
+    # Another process may have been first: then its file is the list.
+    with suppress(FileExistsError):
+        _files.write_whole(path, content, overwrite=False)

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -138,6 +139,13 @@ def test_callbacks_of_a_sandbox_are_forwarded_saved_and_replayed(mine: Command, 
         file.write_bytes(file.read_bytes() + b"\n")
         ran = mine("listen", "--forward", url, "--replay", str(file))
         assert (ran.code, application.events) == (0, ["ice", "dice", "ice", "dice"])
+        # A second session adds to the file, on a line of its own also if the first one was cut off.
+        file.write_bytes(file.read_bytes() + b"\n{")
+        listened(mine, call, "--forward", url, "--save", str(file), "--base-url", sandbox.url)
+        lines = [line for line in file.read_bytes().splitlines() if line]
+        assert [line[:1] for line in lines] == [b"{"] * 5
+        assert lines[2] == b"{"
+        file.write_bytes(b"\n".join(lines[:2]))
         application.status, application.body = 500, b"no"
         ran = mine("--json", "listen", "--forward", url, "--replay", str(file), "--same")
         assert (ran.code, [line["status"] for line in ran.lines]) == (1, [500, 500])
@@ -165,8 +173,12 @@ def test_what_is_not_a_callback_is_told(mine: Command) -> None:
 def test_a_sandbox_that_is_not_there_or_goes_is_told(mine: Command) -> None:
     """And the command ends all the same."""
     forward = ("--forward", "http://127.0.0.1:1/")
-    ran = listened(mine, lambda _here: None, *forward, "--base-url", "http://127.0.0.1:1")
-    assert "no sandbox at the base URL" in ran.err
+
+    def wait(_here: str) -> None:
+        written: Any = sys.stderr  # pytest's, which knows what was written so far
+        until(lambda: "no sandbox at the base URL" in written.getvalue())
+
+    listened(mine, wait, *forward, "--base-url", "http://127.0.0.1:1")
     sandbox = Sandbox(KEY, SECRET)
     served = sandbox.serve()
     served.start()

@@ -4,7 +4,10 @@ import os
 import shutil
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +142,85 @@ async def test_an_empty_file_is_no_journal(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="the file is empty"):
         await kept(tmp_path / "x.sqlite")
     assert (tmp_path / "x.sqlite").stat().st_size == 0
+
+
+async def test_a_pipe_is_no_journal(tmp_path: Path) -> None:
+    """It is refused at once: nothing waits for its other end."""
+    os.mkfifo(tmp_path / "x.sqlite")
+    with pytest.raises(JournalError, match="not a regular file"):
+        await SqliteJournal(tmp_path / "x.sqlite").open("x")
+
+
+KILLED = """
+import anyio, os, sys
+from sinch_voice_async.dialer import SqliteJournal
+
+async def run():
+    await SqliteJournal(sys.argv[1]).open("x")
+    os._exit(0)
+
+anyio.run(run)
+"""
+
+
+def killed(journal: Path) -> None:
+    """Make a journal whose program was killed: it needs the log beside it."""
+    subprocess.run([sys.executable, "-c", KILLED, str(journal)], check=True)
+    assert Path(f"{journal}-wal").exists()
+
+
+async def test_an_open_that_is_refused_leaves_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a crash a wrong name, or a disk that fails, costs nothing: the journal opens with its log afterwards."""
+    path = tmp_path / "x.sqlite"
+    killed(path)
+    with pytest.raises(JournalError, match="it is of the campaign 'x', not 'y'"):
+        await SqliteJournal(path).open("y")
+
+    def refuse(*_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    for step in ("_mark", "_migrate"):
+        with monkeypatch.context() as patched, pytest.raises(JournalError, match="disk I/O error"):
+            patched.setattr(journal_file.JournalFile, step, refuse)
+            await SqliteJournal(path).open("x")
+    connect = journal_file.JournalFile._connect
+    opened: list[str] = []
+
+    def fail_once(file: journal_file.JournalFile, mode: str) -> sqlite3.Connection:
+        opened.append(mode)
+        if opened == ["rw", "ro"]:
+            raise sqlite3.OperationalError("too many open files")
+        return connect(file, mode)
+
+    with monkeypatch.context() as patched, pytest.raises(JournalError, match="too many open files"):
+        patched.setattr(journal_file.JournalFile, "_connect", fail_once)
+        await SqliteJournal(path).open("x")
+    journal = SqliteJournal(path)
+    await journal.open("x")
+    await journal.close()
+    assert [each.name for each in tmp_path.iterdir()] == ["x.sqlite"]
+
+
+@pytest.mark.parametrize("has_log", [True, False])
+async def test_a_log_has_what_the_file_lacks(tmp_path: Path, has_log: bool) -> None:
+    """A file whose pages were being written when the machine stopped is read together with its log, if it has one."""
+    path = tmp_path / "x.sqlite"
+    killed(path)
+    if not has_log:
+        Path(f"{path}-wal").unlink()
+    with closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as connection:
+        page = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'campaign'").fetchone()[0]
+    content = bytearray(path.read_bytes())
+    content[(page - 1) * 4096 : page * 4096] = bytes(4096)
+    path.write_bytes(content)
+    journal = SqliteJournal(path)
+    if not has_log:
+        with pytest.raises(JournalError, match="damaged"):
+            await journal.open("x")
+        return
+    await journal.open("x")
+    assert await journal.name() == "x"
+    await journal.close()
 
 
 async def test_files_are_private(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Opt-outs: durable, shared by campaigns, asked before each claim, filled by a key in a menu or an inbound call."""
 
 import gc
+import os
 import stat
 import threading
 from pathlib import Path
@@ -35,6 +36,29 @@ def test_it_is_durable_and_private(tmp_path: Path) -> None:
         second(ANN)
 
 
+def test_another_process_makes_it_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its list is used, and nothing of it is lost."""
+    path = tmp_path / "o.sqlite"
+    first = OptOutList(path)
+    first.add(ANN, "letter")
+    monkeypatch.setattr(os.path, "lexists", lambda _: False)
+    second = OptOutList(path)
+    assert ANN in second
+    assert [each.name for each in tmp_path.iterdir()] == ["o.sqlite"]
+    first.close()
+    second.close()
+
+
+def test_a_damaged_list(tmp_path: Path) -> None:
+    """It is refused: nobody who opted out may be called because the table is gone."""
+    path = tmp_path / "o.sqlite"
+    opt_outs = OptOutList(path)
+    opt_outs._database.execute("DROP TABLE opt_out")
+    opt_outs.close()
+    with pytest.raises(CampaignError, match="no such table"):
+        OptOutList(path)
+
+
 def test_threads_share_it(tmp_path: Path) -> None:
     """Handlers of a synchronous framework may add at once."""
     opt_outs = OptOutList(tmp_path / "o.sqlite")
@@ -57,6 +81,9 @@ def test_a_file_of_something_else(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("a letter " * 99)
     with pytest.raises(CampaignError, match="not a database"):
         OptOutList(tmp_path / "text")
+    (tmp_path / "empty").touch()
+    with pytest.raises(CampaignError, match="the file is empty; remove it"):
+        OptOutList(tmp_path / "empty")
     with pytest.raises(CampaignError, match="No such file"):
         OptOutList(tmp_path / "none" / "o.sqlite")
 

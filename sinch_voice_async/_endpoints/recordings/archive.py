@@ -43,6 +43,7 @@ __all__ = ["MANIFEST", "Archive", "Entry", "Manifest"]
 
 MANIFEST: Final = "manifest.jsonl"
 _OWN: Final = (".part", ".part.json", MANIFEST)
+_BEGINNING: Final = b'{"key": "'
 """Endings of the names that an archive gives to files of its own."""
 
 
@@ -83,7 +84,9 @@ class Manifest:
         try:
             _lock(file, directory)
             _files.sync_directory(directory)
-            return cls(path, _entries(file, path), file)
+            entries = _entries(file, path)
+            _files.make_private(file.fileno())
+            return cls(path, entries, file)
         except BaseException:
             file.close()
             raise
@@ -111,11 +114,13 @@ def _lock(file: FileIO, directory: Path) -> None:
 
 def _entries(file: FileIO, path: Path) -> dict[str, Entry]:
     content = file.readall()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        file.truncate(whole)
-    lines = enumerate(content[:whole].split(b"\n")[:-1], 1)
-    entries = [_entry(line, f"{path}, line {number}") for number, line in lines]
+    *lines, rest = content.split(b"\n")
+    entries = [_entry(line, f"{path}, line {number}") for number, line in enumerate(lines, 1)]
+    if rest:
+        # Only what may be the beginning of a line of ours is taken away: another file keeps its last line.
+        if not rest.startswith(_BEGINNING[: len(rest)]):
+            raise DownloadError(f"{path}, line {len(lines) + 1}: this is not a line of a manifest")
+        file.truncate(len(content) - len(rest))
     return {entry.key: entry for entry in entries}
 
 

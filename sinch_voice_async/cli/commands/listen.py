@@ -18,7 +18,7 @@ import httpx
 from attrs import define, frozen
 
 import sinch_voice_async
-from sinch_voice_async._files import open_or_create, write_all
+from sinch_voice_async._files import make_private, open_or_create, write_all
 from sinch_voice_async._wire.signing import authorization, timestamp_at
 from sinch_voice_async.cli.failures import ExitCode
 from sinch_voice_async.cli.output import show, tell
@@ -29,6 +29,7 @@ from sinch_voice_async.webhooks import verify
 __all__ = ["listen"]
 
 LARGEST_BODY: Final = 1_048_576
+LARGEST_LINE: Final = 4 * LARGEST_BODY
 FORWARD_WITHIN: Final = 15.0
 HOP: Final = {"connection", "content-length", "host", "keep-alive", "transfer-encoding", "accept-encoding"}
 LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
@@ -156,7 +157,7 @@ def listen(
             return _replay(forwarder, replay, same=same)
         if save is not None:
             forwarder.file = open_until_the_end.enter_context(open_or_create(save))
-            forwarder.file.seek(0, os.SEEK_END)
+            _check_saved(forwarder.file, save)
         server = open_until_the_end.enter_context(_serving(forwarder, host, port))
         path = urlsplit(forward).path or "/"
         here = f"http://{host}:{server.server_port}{path}"
@@ -273,6 +274,20 @@ def _read(file: Path, number: int, line: bytes) -> Callback:
         raise sinch_voice_async.ConfigurationError(
             f"{file}, line {number}: not a callback that `listen --save` wrote"
         ) from None
+
+
+def _check_saved(file: FileIO, path: Path) -> None:
+    """Check that a file has callbacks or nothing, and go to its end; the file of another program is not changed."""
+    lines = file.read(LARGEST_LINE).splitlines()
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            _read(path, number, line)
+            break
+    make_private(file.fileno())
+    if file.seek(0, os.SEEK_END):
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) != b"\n":
+            write_all(file, b"\n")
 
 
 def _signed(callback: Callback, credentials: Credentials, path: str) -> Callback:

@@ -14,6 +14,7 @@ Rules:
 import errno
 import os
 import sqlite3
+import stat
 import struct
 import tempfile
 import threading
@@ -51,6 +52,7 @@ _JUST_NOW: Final = 1_000_000_000
 # Two bytes far behind the end of any journal, and away from those that SQLite locks.
 _DIALING: Final = 1 << 60
 _OPENED: Final = _DIALING + 1
+_OPENING: Final = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 _LOCK_COMMAND: Any = getattr(fcntl, "F_OFD_SETLK", None)
 _REASONS: Final = {
     "SQLITE_FULL": "the disk is full",
@@ -93,6 +95,7 @@ class _Inode:
     key: tuple[int, int]
     descriptor: int
     users: int = 0
+    is_checked: bool = False
     is_dialing: bool = False
     index: int | None = None
     guard: threading.RLock = field(factory=threading.RLock)
@@ -133,7 +136,7 @@ class JournalFile:
         opened: list[sqlite3.Connection] = []
         try:
             with inode.guard:
-                opened.append(self._open_writer(campaign))
+                opened.append(self._open_writer(inode, campaign))
                 opened.append(self._connect("ro"))
         except BaseException:
             self.close(*opened)
@@ -159,9 +162,12 @@ class JournalFile:
         inode = self._inode
         assert inode is not None
         with inode.guard:
-            is_whole = len(connections) > 1 and self._unmark(inode, connections[0])
-            for connection in reversed(connections) if is_whole else connections:
-                connection.close()
+            if len(connections) == 1:
+                self._close_with_log(connections[0])
+            else:
+                is_whole = bool(connections) and self._unmark(inode, connections[0])
+                for connection in reversed(connections) if is_whole else connections:
+                    connection.close()
             self._leave(inode)
         self._inode = None
 
@@ -262,16 +268,14 @@ class JournalFile:
             key = _key_of(self.path)
             inode = _INODES.get(key) if key is not None else None
             if inode is None:
-                descriptor = os.open(self.path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
-                stat = os.fstat(descriptor)
-                inode = _Inode((stat.st_dev, stat.st_ino), descriptor)
-                if stat.st_size == 0:
+                descriptor = os.open(self.path, _OPENING)
+                try:
+                    self._check_header(descriptor)
+                except BaseException:
                     os.close(descriptor)
-                    raise JournalError(f"the journal {self.path}: the file is empty, so it is not a journal")
-                # A former version made journals that all users may read.
-                if stat.st_mode & 0o077:
-                    with suppress(OSError):
-                        self.path.chmod(0o600)
+                    raise
+                found = os.fstat(descriptor)
+                inode = _Inode((found.st_dev, found.st_ino), descriptor)
                 _INODES[inode.key] = inode
                 _files.OPEN_DATABASES.add(inode.key)
             inode.users += 1
@@ -291,8 +295,23 @@ class JournalFile:
                 if inode.index is not None:
                     os.close(inode.index)
 
-    def _open_writer(self, campaign: str | None) -> sqlite3.Connection:
-        self._check_log()
+    def _check_header(self, descriptor: int) -> None:
+        """Check whose file it is before SQLite opens it, and change nothing about the file of another program."""
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise JournalError(f"the journal {self.path}: it is not a regular file")
+        if found.st_size == 0:
+            raise JournalError(f"the journal {self.path}: the file is empty, so it is not a journal")
+        header = _files.application_of(descriptor)
+        if header is None:
+            raise JournalError(f"the journal {self.path}: {_REASONS['SQLITE_NOTADB']}")
+        if header[0] != _APPLICATION:
+            raise JournalError(f"the journal {self.path}: it is a database of another program")
+
+    def _open_writer(self, inode: _Inode, campaign: str | None) -> sqlite3.Connection:
+        self._check_alone(inode, campaign)
+        # A former version made journals that all users may read; SQLite gives the log the mode of the file.
+        _files.make_private(inode.descriptor)
         connection = self._connect("rw")
         try:
             self._check(connection)
@@ -304,6 +323,7 @@ class JournalFile:
         except BaseException:
             self._close_with_log(connection)
             raise
+        inode.is_checked = True
         return connection
 
     def _close_with_log(self, connection: sqlite3.Connection) -> None:
@@ -344,8 +364,6 @@ class JournalFile:
         return None if inode.index is None else LogRecord(connection, inode.descriptor, inode.index)
 
     def _check(self, connection: sqlite3.Connection) -> None:
-        if connection.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION:
-            raise JournalError(f"the journal {self.path}: it is a database of another program")
         if (version := connection.execute("PRAGMA user_version").fetchone()[0]) not in (1, _VERSION):
             raise JournalError(
                 f"the journal {self.path}: it is of version {version}, and this program reads {_VERSION}"
@@ -373,17 +391,23 @@ class JournalFile:
             raise
         connection.execute("COMMIT")
 
-    def _check_log(self) -> None:
-        """Look for the log that the file says it needs, without touching either."""
+    def _check_alone(self, inode: _Inode, campaign: str | None) -> None:
+        """Check the file by itself, and whether the log that it needs is there, without touching either."""
         # The mark itself went through the log: less than its header and a page is what a failed copy leaves.
-        if self._log.exists() and self._log.stat().st_size >= _SMALLEST_LOG:
+        has_log = self._log.exists() and self._log.stat().st_size >= _SMALLEST_LOG
+        if has_log and inode.is_checked:
             return
         connection = sqlite3.connect(f"{Path(os.path.realpath(self.path)).as_uri()}?immutable=1", uri=True)
         try:
             self._check(connection)
+            self._check_name(connection, campaign)
             needs = connection.execute("PRAGMA user_version").fetchone()[0] == _VERSION
-            if not needs or not connection.execute("SELECT log FROM campaign").fetchone()[0]:
+            if has_log or not needs or not connection.execute("SELECT log FROM campaign").fetchone()[0]:
                 return
+        except sqlite3.Error:
+            if has_log:
+                return  # the log may have what the file lacks: SQLite looks at both
+            raise
         finally:
             connection.close()
         raise JournalError(f"the journal {self.path}: the file {self._log.name} {_LOG_MISSING}")
@@ -455,10 +479,10 @@ def _run(connection: sqlite3.Connection, script: str) -> None:
 
 def _key_of(path: Path) -> tuple[int, int] | None:
     try:
-        stat = path.stat()
+        found = path.stat()
     except OSError:
         return None
-    return stat.st_dev, stat.st_ino
+    return found.st_dev, found.st_ino
 
 
 def _inode_of(path: Path) -> int | None:

@@ -11,13 +11,13 @@ import json
 import logging
 import os
 import sqlite3
-import stat
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sinch_voice_async import _files
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.exchange.callouts import Callout, read_callout
 from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Ending, Entry, Handle, Heard, Party, Seat
@@ -74,58 +74,59 @@ class Database:
 
 
 def _open(path: str | Path) -> sqlite3.Connection:
-    _make_private(path)
+    _check_file(Path(path))
     connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     try:
-        _prepare(connection, path)
-    except (sqlite3.Error, ValueError) as error:
+        _prepare(connection)
+    except sqlite3.Error as error:
         connection.close()
         raise _explained(error, path) from None
     return connection
 
 
-def _make_private(path: str | Path) -> None:
-    """Create the file, or take an existing one, for its owner alone: it holds a secret and what was said in calls."""
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+def _check_file(path: Path) -> None:
+    """Make sure of a file that only its owner reads: it holds a secret and what was said in calls.
+
+    A file that is neither empty nor a sandbox's is refused before SQLite opens it, so that nothing about it changes.
+    """
     try:
-        file = os.open(path, flags, 0o600)
+        with _files.open_or_create(path) as file:
+            if os.fstat(file.fileno()).st_size:
+                _check_header(_files.application_of(file.fileno()), path)
+            _files.make_private(file.fileno())
     except OSError as error:
         raise OSError(error.errno, f"{path} cannot be opened for writing: {error.strerror}") from None
-    try:
-        found = os.fstat(file)
-        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
-            raise OSError(f"{path} cannot be opened for writing: it is not a regular file with one name")
-        if hasattr(os, "fchmod") and found.st_mode & 0o077:
-            os.fchmod(file, 0o600)
-    finally:
-        os.close(file)
 
 
-def _prepare(connection: sqlite3.Connection, path: str | Path) -> None:
-    [application] = connection.execute("PRAGMA application_id").fetchone()
-    [schema] = connection.execute("PRAGMA user_version").fetchone()
-    [tables] = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if application != APPLICATION and (application or tables):
+def _check_header(found: tuple[int, int] | None, path: Path) -> None:
+    if found is None:
+        raise ValueError(f"{path} is not a SQLite database")
+    application, schema = found
+    if application != APPLICATION:
         raise ValueError(f"{path} is a database of something else than a sandbox")
-    if application == APPLICATION and schema != SCHEMA:
+    if schema != SCHEMA:
         raise ValueError(f"{path} was written by another version of the sandbox: its schema is {schema}, not {SCHEMA}")
-    for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
-        connection.execute(f"PRAGMA {pragma}")
-    connection.execute("BEGIN IMMEDIATE")
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    [tables] = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if not tables:
+        # Before the log begins: the header of the file itself must say whose it is, also after a crash.
+        connection.execute("BEGIN IMMEDIATE")
         connection.execute(TABLE)
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
         connection.execute(f"PRAGMA user_version = {SCHEMA}")
+        connection.execute("COMMIT")
+    for pragma in ("journal_mode = WAL", "synchronous = NORMAL"):
+        connection.execute(f"PRAGMA {pragma}")
+    connection.execute("BEGIN IMMEDIATE")
     connection.execute("COMMIT")
 
 
-def _explained(error: sqlite3.Error | ValueError, path: str | Path) -> OSError | ValueError:
-    if isinstance(error, ValueError):
-        return error
+def _explained(error: sqlite3.Error, path: str | Path) -> OSError | ValueError:
     match error.sqlite_errorcode & 0xFF:
-        case code if code == NOT_A_DATABASE:
-            return ValueError(f"{path} is not a SQLite database")
-        case code if code == DAMAGED:
+        case code if code in (NOT_A_DATABASE, DAMAGED):
             return ValueError(f"{path} is a damaged database")
         case code if code == IN_USE:
             return OSError(f"{path} is in use by another sandbox")
