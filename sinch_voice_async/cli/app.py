@@ -28,6 +28,7 @@ _COMMANDS: Final = {
     "callbacks": "Get and set where events are sent.",
     "listen": "Print callbacks as they come, and forward them.",
     "dial": "Call every contact of a file, and no number twice.",
+    "opt-outs": "Keep a list of numbers that must not be called.",
     "stream": "Call the server of a media stream as the platform does.",
     "svaml": "Check SVAML documents.",
     "sign": "Print the signature of a request.",
@@ -38,8 +39,10 @@ _COMMANDS: Final = {
 }
 
 
-_HOMES: Final = {"status": "call", "hangup": "call", "sign": "signing", "verify": "signing", "callbacks": "numbers"}
-"""Commands that share a module with another one."""
+_HOMES: Final = {"status": "call", "hangup": "call", "sign": "signing", "verify": "signing", "callbacks": "numbers"} | {
+    "opt-outs": "opt_outs"
+}
+"""Commands that share a module with another one, or whose module has another name."""
 
 
 class _Commands(Group):
@@ -52,7 +55,7 @@ class _Commands(Group):
         if cmd_name not in _COMMANDS:
             return None
         module = importlib.import_module(f"sinch_voice_async.cli.commands.{_HOMES.get(cmd_name, cmd_name)}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -29,16 +29,20 @@ __all__ = ["OptOut", "OptOutList"]
 
 _APPLICATION: Final = 0x53564F4F  # "SVOO"
 _VALUE: Final = "opt-out"
-_SCHEMA: Final = "CREATE TABLE opt_out (number TEXT PRIMARY KEY, at REAL NOT NULL, why TEXT NOT NULL) WITHOUT ROWID"
+_SCHEMA: Final = (
+    "CREATE TABLE opt_out (number TEXT PRIMARY KEY, at REAL NOT NULL, why TEXT NOT NULL, who TEXT) WITHOUT ROWID"
+)
+_LONGEST: Final = 300
 
 
 @frozen
 class OptOut:
-    """A number that must not be called, since when (seconds since 1970), and why."""
+    """A number that must not be called, since when (seconds since 1970), why, and by whom it was added if known."""
 
     number: str
     at: float
     why: str
+    who: str | None = None
 
 
 class OptOutList:
@@ -68,6 +72,7 @@ class OptOutList:
             try:
                 self._database.execute("PRAGMA synchronous = FULL")
                 self._database.execute("SELECT 1 FROM opt_out LIMIT 1").fetchone()
+                self._migrate()
             except BaseException:
                 self._database.close()
                 raise
@@ -94,19 +99,35 @@ class OptOutList:
 
     def __iter__(self) -> Iterator[OptOut]:
         with self._translated(), self._lock:
-            rows = self._database.execute("SELECT number, at, why FROM opt_out ORDER BY at, number").fetchall()
+            rows = self._database.execute("SELECT number, at, why, who FROM opt_out ORDER BY at, number").fetchall()
         return iter([OptOut(*row) for row in rows])
 
-    def add(self, numbers: str | Iterable[str], why: str) -> int:
+    def find(self, number: str) -> OptOut | None:
+        """Return the entry of a number, None if it is not on the list.
+
+        :raises InvalidRequestError: the number cannot be read with certainty.
+        :raises CampaignError: the list cannot be read.
+        """
+        wanted = read_number(number, country=self._country, allow_premium=True)
+        with self._translated(), self._lock:
+            found = self._database.execute(
+                "SELECT number, at, why, who FROM opt_out WHERE number = ?", (wanted,)
+            ).fetchone()
+        return None if found is None else OptOut(*found)
+
+    def add(self, numbers: str | Iterable[str], why: str, *, who: str | None = None) -> int:
         """Add numbers, and return how many were not there; the first reason and time of a number stay.
+
+        ``who`` is the person or program that adds them. Texts are kept up to 300 characters.
 
         :raises InvalidRequestError: a number cannot be read with certainty; none of them is added then.
         :raises CampaignError: the list cannot be written.
         """
         given = [numbers] if isinstance(numbers, str) else numbers
         read = [read_number(each, country=self._country, allow_premium=True) for each in given]
-        rows = [(number, time.time(), why) for number in dict.fromkeys(read)]
-        statement = "INSERT INTO opt_out (number, at, why) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        texts = [None if text is None else _kept(text) for text in (why, who)]
+        rows = [(number, time.time(), *texts) for number in dict.fromkeys(read)]
+        statement = "INSERT INTO opt_out (number, at, why, who) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
         with self._translated(), self._lock:
             self._database.execute("BEGIN IMMEDIATE")
             try:
@@ -141,13 +162,13 @@ class OptOutList:
         """
         if isinstance(event, IncomingCall):
             caller = number or event.cli or ""
-            self.add(caller if caller.startswith(("+", "00")) else f"+{caller}", "inbound call")
+            self.add(caller if caller.startswith(("+", "00")) else f"+{caller}", "inbound call", who="callee")
             return True
         if not isinstance(event, PromptInput) or event.menu_result.value != _VALUE:
             return False
         if number is None:
             raise ConfigurationError("take needs the number that was called: await campaign.number_of(event)")
-        self.add(number, "key in a menu")
+        self.add(number, "key in a menu", who="callee")
         return True
 
     def close(self) -> None:
@@ -166,6 +187,13 @@ class OptOutList:
             if found[0] != _APPLICATION:
                 raise CampaignError(f"the opt-out list {self.path}: it is a file of another program")
             _files.make_private(file.fileno())
+
+    def _migrate(self) -> None:
+        """Add the column that a list of a former release has not."""
+        columns = {row[1] for row in self._database.execute("PRAGMA table_info(opt_out)")}
+        if "who" not in columns:
+            with suppress(sqlite3.OperationalError):  # another process may be first
+                self._database.execute("ALTER TABLE opt_out ADD COLUMN who TEXT")
 
     @contextmanager
     def _translated(self) -> Generator[None]:
@@ -186,3 +214,8 @@ def _create(path: Path) -> None:
     # Another process may have been first: then its file is the list.
     with suppress(FileExistsError):
         _files.write_whole(path, content, overwrite=False)
+
+
+def _kept(text: str) -> str:
+    # What no database takes is kept as an escape.
+    return text[:_LONGEST].encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
