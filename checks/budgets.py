@@ -48,11 +48,15 @@ LONG = {
         "dialer.journal": "the interface, the states and the table of transitions",
         "dialer.sources": "one reader per format, with the rules that they share",
         "dialer.sql": "the statements of both journals, beside each other",
+        "sandbox.control.calls": "calls and conferences: what is read of each, and what a person does",
         "sandbox.control.requests": "the request log: search, export, explain and resend",
         "sandbox.control.svaml": "the workbench: faults by path, and the schema",
         "sandbox.exchange.calls": "a call, its timeline and the store of calls",
+        "sandbox.exchange.recordings": "recordings, their content and their store",
+        "sandbox.exchange.sounds": "the sound of a stream, in both directions",
         "sandbox.exchange.streams": "the platform's side of one stream",
         "sandbox.exchange.svaml_steps": "one function for each instruction and action",
+        "sandbox.routes": "the API of the platform, a class for each subject",
         "streams.app": "the public class, mostly docstrings",
     }.items()
 }

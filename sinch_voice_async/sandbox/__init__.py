@@ -21,10 +21,10 @@ from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Entry, Heard
 from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.exchange.people import People, Person, Phone, Population
+from sinch_voice_async.sandbox.exchange.recordings import Recording, Recordings
 from sinch_voice_async.sandbox.exchange.sounds import Espeak, HangUp, Interrupt, Tone, Wait, Wav
 from sinch_voice_async.sandbox.exchange.streams import Stream, StreamRules, Streams
 from sinch_voice_async.sandbox.faults import Fault, Faults
-from sinch_voice_async.sandbox.recordings import Recording, Recordings
 from sinch_voice_async.sandbox.server import Serving
 
 __all__ = [

@@ -31,13 +31,17 @@ from sinch_voice_async.sandbox.control.app import ControlOptions, with_control
 from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Conferences, Party
 from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.exchange.people import People, Person, Phone, Population
+from sinch_voice_async.sandbox.exchange.recordings import Recording, Recordings
 from sinch_voice_async.sandbox.exchange.streams import StreamRules, Streams
 from sinch_voice_async.sandbox.faults import Fault, Faults
-from sinch_voice_async.sandbox.recordings import Recording, Recordings
 from sinch_voice_async.sandbox.requests import Endpoint, Handler, RefusalError, note
-from sinch_voice_async.sandbox.routes.calls import CalloutRoutes, CallRoutes, ConferenceRoutes
-from sinch_voice_async.sandbox.routes.configuration import ConfigurationRoutes
-from sinch_voice_async.sandbox.routes.recordings import RecordingRoutes
+from sinch_voice_async.sandbox.routes import (
+    CalloutRoutes,
+    CallRoutes,
+    ConferenceRoutes,
+    ConfigurationRoutes,
+    RecordingRoutes,
+)
 from sinch_voice_async.sandbox.server import Serving, drop, pause
 from sinch_voice_async.sandbox.state import StateStore
 

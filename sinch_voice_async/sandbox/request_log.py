@@ -7,20 +7,32 @@ entry is made, because nothing that reads the log needs them; a signature is not
 import base64
 import binascii
 import itertools
+import json
+import re
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
+from urllib.parse import unquote
 
-__all__ = ["Headers", "LoggedRequest", "RequestLog", "masked"]
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["EXTENSION", "LARGEST_ANSWER", "PARTICIPANT", "Headers", "Logged", "LoggedRequest", "RequestLog", "masked"]
 
 Headers = tuple[tuple[str, str], ...]
 KEPT = 5_000
 KEPT_BYTES = 16_000_000
 OVERHEAD = 1_000
 MASK = "\N{BULLET}" * 4
+LARGEST_ANSWER = 1_048_576
+"""Bytes of an answer that are kept."""
+EXTENSION = "sinch_voice_async.sandbox.log"
+"""The ASGI extension of a request that is sent again: the id of the first one, and a list that gets the new entry."""
+CALL = re.compile(r"/calls/id/([^/]+)")
+PARTICIPANT = re.compile(r"/conferences/id/([^/]+)(?:/([^/]+))?")
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -158,3 +170,85 @@ def _masked(value: str) -> str:
     except (binascii.Error, UnicodeDecodeError):
         key = ""
     return f"Basic {key}:{MASK}"
+
+
+class Logged:
+    """Logs every request to the platform on its way in and its answer on its way out."""
+
+    def __init__(self, platform: ASGIApp, log: RequestLog) -> None:
+        self._platform = platform
+        self._log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        if scope["type"] != "http":
+            await self._platform(scope, receive, send)
+            return
+        entry, body, answer = _entry(scope), bytearray(), bytearray()
+
+        async def receive_and_note() -> Message:
+            message = await receive()
+            # The platform's side reads no more than a megabyte.
+            body.extend(message.get("body", b""))
+            return message
+
+        async def send_and_note(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                entry.status = message["status"]
+                entry.response_headers = masked(_decoded(message["headers"]))
+            elif len(answer) < LARGEST_ANSWER:
+                # A recording may have any length: what is beyond a megabyte is not kept.
+                answer.extend(message.get("body", b"")[: LARGEST_ANSWER - len(answer)])
+            await send(message)
+
+        started = time.perf_counter()
+        try:
+            await self._platform(scope, receive_and_note, send_and_note)
+        finally:
+            entry.ms = 1000 * (time.perf_counter() - started)
+            entry.request_body, entry.response_body = bytes(body), bytes(answer)
+            entry.error = "" if entry.status else "the connection was closed without an answer"
+            _find_call(entry)
+            self._log.add(entry)
+
+
+def _entry(scope: Scope) -> LoggedRequest:
+    """Return the entry of a request that has just come, without its body."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    query: bytes = scope["query_string"]
+    target = (raw.partition(b"?")[0] + (b"?" + query if query else b"")).decode("latin-1")
+    headers = masked(_decoded(scope["headers"]))
+    host = next((value for name, value in headers if name == "host"), "")
+    resent_from, held = scope.get("extensions", {}).get(EXTENSION, ("", []))
+    entry = LoggedRequest(
+        direction="api",
+        method=scope["method"],
+        url=f"{scope.get('scheme', 'http')}://{host}{target}",
+        target=target,
+        request_headers=headers,
+        http_version=scope.get("http_version", "1.1"),
+        peer=(scope.get("client") or ("",))[0],
+        resent_from=resent_from,
+    )
+    held.append(entry)
+    return entry
+
+
+def _decoded(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+
+
+def _find_call(entry: LoggedRequest) -> None:
+    """Note which call a request was about: by its path, or by what a callout was answered."""
+    found = CALL.search(entry.path)
+    participant = PARTICIPANT.search(entry.path)
+    if found:
+        entry.call_id = unquote(found[1])
+    elif participant:
+        entry.call_id = unquote(participant[2] or "")
+    elif not entry.failed and entry.method == "POST" and "callouts" in entry.path:
+        try:
+            entry.call_id = str(json.loads(entry.response_body)["callId"])
+        except (ValueError, TypeError, KeyError):
+            # A fault of the sandbox has written another body.
+            return

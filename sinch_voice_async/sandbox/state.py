@@ -18,9 +18,9 @@ from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.exchange.calls import Calls
 from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.exchange.people import People, Person, Population
+from sinch_voice_async.sandbox.exchange.recordings import Recordings
 from sinch_voice_async.sandbox.exchange.sounds import restored
 from sinch_voice_async.sandbox.exchange.store import CallStore
-from sinch_voice_async.sandbox.recordings import Recordings
 
 __all__ = ["StateStore"]
 

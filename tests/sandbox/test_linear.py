@@ -9,10 +9,9 @@ import pytest
 from sinch_voice_async.sandbox.account import look_up
 from sinch_voice_async.sandbox.auth import MOST_OF_A_NUMBER
 from sinch_voice_async.sandbox.exchange.callouts import read_callout
-from sinch_voice_async.sandbox.exchange.svaml import check_svaml
-from sinch_voice_async.sandbox.markup import parts, without_markup
+from sinch_voice_async.sandbox.exchange.svaml import check_svaml, parts, without_markup
 from sinch_voice_async.sandbox.requests import Fields, RefusalError
-from sinch_voice_async.sandbox.routes.recordings import requested_span
+from sinch_voice_async.sandbox.routes import requested_span
 
 SHAPES = {
     "a part that does not end": "#tts[",

@@ -9,7 +9,7 @@ import pytest
 
 from sinch_voice_async.sandbox import Recordings, Sandbox
 from sinch_voice_async.sandbox.clock import Clock
-from sinch_voice_async.sandbox.recordings import Stored, Tone
+from sinch_voice_async.sandbox.exchange.recordings import Stored, Tone
 
 from .caller import Caller, error, in_process
 

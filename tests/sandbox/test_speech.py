@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sinch_voice_async.sandbox import Recording, Sandbox
-from sinch_voice_async.sandbox.recordings import Speech
+from sinch_voice_async.sandbox.exchange.recordings import Speech
 from tests.sandbox.caller import in_process
 from tests.sandbox.exchange.scripts import custom
 

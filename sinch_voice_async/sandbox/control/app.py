@@ -67,7 +67,7 @@ from sinch_voice_async.sandbox.control.live import LiveControls, talk_route
 from sinch_voice_async.sandbox.control.page import PAGE, SAFETY, Guard, page_routes
 from sinch_voice_async.sandbox.control.people import PhoneControls, PopulationControls, described, is_page
 from sinch_voice_async.sandbox.control.recordings import RecordingControls
-from sinch_voice_async.sandbox.control.requests import CallbackTest, Logged, RequestControls, Sender
+from sinch_voice_async.sandbox.control.requests import CallbackTest, RequestControls, Sender
 from sinch_voice_async.sandbox.control.settings import (
     AccountControls,
     ClockControls,
@@ -80,8 +80,9 @@ from sinch_voice_async.sandbox.control.table import Control, openapi
 from sinch_voice_async.sandbox.exchange.calls import Call
 from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.exchange.people import People
+from sinch_voice_async.sandbox.exchange.recordings import Recordings
 from sinch_voice_async.sandbox.faults import Faults
-from sinch_voice_async.sandbox.recordings import Recordings
+from sinch_voice_async.sandbox.request_log import Logged
 from sinch_voice_async.sandbox.requests import Fields, RefusalError
 
 __all__ = ["ControlOptions", "Controlled", "with_control"]

@@ -6,9 +6,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sinch_voice_async.sandbox.control.table import Control, member, number, query_whole, seconds, text
-from sinch_voice_async.sandbox.recordings import Recording, Recordings
+from sinch_voice_async.sandbox.exchange.recordings import Recording, Recordings
 from sinch_voice_async.sandbox.requests import Fields, RefusalError, path_member
-from sinch_voice_async.sandbox.routes.recordings import download
+from sinch_voice_async.sandbox.routes import download
 
 __all__ = ["RecordingControls"]
 

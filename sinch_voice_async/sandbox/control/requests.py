@@ -16,23 +16,28 @@ import anyio.to_thread
 import httpx
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.auth import Arrival, signature, string_to_sign
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.control.signatures import compared, explain, scheme_of, steps_of, verdict_of
 from sinch_voice_async.sandbox.control.table import Control, Query, member, page_of, query_whole, text
-from sinch_voice_async.sandbox.request_log import LoggedRequest, RequestLog, masked
+from sinch_voice_async.sandbox.request_log import (
+    EXTENSION,
+    LARGEST_ANSWER,
+    PARTICIPANT,
+    LoggedRequest,
+    RequestLog,
+    masked,
+)
 from sinch_voice_async.sandbox.requests import Fields, RefusalError, path_member
 
-__all__ = ["CallbackTest", "Logged", "RequestControls", "Sender", "request_summary"]
+__all__ = ["CallbackTest", "RequestControls", "Sender", "request_summary"]
 
 SHOWN = 65_536
 """Bytes of a body that stand in the description of a request; all of it is at ``/requests/{id}/body``."""
-LARGEST_ANSWER = 1_048_576
 MOST = 1_000
-EXTENSION = "sinch_voice_async.sandbox.log"
 NAMES = ("status", "method", "path", "event", "direction", "call", "id", "client", "verdict", "error", "failed")
 SEARCH = {
     "q": text("words that must occur, name:value, and - before either; names: " + ", ".join(NAMES)),
@@ -41,48 +46,6 @@ SEARCH = {
 }
 CREDENTIALS = re.compile(rb'(\\?"credentials\\?"\s*:\s*\\?")[^"\\]*')
 HOP = ("host", "content-length", "connection", "transfer-encoding", "accept-encoding")
-CALL = re.compile(r"/calls/id/([^/]+)")
-PARTICIPANT = re.compile(r"/conferences/id/([^/]+)(?:/([^/]+))?")
-
-
-class Logged:
-    """Logs every request to the platform on its way in and its answer on its way out."""
-
-    def __init__(self, platform: ASGIApp, log: RequestLog) -> None:
-        self._platform = platform
-        self._log = log
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one ASGI connection."""
-        if scope["type"] != "http":
-            await self._platform(scope, receive, send)
-            return
-        entry, body, answer = _entry(scope), bytearray(), bytearray()
-
-        async def receive_and_note() -> Message:
-            message = await receive()
-            # The platform's side reads no more than a megabyte.
-            body.extend(message.get("body", b""))
-            return message
-
-        async def send_and_note(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                entry.status = message["status"]
-                entry.response_headers = masked(_decoded(message["headers"]))
-            elif len(answer) < LARGEST_ANSWER:
-                # A recording may have any length: what is beyond a megabyte is not kept.
-                answer.extend(message.get("body", b"")[: LARGEST_ANSWER - len(answer)])
-            await send(message)
-
-        started = time.perf_counter()
-        try:
-            await self._platform(scope, receive_and_note, send_and_note)
-        finally:
-            entry.ms = 1000 * (time.perf_counter() - started)
-            entry.request_body, entry.response_body = bytes(body), bytes(answer)
-            entry.error = "" if entry.status else "the connection was closed without an answer"
-            _find_call(entry)
-            self._log.add(entry)
 
 
 class Sender:
@@ -366,48 +329,6 @@ def _body(data: bytes, headers: Iterable[tuple[str, str]]) -> dict[str, object]:
 def _file(data: bytes) -> Response:
     headers = {"content-disposition": "attachment"}
     return Response(CREDENTIALS.sub(rb"\1***", data), media_type="application/octet-stream", headers=headers)
-
-
-def _entry(scope: Scope) -> LoggedRequest:
-    """Return the entry of a request that has just come, without its body."""
-    raw: bytes = scope.get("raw_path") or scope["path"].encode()
-    query: bytes = scope["query_string"]
-    target = (raw.partition(b"?")[0] + (b"?" + query if query else b"")).decode("latin-1")
-    headers = masked(_decoded(scope["headers"]))
-    host = next((value for name, value in headers if name == "host"), "")
-    resent_from, held = scope.get("extensions", {}).get(EXTENSION, ("", []))
-    entry = LoggedRequest(
-        direction="api",
-        method=scope["method"],
-        url=f"{scope.get('scheme', 'http')}://{host}{target}",
-        target=target,
-        request_headers=headers,
-        http_version=scope.get("http_version", "1.1"),
-        peer=(scope.get("client") or ("",))[0],
-        resent_from=resent_from,
-    )
-    held.append(entry)
-    return entry
-
-
-def _decoded(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
-    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
-
-
-def _find_call(entry: LoggedRequest) -> None:
-    """Note which call a request was about: by its path, or by what a callout was answered."""
-    found = CALL.search(entry.path)
-    participant = PARTICIPANT.search(entry.path)
-    if found:
-        entry.call_id = unquote(found[1])
-    elif participant:
-        entry.call_id = unquote(participant[2] or "")
-    elif not entry.failed and entry.method == "POST" and "callouts" in entry.path:
-        try:
-            entry.call_id = str(json.loads(entry.response_body)["callId"])
-        except (ValueError, TypeError, KeyError):
-            # A fault of the sandbox has written another body.
-            return
 
 
 async def _send(request: httpx.Request, entry: LoggedRequest, transport: httpx.AsyncBaseTransport) -> None:

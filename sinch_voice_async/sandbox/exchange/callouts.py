@@ -9,8 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sinch_voice_async.sandbox.exchange.svaml import check_svaml
-from sinch_voice_async.sandbox.markup import parts
+from sinch_voice_async.sandbox.exchange.svaml import check_svaml, parts
 from sinch_voice_async.sandbox.requests import Fields, RefusalError
 
 __all__ = ["Callout", "callback_headers", "read_callout"]

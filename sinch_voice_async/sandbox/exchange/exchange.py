@@ -19,11 +19,11 @@ from sinch_voice_async.sandbox.exchange.callouts import Callout
 from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Handle, Party
 from sinch_voice_async.sandbox.exchange.events import is_called_back, take_reply
 from sinch_voice_async.sandbox.exchange.people import People
+from sinch_voice_async.sandbox.exchange.recordings import Recordings
 from sinch_voice_async.sandbox.exchange.runner import CallRunner, ExchangeContext
 from sinch_voice_async.sandbox.exchange.store import CallStore
 from sinch_voice_async.sandbox.exchange.streams import StreamRules, Streams
 from sinch_voice_async.sandbox.exchange.svaml_steps import manage, run_call
-from sinch_voice_async.sandbox.recordings import Recordings
 from sinch_voice_async.sandbox.request_log import RequestLog
 from sinch_voice_async.sandbox.requests import Fields
 

@@ -18,8 +18,8 @@ from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.exchange.callbacks import Answers, Callback
 from sinch_voice_async.sandbox.exchange.calls import BYTES_OF_AN_ENTRY, Call, Calls, Entry
 from sinch_voice_async.sandbox.exchange.people import People, Person
+from sinch_voice_async.sandbox.exchange.recordings import Recordings
 from sinch_voice_async.sandbox.exchange.streams import Streams
-from sinch_voice_async.sandbox.recordings import Recordings
 from sinch_voice_async.sandbox.requests import Fields
 
 __all__ = ["ActiveRecording", "CallRunner", "DisconnectError", "ExchangeContext", "Owner", "RedirectError", "Timers"]

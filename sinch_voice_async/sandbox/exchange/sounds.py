@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from sinch_voice_async.sandbox import bounds
-from sinch_voice_async.sandbox.recordings import HEADER, SAMPLE_RATE, speaker, spoken
+from sinch_voice_async.sandbox.exchange.recordings import HEADER, SAMPLE_RATE, speaker, spoken
 
 __all__ = [
     "LEVEL_SECONDS",

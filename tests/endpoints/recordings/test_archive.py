@@ -22,7 +22,7 @@ from sinch_voice_async._endpoints.recordings.archive import Entry, Manifest
 from sinch_voice_async._endpoints.recordings.files import holds
 from sinch_voice_async._endpoints.recordings.recordings import Recordings
 from sinch_voice_async.sandbox import Sandbox
-from sinch_voice_async.sandbox.recordings import Recording
+from sinch_voice_async.sandbox.exchange.recordings import Recording
 from tests.endpoints.recordings.conftest import names, room_for
 
 KEY = "/calling/v1/recording/{key}"

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from sinch_voice_async.sandbox import Call, Sandbox, recordings
-from sinch_voice_async.sandbox.recordings import Stored
+from sinch_voice_async.sandbox import Call, Sandbox
+from sinch_voice_async.sandbox.exchange import recordings
+from sinch_voice_async.sandbox.exchange.recordings import Stored
 from sinch_voice_async.sandbox.requests import Fields
 from tests.sandbox.applications import Application, served
 from tests.sandbox.exchange.scripts import custom, lines, place
