@@ -7,15 +7,12 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from attrs import frozen
 
-from sinch_voice_async.cli import main
 from sinch_voice_async.cli.failures import ExitCode
 from sinch_voice_async.cli.live import Interrupts
 from sinch_voice_async.sandbox import Sandbox
@@ -23,25 +20,11 @@ from sinch_voice_async.sandbox import Sandbox
 if TYPE_CHECKING:
     from tests.dialer.cluster.postgres import Postgres
 
-from .conftest import CLI, SECRET, Command, Ran, Stdin, Terminal
+from .conftest import CLI, SECRET, Command, InThread, Ran, Stdin, Terminal
 
 NUMBERS = [f"+467000000{last:02}" for last in range(1, 5)]
 SPOKEN = ("--text", "Hi {name}", "--cli", CLI)
 QUICK = (*SPOKEN, "--cps", "100", "--poll-interval", "0.05")
-
-
-@frozen
-class InThread(Command):
-    """Runs the command in a thread of its own.
-
-    Python 3.11 tells nobody of an exception that is thrown into a coroutine, as each cancellation is, and whoever
-    measures coverage loses the function that waits for the event loop.
-    """
-
-    def run(self, arguments: Sequence[str]) -> int:
-        """Run it there."""
-        with ThreadPoolExecutor(1) as pool:
-            return pool.submit(main, arguments).result()
 
 
 @pytest.fixture

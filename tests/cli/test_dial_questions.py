@@ -46,10 +46,16 @@ from sinch_voice_async.dialer import (
 from sinch_voice_async.models.calls import Price
 from sinch_voice_async.sandbox import Sandbox
 
-from .conftest import CLI, Command, Stdin, Terminal
+from .conftest import CLI, Command, InThread, Stdin, Terminal
 from .test_dial import NUMBERS, QUICK, SPOKEN, callouts, contacts, rung
 
 NIGHT = datetime(2026, 11, 27, 3, 0).astimezone().timestamp()
+
+
+@pytest.fixture
+def command(command: Command) -> Command:
+    """The command in a thread."""
+    return InThread(command.capsys)
 
 
 @pytest.fixture(autouse=True)
