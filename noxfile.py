@@ -25,6 +25,9 @@ QUICK = [
     *(str(file) for file in sorted(Path("tests").glob("test_*.py")) if file.stem != "test_documents"),
 ]
 
+# A test that waits, and half of them do, leaves the machine to another.
+PARALLEL = ["-n", "auto"]
+
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["lint", "typing", "tests"]
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -61,13 +64,15 @@ def quickstart(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run all tests on each installed Python; on the Python that runs nox, with branch coverage (100 %)."""
+    """Run all tests on each installed Python, in parallel; on the Python that runs nox with branch coverage (100 %)."""
     session.install("-e", f".[{EXTRAS}]", *_group("test"), *_group("examples"))
     # Coverage costs half of the time again, and every Python takes the same branches.
     if session.python != MEASURED or session.posargs:
-        session.run("pytest", *session.posargs)
+        session.run("pytest", *(session.posargs or PARALLEL))
         return
-    session.run("coverage", "run", "-m", "pytest")
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *PARALLEL)
+    session.run("coverage", "combine", "--quiet")
     has_postgresql = shutil.which("initdb") or any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if has_postgresql and (shutil.which("redis-server") or shutil.which("valkey-server")):
         session.run("coverage", "report")
@@ -79,7 +84,7 @@ def tests(session: nox.Session) -> None:
 def fast(session: nox.Session) -> None:
     """Run the quick tests in parallel, failed ones first, until one fails; or those of the given files and folders."""
     session.install("-e", f".[{EXTRAS}]", *_group("test"), *_group("examples"))
-    session.run("pytest", "-q", "-x", "--ff", "-n", "auto", *(session.posargs or QUICK))
+    session.run("pytest", "-q", "-x", "--ff", *PARALLEL, *(session.posargs or QUICK))
 
 
 @nox.session

@@ -1,8 +1,10 @@
 """What every test has: both event loops, and no credentials from the environment of the developer."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +17,22 @@ if TYPE_CHECKING:
 def _ctrl_c() -> None:
     """Hear Ctrl-C also if the tests run in the background: a shell starts a job there with SIGINT ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _programs_are_not_measured() -> None:
+    """Measure the tests, and not the programs that they start: coverage tells its settings to every process."""
+    for name in ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"):
+        os.environ.pop(name, None)
+
+
+def pytest_pycollect_makemodule(module_path: Path) -> None:
+    """Let a law take its time on a busy machine; a file without laws is spared the import of hypothesis."""
+    if b"hypothesis" in module_path.read_bytes():
+        from hypothesis import HealthCheck, settings
+
+        settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        settings.load_profile("busy")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -22,7 +22,7 @@ from sinch_voice_async._transport.origin import Origin
 from sinch_voice_async._transport.pool import DEFAULT_LIMITS, ConnectionPool, PoolState, current_loop
 from sinch_voice_async._transport.tls import TlsClient
 from tests.transport.requests import exchange
-from tests.transport.servers import FaultServer, Peer, Step, answer, say_in_turn, silence
+from tests.transport.servers import FaultServer, Peer, answer, say_in_turn, silence
 from tests.transport.test_pool_exchange import TIMEOUT, Serve, post
 
 
@@ -38,20 +38,26 @@ async def pool_of(
 
 async def become(pool: ConnectionPool, counts: str) -> None:
     """Wait until the pool says so."""
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         while f"[{counts}]" not in repr(pool):
             await anyio.sleep(0.001)
 
 
-def brief(seconds: float) -> Step:
-    """Answer after so many seconds."""
+class Gate:
+    """A step that answers once the gate is open: no request ends before the test has seen it."""
 
-    async def step(peer: Peer) -> None:
+    def __init__(self) -> None:
+        self._is_open = threading.Event()
+
+    def open(self) -> None:
+        """Let everything be answered, from now on at once."""
+        self._is_open.set()
+
+    async def __call__(self, peer: Peer) -> None:
         await peer.read_request()
-        await asyncio.sleep(seconds)
+        while not self._is_open.is_set():
+            await asyncio.sleep(0.001)
         await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(peer.body), peer.body))
-
-    return step
 
 
 def test_default_limits() -> None:
@@ -63,7 +69,8 @@ def test_default_limits() -> None:
 
 async def test_limit(serve: Serve, client_tls: ssl.SSLContext) -> None:
     """No more connections are opened than allowed; everybody else waits, and is answered."""
-    server = serve(*[brief(0.05)] * 20)
+    gate = Gate()
+    server = serve(*[gate] * 20)
     async with pool_of(client_tls, 4) as pool:
 
         async def one(number: int) -> None:
@@ -73,13 +80,15 @@ async def test_limit(serve: Serve, client_tls: ssl.SSLContext) -> None:
             for number in range(20):
                 tasks.start_soon(one, number)
             await become(pool, "4 active, 0 idle, 16 waiting")
+            gate.open()
         assert repr(pool) == "<ConnectionPool [0 active, 4 idle, 0 waiting]>"
         assert server.opened == 4
 
 
 async def test_first_come_first_served(serve: Serve, client_tls: ssl.SSLContext) -> None:
     """Whoever has waited longest is next."""
-    server = serve(brief(0.1), *[brief(0.001)] * 9)
+    gate = Gate()
+    server = serve(*[gate] * 10)
     order: list[int] = []
     async with pool_of(client_tls, 1) as pool:
 
@@ -91,12 +100,14 @@ async def test_first_come_first_served(serve: Serve, client_tls: ssl.SSLContext)
             for number in range(10):
                 tasks.start_soon(one, number)
                 await become(pool, f"1 active, 0 idle, {number} waiting")
+            gate.open()
     assert order == list(range(10))
 
 
 async def test_who_stands_in_line_has_not_signed_yet(serve: Serve, client_tls: ssl.SSLContext) -> None:
     """Header fields are made when a connection is there, not before the wait for it: a timestamp does not grow old."""
-    server = serve(brief(0.05), brief(0.001))
+    gate = Gate()
+    server = serve(gate, gate)
     origin = Origin.of(httpx.URL(server.url))
     made: list[str] = []
     async with pool_of(client_tls, 1) as pool:
@@ -114,6 +125,7 @@ async def test_who_stands_in_line_has_not_signed_yet(serve: Serve, client_tls: s
             tasks.start_soon(one)
             await become(pool, "1 active, 0 idle, 1 waiting")
             waiting = len(made)
+            gate.open()
     assert waiting <= 1
     assert made[-1] == "<ConnectionPool [1 active, 0 idle, 0 waiting]>"
 
@@ -138,11 +150,14 @@ async def test_closed_just_after_writing(serve: Serve, client_tls: ssl.SSLContex
 
 async def test_no_limits(serve: Serve, client_tls: ssl.SSLContext) -> None:
     """Limits of None are none."""
-    server = serve(*[brief(0.05)] * 30)
+    gate = Gate()
+    server = serve(*[gate] * 30)
     async with pool_of(client_tls, None, idle=None, expiry=None) as pool:
         async with anyio.create_task_group() as tasks:
             for _ in range(30):
                 tasks.start_soon(post, pool, server)
+            await become(pool, "30 active, 0 idle, 0 waiting")
+            gate.open()
         assert repr(pool) == "<ConnectionPool [0 active, 30 idle, 0 waiting]>"
 
 
@@ -190,23 +205,29 @@ async def test_idle_connection_makes_room(serve: Serve, client_tls: ssl.SSLConte
 
 async def test_waiting_for_another_origin(serve: Serve, client_tls: ssl.SSLContext) -> None:
     """A connection that comes back gives its place to whoever is first in line, wherever that one wants to go."""
-    first, second = serve(brief(0.05)), serve()
+    gate = Gate()
+    first, second = serve(gate), serve()
     async with pool_of(client_tls, 1) as pool:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(post, pool, first)
             await become(pool, "1 active, 0 idle, 0 waiting")
             tasks.start_soon(post, pool, second)
+            await become(pool, "1 active, 0 idle, 1 waiting")
+            gate.open()
         assert (first.opened, second.opened) == (1, 1)
         assert repr(pool) == "<ConnectionPool [0 active, 1 idle, 0 waiting]>"
 
 
 async def test_most_idle(serve: Serve, client_tls: ssl.SSLContext) -> None:
     """No more connections stay idle than allowed; with none allowed, each request has its own."""
-    server = serve(*[brief(0.02)] * 10)
+    gate = Gate()
+    server = serve(*[gate] * 10)
     async with pool_of(client_tls, idle=3) as pool:
         async with anyio.create_task_group() as tasks:
             for _ in range(10):
                 tasks.start_soon(post, pool, server)
+            await become(pool, "10 active, 0 idle, 0 waiting")
+            gate.open()
         assert repr(pool) == "<ConnectionPool [0 active, 3 idle, 0 waiting]>"
     async with pool_of(client_tls, idle=0) as pool:
         await post(pool, server)
@@ -252,13 +273,15 @@ async def test_max_idle_at_the_limit(serve: Serve, client_tls: ssl.SSLContext) -
 
 async def test_cancelled_request(serve: Serve, pool: ConnectionPool) -> None:
     """A cancelled request closes its connection: the late answer is not taken for the next request's."""
-    server = serve(answer(), brief(0.05))
+    gate = Gate()
+    server = serve(answer(), gate)
     await post(pool, server)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(post, pool, server, b"late")
         while server.executed < 2:
             await anyio.sleep(0.001)
         tasks.cancel_scope.cancel()
+    gate.open()
     assert repr(pool) == "<ConnectionPool [0 active, 0 idle, 0 waiting]>"
     assert (await post(pool, server, b"next")).body == b"next"
 
@@ -277,7 +300,8 @@ async def test_cancelled_before_it_began(serve: Serve, pool: ConnectionPool) -> 
 @pytest.mark.parametrize("turn", [1, 2])
 async def test_cancelled_in_line(serve: Serve, client_tls: ssl.SSLContext, turn: int) -> None:
     """Somebody who leaves the line, be it in the very moment of being served, leaves the turn to the next."""
-    server = serve(*[brief(0.02)] * 3)
+    gate = Gate()
+    server = serve(*[gate] * 3)
     async with pool_of(client_tls, 1) as pool:
         scopes = [anyio.CancelScope() for _ in range(3)]
 
@@ -291,6 +315,7 @@ async def test_cancelled_in_line(serve: Serve, client_tls: ssl.SSLContext, turn:
             for number in range(3):
                 tasks.start_soon(one, number)
                 await become(pool, f"1 active, 0 idle, {number} waiting")
+            gate.open()
         assert repr(pool) == "<ConnectionPool [0 active, 1 idle, 0 waiting]>"
         assert (await post(pool, server)).status == 200
 
@@ -368,7 +393,8 @@ async def test_close(serve: Serve, client_tls: ssl.SSLContext) -> None:
 
 async def test_many_connections(server_tls: ssl.SSLContext) -> None:
     """Five hundred connections at once are five hundred answers."""
-    with FaultServer(*[brief(0.3)] * 500) as server:
+    gate = Gate()
+    with FaultServer(*[gate] * 500) as server:
         limits = httpx.Limits(max_connections=500)
         async with ConnectionPool(limits=limits) as pool:
 
@@ -379,12 +405,15 @@ async def test_many_connections(server_tls: ssl.SSLContext) -> None:
             async with anyio.create_task_group() as tasks:
                 for _ in range(500):
                     tasks.start_soon(one)
+                await become(pool, "500 active, 0 idle, 0 waiting")
+                gate.open()
             assert repr(pool) == "<ConnectionPool [0 active, 500 idle, 0 waiting]>"
 
 
 async def test_stale_when_granted(serve: Serve, client_tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that its server closes just when somebody in line is given it is replaced by a fresh one."""
-    server = serve(brief(0.05))
+    gate = Gate()
+    server = serve(gate)
     async with pool_of(client_tls, 1) as pool:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(post, pool, server)
@@ -392,6 +421,8 @@ async def test_stale_when_granted(serve: Serve, client_tls: ssl.SSLContext, monk
             for kind in (AsyncioConnection, TrioConnection):
                 monkeypatch.setattr(kind, "is_readable", lambda _: True)
             tasks.start_soon(post, pool, server)
+            await become(pool, "1 active, 0 idle, 1 waiting")
+            gate.open()
         assert (server.opened, server.executed) == (2, 2)
 
 

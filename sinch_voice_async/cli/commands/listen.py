@@ -227,16 +227,19 @@ def _told_to_sandbox(settings: Settings, http: httpx.Client, here: str) -> Gener
     base = settings.base_url or os.environ.get("SINCH_VOICE_BASE_URL", "")
     account = f"{base.rstrip('/')}/_sandbox/api/account"
     before: str | None = None
-    if urlsplit(base).hostname in LOOPBACK:
-        try:
-            before = str(http.get(account).raise_for_status().json()["primary"])
-            http.patch(account, json={"primary": here}).raise_for_status()
-            tell("the sandbox sends its callbacks here")
-        except (httpx.HTTPError, ValueError, KeyError):
-            before = None
-    if before is None:
-        tell(f"no sandbox at the base URL: set the callback URL of your application to {here}, or to a tunnel to it")
+    # Ctrl-C may come at once: what was set is set back from here on.
     try:
+        if urlsplit(base).hostname in LOOPBACK:
+            try:
+                before = str(http.get(account).raise_for_status().json()["primary"])
+                http.patch(account, json={"primary": here}).raise_for_status()
+                tell("the sandbox sends its callbacks here")
+            except (httpx.HTTPError, ValueError, KeyError):
+                before = None
+            tell(f"no sandbox at the base URL: set the callback URL of your application to {here}, or to a tunnel")
+            tell(
+                f"no sandbox at the base URL: set the callback URL of your application to {here}, or to a tunnel to it"
+            )
         yield
     finally:
         if before is not None:
