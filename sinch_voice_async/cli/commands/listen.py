@@ -236,10 +236,8 @@ def _told_to_sandbox(settings: Settings, http: httpx.Client, here: str) -> Gener
                 tell("the sandbox sends its callbacks here")
             except (httpx.HTTPError, ValueError, KeyError):
                 before = None
+        if before is None:
             tell(f"no sandbox at the base URL: set the callback URL of your application to {here}, or to a tunnel")
-            tell(
-                f"no sandbox at the base URL: set the callback URL of your application to {here}, or to a tunnel to it"
-            )
         yield
     finally:
         if before is not None:
