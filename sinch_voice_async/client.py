@@ -20,6 +20,7 @@ from sinch_voice_async._transport.httpx_adapter import interceptable_sender, sen
 from sinch_voice_async._transport.messages import Response
 from sinch_voice_async._transport.origin import BaseUrl
 from sinch_voice_async._transport.pool import DEFAULT_LIMITS, ConnectionPool
+from sinch_voice_async._transport.proxies import hidden_url
 from sinch_voice_async._transport.retry import RetryPolicy
 from sinch_voice_async._transport.transport import Session, Transport
 from sinch_voice_async.credentials import Credentials, hidden
@@ -93,7 +94,7 @@ class VoiceClient(HasFormerNames):
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
         limits: httpx.Limits = DEFAULT_LIMITS,
         max_text_length: int | None = 600,
-        proxy: str | None = None,
+        proxy: str | httpx.URL | httpx.Proxy | None = None,
         verify: ssl.SSLContext | bool = True,
         transport: httpx.AsyncBaseTransport | None = None,
         http_client: httpx.AsyncClient | None = None,
@@ -103,6 +104,8 @@ class VoiceClient(HasFormerNames):
         max_answer_bytes: int = 1 << 20,
     ) -> None:
         application_secret = hidden(application_secret)
+        # A URL may hold a password, also one that is refused because of it.
+        base_url, configuration_url, proxy = hidden(base_url), hidden(configuration_url), hidden_url(proxy)
         one_of(auth, "auth", ("signed", "basic"))
         credentials = Credentials.from_environment(application_key, application_secret)
         calling, configuration = _bases(region, base_url, configuration_url, allow_insecure=allow_insecure)
@@ -209,9 +212,9 @@ def _bases(
 ) -> tuple[BaseUrl, BaseUrl]:
     # An empty variable is one that is not set; an empty argument is a mistake, and must not mean the real platform.
     if base_url is None:
-        base_url = os.environ.get(BASE_URL_VARIABLE) or None
+        base_url = hidden(os.environ.get(BASE_URL_VARIABLE) or None)
     if configuration_url is None:
-        configuration_url = os.environ.get(CONFIGURATION_URL_VARIABLE) or base_url
+        configuration_url = hidden(os.environ.get(CONFIGURATION_URL_VARIABLE) or base_url)
     calling_host = Region.parse(region).host
     calling = _base(base_url, calling_host, f"base_url (or {BASE_URL_VARIABLE})", allow_insecure=allow_insecure)
     name = f"configuration_url (or {CONFIGURATION_URL_VARIABLE})"

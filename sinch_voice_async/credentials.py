@@ -7,7 +7,7 @@ from typing import Any, Final, NoReturn, SupportsIndex
 
 from sinch_voice_async.errors import ConfigurationError
 
-__all__ = ["KEY_VARIABLE", "SECRET_VARIABLE", "Credentials", "hidden"]
+__all__ = ["KEY_VARIABLE", "SECRET_VARIABLE", "Credentials", "hidden", "hidden_bytes"]
 
 KEY_VARIABLE: Final = "SINCH_APPLICATION_KEY"
 SECRET_VARIABLE: Final = "SINCH_APPLICATION_SECRET"  # noqa: S105  # the name of a variable, not a secret
@@ -45,6 +45,11 @@ def hidden(secret: str | None) -> str | None:
     if isinstance(secret, str):
         return _HiddenText(secret)
     return secret if secret is None else _HiddenText()
+
+
+def hidden_bytes(secret: bytes) -> bytes:
+    """Return bytes that hold a secret as bytes that do not show themselves."""
+    return _HiddenBytes(secret)
 
 
 class Credentials:

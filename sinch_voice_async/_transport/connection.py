@@ -22,6 +22,7 @@ from sinch_voice_async._transport.messages import RawResponse, WireRequest
 from sinch_voice_async._transport.origin import Origin
 from sinch_voice_async._transport.proxies import Proxy
 from sinch_voice_async._transport.tls import Tls, TlsClient
+from sinch_voice_async.credentials import hidden_bytes
 
 __all__ = ["Clock", "Connection", "Deadline", "Route", "Timer", "connect_error", "failures_of_connecting", "make_poll"]
 
@@ -231,7 +232,7 @@ class Connection(ABC):
     async def _tunnel(self, proxy: Proxy, origin: Origin) -> None:
         """Ask a proxy for a tunnel (RFC 9110, section 9.3.6)."""
         target = origin.authority.encode("ascii")
-        head = request_head(b"CONNECT", target, [(b"Host", target), *proxy.headers])
+        head = hidden_bytes(request_head(b"CONNECT", target, [(b"Host", target), *proxy.headers]))
         self.begin(bodyless=True)
         await self.write(head, None)
         await self.read_head(None)

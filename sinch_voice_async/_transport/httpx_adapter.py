@@ -188,7 +188,7 @@ async def _chunks(response: httpx.Response) -> AsyncGenerator[bytes, None]:
 
 def sender_for(
     *,
-    proxy: str | None,
+    proxy: str | httpx.URL | httpx.Proxy | None,
     verify: ssl.SSLContext | bool,
     limits: httpx.Limits,
     transport: httpx.AsyncBaseTransport | None,

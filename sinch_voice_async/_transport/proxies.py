@@ -25,6 +25,7 @@ import attrs
 import httpx
 
 from sinch_voice_async._transport.origin import Origin, is_host, is_loopback, is_port
+from sinch_voice_async.credentials import hidden, hidden_bytes
 from sinch_voice_async.errors import ConfigurationError
 
 __all__ = ["Proxies", "Proxy", "proxy_for_url"]
@@ -38,15 +39,15 @@ _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 class Proxy:
     """One proxy: its scheme (http, https, socks5, socks5h), host and port, and who may use it.
 
-    Neither ``repr`` nor ``str`` shows the user and the password.
+    Neither ``repr`` nor ``str`` shows the user and the password, and the texts that hold them show nothing.
     """
 
     scheme: str
     host: str
     port: int
     # rich walks the fields, and does not ask for the repr of the class.
-    user: str = attrs.field(default="", repr=False)
-    password: str = attrs.field(default="", repr=False)
+    user: str = attrs.field(default="", repr=False, converter=hidden)
+    password: str = attrs.field(default="", repr=False, converter=hidden)
 
     @classmethod
     def parse(cls, url: "str | httpx.URL | httpx.Proxy", *, name: str = "proxy") -> Self:
@@ -55,29 +56,18 @@ class Proxy:
         :raises ConfigurationError: when it is not such a URL, or a SOCKS proxy and the package for it is missing; the
             message begins with ``name`` and never shows the URL, which may hold a password.
         """
+        url = hidden_url(url) or ""
         rule = f"{name} must be a URL such as http://proxy.example:3128"
-        if not isinstance(url, (str, httpx.URL, httpx.Proxy)):
+        if (parsed := _parsed(url)) is None:
             raise ConfigurationError(rule)
-        auth = url.raw_auth if isinstance(url, httpx.Proxy) else None
-        text = str(url.url if isinstance(url, httpx.Proxy) else url).strip()
-        try:
-            parsed = httpx.URL(text if _SCHEME.match(text) else f"http://{text}")
-            # `host` decodes an internationalised name, and finds out what `raw_host` lets pass.
-            host, port = parsed.raw_host.decode("ascii") if parsed.host else "", parsed.port
-        except (httpx.InvalidURL, TypeError, ValueError):
-            raise ConfigurationError(rule) from None
+        host, port = parsed.raw_host.decode("ascii"), parsed.port
         if parsed.scheme not in _PORTS:
             raise ConfigurationError(f"{name}: a proxy is http, https or socks5, not {parsed.scheme}")
         if not is_host(host) or not is_port(port) or parsed.path not in ("", "/") or parsed.query or parsed.fragment:
             raise ConfigurationError(rule)
         if parsed.scheme in _SOCKS and importlib.util.find_spec("python_socks") is None:
             raise ConfigurationError(f"{name}: SOCKS needs a package: pip install 'sinch-voice-async[socks]'")
-        user, _, password = parsed.userinfo.decode("ascii").partition(":")
-        if auth is not None:
-            user, password = (part.decode("utf-8") for part in auth)
-        else:
-            user, password = unquote(user), unquote(password)
-        return cls(parsed.scheme, host, _PORTS[parsed.scheme] if port is None else port, user, password)
+        return cls(parsed.scheme, host, _PORTS[parsed.scheme] if port is None else port, *_pair(url, parsed))
 
     @property
     def secure(self) -> bool:
@@ -95,7 +85,7 @@ class Proxy:
         if not self.user and not self.password:
             return []
         pair = base64.b64encode(f"{self.user}:{self.password}".encode())
-        return [(b"Proxy-Authorization", b"Basic " + pair)]
+        return [(b"Proxy-Authorization", hidden_bytes(b"Basic " + pair))]
 
     def __str__(self) -> str:
         return f"{self.scheme}://{Origin(self.scheme, self.host, self.port).authority}"
@@ -119,7 +109,8 @@ class Proxies:
     ) -> None:
         self._proxy = proxy
         self._is_exempt = is_exempt
-        self._environment = {} if environment is None else dict(environment)
+        # The values may hold passwords.
+        self._environment = {name: hidden(value) or "" for name, value in (environment or {}).items()}
         self._exempt = [
             _Exemption.parse(entry) for entry in re.split(r"[,\s]+", self._environment.get("no", "")) if entry
         ]
@@ -131,8 +122,9 @@ class Proxies:
 
         :raises ConfigurationError: when ``proxy`` is not the URL of a proxy.
         """
+        proxy = hidden_url(proxy)
         if proxy is None:
-            found = urllib.request.getproxies()
+            found = {name: hidden(value) or "" for name, value in urllib.request.getproxies().items()}
             if found and not urllib.request.getproxies_environment():
                 # What macOS and Windows have configured has exceptions of its own.
                 return cls(environment=found, is_exempt=urllib.request.proxy_bypass)
@@ -156,7 +148,7 @@ class Proxies:
 
     def _from_environment(self, origin: Origin) -> Proxy | None:
         scheme = origin.scheme if self._environment.get(origin.scheme) else "all"
-        named = self._environment.get(scheme, "").strip()
+        named = hidden(self._environment.get(scheme, "").strip())
         if not named or is_loopback(origin.host):
             return None
         if self._is_exempt is not None and self._is_exempt(origin.host):
@@ -164,6 +156,32 @@ class Proxies:
         if any(entry.covers(origin) for entry in self._exempt):
             return None
         return Proxy.parse(named, name=f"{scheme.upper()}_PROXY (of the environment)")
+
+
+def hidden_url(url: "str | httpx.URL | httpx.Proxy | None") -> "str | httpx.URL | httpx.Proxy | None":
+    """Return a URL that does not show its password, as those of httpx do not; an empty text for what is not a URL."""
+    return url if isinstance(url, (httpx.URL, httpx.Proxy)) else hidden(url)
+
+
+def _parsed(url: "str | httpx.URL | httpx.Proxy") -> httpx.URL | None:
+    """Return the URL of a proxy, None if it is not one: an error of httpx has frames that show the password."""
+    text = hidden(str(url.url if isinstance(url, httpx.Proxy) else url).strip()) or ""
+    try:
+        parsed = httpx.URL(text if _SCHEME.match(text) else hidden(f"http://{text}") or "")
+        # `host` decodes an internationalised name, and finds out what `raw_host` lets pass.
+        is_one = bool(parsed.host)
+    except (httpx.InvalidURL, TypeError, ValueError):
+        return None
+    return parsed if is_one else None
+
+
+def _pair(url: "str | httpx.URL | httpx.Proxy", parsed: httpx.URL) -> tuple[str, str]:
+    """Return the user and the password, empty if there is none."""
+    auth = url.raw_auth if isinstance(url, httpx.Proxy) else None
+    if auth is not None:
+        return auth[0].decode("utf-8"), auth[1].decode("utf-8")
+    user, _, password = parsed.userinfo.decode("ascii").partition(":")
+    return unquote(user), unquote(password)
 
 
 def proxy_for_url(url: httpx.URL, proxy: str | None) -> Proxy | None:

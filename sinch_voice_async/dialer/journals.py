@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from attrs import field, frozen
 
+from sinch_voice_async.credentials import hidden
 from sinch_voice_async.dialer.journal import Journal
 from sinch_voice_async.dialer.postgres.journal import PostgresJournal
 from sinch_voice_async.dialer.sql import is_address
@@ -59,8 +60,9 @@ async def kept(journal: KeptIn, name: str | None = None) -> KeptCampaign | None:
     :raises ConfigurationError: a database has several campaigns, and ``name`` is None.
     :raises JournalError: the journal cannot be used: empty, foreign, damaged, without its log, or out of reach.
     """
+    # Neither this frame nor that of an error holds a password.
+    journal = hidden(journal) or "" if isinstance(journal, str) else journal
     found = to_journal(journal)
-    del journal
     if isinstance(found, SqliteJournal):
         return await _kept_in_file(found)
     known = await found.kept(name) if isinstance(found, PostgresJournal) else None

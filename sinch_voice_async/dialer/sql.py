@@ -89,7 +89,9 @@ _WORD: Final = re.compile(
     re.IGNORECASE,
 )
 # SQLite's own URIs are others too: "file:x" and "x" would be two journals of one campaign.
-_OTHER_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]+:/|(?:file|sqlite|jdbc|postgres(?:ql)?):|:memory:$", re.IGNORECASE)
+_OTHER_SCHEME: Final = re.compile(
+    r"[a-z][a-z0-9+.-]+:/|(?:file|sqlite|jdbc|postgres(?:ql)?(?:\+\w+)?):|:memory:$", re.IGNORECASE
+)
 _OTHER_WORD: Final = re.compile(
     r"(?:server|data ?source|initial catalog|database|username|user id|uid|pg[a-z]+)\s*=", re.IGNORECASE
 )

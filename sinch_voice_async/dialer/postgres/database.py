@@ -155,6 +155,8 @@ def translated(place: str) -> Generator[None]:
         said = error.diag.message_primary or lines[0]
         # The frames of the driver have the password.
         error.__traceback__ = error.__context__ = error.__cause__ = None
+        # So has what it keeps of the connection.
+        error._pgconn = None  # noqa: SLF001  # psycopg has no other name for it
         raise JournalError(f"the journal at {place}: {said}") from error
 
 

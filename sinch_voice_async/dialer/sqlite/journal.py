@@ -146,7 +146,9 @@ class SqliteJournal(SqlJournal):
     """
 
     def __init__(self, path: str | os.PathLike[str], *, wait: float = 5.0) -> None:
-        self.path: Path = _to_path(path)
+        # No frame of an error holds the text: it may be the address of a database with a password.
+        given, path = [path], ""
+        self.path: Path = _to_path(given.pop())
         # A program that changes its directory means the same file as before.
         self._file = self.path.absolute()
         self.place: str = str(self.path)
@@ -155,7 +157,8 @@ class SqliteJournal(SqlJournal):
         self._control: tuple[int | None, Control] | None = None
 
     def __repr__(self) -> str:
-        return f"SqliteJournal({str(self.path)!r})"
+        # A traceback with local variables shows an object whose constructor has failed, too.
+        return f"SqliteJournal({str(getattr(self, 'path', ''))!r})"
 
     async def open(self, campaign: str | None) -> None:
         """Make the file if it is missing, and check that it is this campaign's. None takes whatever campaign it has."""
@@ -293,13 +296,12 @@ def _add_rows(connection: sqlite3.Connection, rows: Sequence[GivenRow], at: floa
 
 
 def _to_path(path: object) -> Path:
-    # No frame of an error holds the text: it may be the address of a database with a password.
     written, path = _written(path), None
     problem = _problem_of(written)
     if problem is not None:
         written = ""
         raise ConfigurationError(problem)
-    return Path(written)
+    return Path(str(written))
 
 
 def _encodable(name: str) -> str:
