@@ -5,6 +5,7 @@ of each view. The page needs chromium; POSIX only.
 """
 
 import fcntl
+import json
 import os
 import pty
 import struct
@@ -24,12 +25,17 @@ from rich.style import Style
 from rich.text import Text
 
 from sinch_voice_async import VoiceClient, svaml
-from sinch_voice_async.sandbox import Sandbox
+from sinch_voice_async.sandbox import HangUp, Sandbox, Tone, Wait
+from sinch_voice_async.testing import serve_app
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.sandbox.page.chromium import Chromium, chromium_program  # noqa: E402  # from the clone, not installed
+# From the clone, not installed.
+from tests.sandbox.independent_server import Independent  # noqa: E402
+from tests.sandbox.page.application import Application  # noqa: E402
+from tests.sandbox.page.chromium import Chromium, chromium_program  # noqa: E402
+from tests.sandbox.page.page_helpers import place, signed_wrongly  # noqa: E402
 
 STATIC = ROOT / "docs" / "_static"
 COLUMNS, CHARACTER, LINE, EDGE = 80, 8.4, 19, 16
@@ -94,74 +100,129 @@ def make_terminal() -> None:
     (STATIC / "quickstart.svg").write_text(drawn("python -m nox -s quickstart", lines), encoding="utf-8")
 
 
-async def _calls(sandbox: Sandbox) -> str:
-    """Place the calls that the page shows: to a busy line, and with a menu; return the id of the second."""
-    sandbox.phone("+46701740631").answers(after=2).presses("1").hangs_up(after=60)
-    sandbox.phone("+46700000003").is_busy()
-    menu = svaml.Menu(
-        "main",
-        main_prompt=svaml.tts("You have an appointment tomorrow at nine. Press 1 to confirm."),
-        options=[svaml.MenuOption("1", svaml.return_("confirmed"))],
-    )
-    async with VoiceClient(**sandbox.client_options()) as client:
-        for number in ("+46701740605", "+46701740614", "+46701740622"):
-            await client.callouts.tts(number, "Thank you. See you on Monday.", cli="+46105551200")
-        await client.callouts.tts("+46700000003", "Hello!", cli="+46105551200")
-        receipt = await client.callouts.custom(
-            ice=svaml.Svaml(action=svaml.ConnectPstn("+46701740631", cli="+46105551200")),
-            ace=svaml.Svaml(action=svaml.RunMenu([menu], locale="en-GB")),
-            pie=svaml.Svaml(instructions=[svaml.Say("Thank you. See you then.")], action=svaml.Hangup()),
-        )
-        await sandbox.calls[receipt.call_id].until_final(timeout=30)
-    return receipt.call_id
-
-
+NUMBER, BUSY, CALLER, STREAM = "+46701740631", "+46700000003", "+46702219014", "+46700000009"
+CLI = "+46105551200"
+HELLO = "#tts[Hello Anna. This is Nordvik Dental. You have an appointment on Monday at 10:30. Press 1 to confirm.]"
+OPTIONS = [{"dtmf": "1", "action": "return(confirmed)"}, {"dtmf": "2", "action": "return(change)"}]
+MENUS = [{"id": "main", "mainPrompt": HELLO, "options": OPTIONS}]
+ANSWERS = {
+    "ice": {"action": {"name": "hangup"}},
+    "ace": {
+        "instructions": [{"name": "startRecording", "options": {}}],
+        "action": {
+            "name": "runMenu",
+            "locale": "en-GB",
+            "menus": [{"id": "main", "mainPrompt": HELLO, "options": OPTIONS}],
+        },
+    },
+    "pie": {
+        "instructions": [{"name": "say", "text": "Thank you. See you on Monday.", "locale": "en-GB"}],
+        "action": {"name": "hangup"},
+    },
+}
 SIZES = {"wide": (1280, 800), "narrow": (390, 800)}
+RINGS = "document.querySelector('.phone').dataset.state === 'ringing'"
+IDLE = "document.querySelector('.phone').dataset.state === 'idle'"
 
 
 def make_page() -> None:
-    """Take the picture of the README: a call on the page, light and dark."""
-    with _page() as (browser, url, call_id):
+    """Take the picture of the README: calls on the page while the test phone rings, light and dark."""
+    with _page() as (browser, url, views):
         for name, dark in (("sandbox-page", False), ("sandbox-page-dark", True)):
-            _open(browser, f"{url}#call={call_id}", dark=dark, size="wide")
+            _open(browser, url + views["call"], dark=dark, size="wide")
             (STATIC / f"{name}.png").write_bytes(browser.picture())
 
 
 def make_states(folder: Path) -> None:
     """Take pictures of each view, light and dark, wide and narrow, to look at before a release."""
     folder.mkdir(parents=True, exist_ok=True)
-    with _page() as (browser, url, call_id):
-        views = {name: f"#{name}" for name in ("requests", "conferences", "numbers", "svaml", "settings", "welcome")}
-        for name, address in {"call": f"#call={call_id}", **views}.items():
+    with _page() as (browser, url, views):
+        for name, address in views.items():
             for dark in (False, True):
                 for size in SIZES:
                     _open(browser, url + address, dark=dark, size=size)
+                    if name == "new-call":
+                        browser.press("n")
+                        browser.wait_for("document.querySelector('dialog')?.open")
                     path = folder / f"{name}-{size}-{'dark' if dark else 'light'}.png"
                     path.write_bytes(browser.picture())
 
 
 @contextmanager
-def _page() -> Generator[tuple[Chromium, str, str], None, None]:
-    """Serve a sandbox with a few calls, and give a browser, the address of the page, and the id of a call."""
+def _page() -> Generator[tuple[Chromium, str, dict[str, str]], None, None]:
+    """Serve a sandbox in which much has happened; give a browser, the page's address, and the views by name."""
     program = chromium_program()
     if program is None:
         sys.exit("chromium is needed for the picture of the page")
+    application = Application(dict(ANSWERS))
     with (
-        Sandbox(speed=20).serve() as sandbox,
-        tempfile.TemporaryDirectory() as profile,
+        serve_app(Independent("echo").app) as voice,
+        application.served() as callbacks,
+        Sandbox(speed=20, callback_url=callbacks).serve() as sandbox,
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
         Chromium(program, Path(profile)) as browser,
     ):
-        yield browser, f"{sandbox.url}/_sandbox/", anyio.run(_calls, sandbox)
+        views = anyio.run(_happens, sandbox, application, voice)
+        sandbox.clock.speed = 1
+        _open(browser, f"{sandbox.url}/_sandbox/#calls", dark=False, size="wide", phone=IDLE)
+        place(sandbox, "customCallout", ice=_to("+46700000001"), ace=None)
+        browser.wait_for(RINGS)
+        # It rings until the last picture is taken.
+        sandbox.clock.speed = 0
+        yield browser, f"{sandbox.url}/_sandbox/", views
 
 
-def _open(browser: Chromium, url: str, *, dark: bool, size: str) -> None:
+def _to(number: str) -> str:
+    return json.dumps({"action": {"name": "connectPstn", "number": number, "cli": CLI}})
+
+
+async def _happens(sandbox: Sandbox, application: Application, voice: str) -> dict[str, str]:
+    """Place calls of each kind; return the address of each view that is worth a picture."""
+    sandbox.phone(NUMBER).answers(after=3.2).presses("1").hangs_up(after=60)
+    sandbox.phone(BUSY).is_busy()
+    for number in ("+46701740605", "+442079460018"):
+        sandbox.phone(number).hangs_up(after=None)
+    sandbox.phone(STREAM).says(Tone(300, 1.0), Wait.until_silence(), Tone(440, 1.5), Wait(1.0), HangUp())
+    refused = signed_wrongly(sandbox)
+    async with VoiceClient(**sandbox.client_options()) as client:
+        for number in ("+46701740663", "+14155550132", BUSY):
+            await client.callouts.tts(number, "Your PIN code is 1 2 3 4.", cli=CLI)
+        url = f"{voice.replace('http', 'ws').rstrip('/')}/voice"
+        application.answers["ice"] = json.loads(svaml.dumps(svaml.Svaml(action=svaml.ConnectStream(url))))
+        stream = await sandbox.dial_in(STREAM, CLI)
+        await stream.until_final(timeout=30)
+        application.answers["ice"] = ANSWERS["ice"]
+        for number in ("+46701740605", "+442079460018"):
+            seat = await client.callouts.conference(number, "standup", cli=CLI)
+        await client.conferences.mute("standup", seat.call_id)
+        right, sandbox.account.callback_urls.primary = sandbox.account.callback_urls.primary, "http://127.0.0.1:9/voice"
+        failed = await sandbox.dial_in(CALLER, CLI)
+        await failed.until_final(timeout=30)
+        sandbox.account.callback_urls.primary = right
+        ace = {"enable_ace": True, "enable_dice": True, "enable_pie": True}
+        call = await client.callouts.tts(NUMBER, "Hello.", cli=CLI, custom="booking=8112", **ace)
+        await sandbox.calls[call.call_id].until_final(timeout=30)
+    callback = next(entry for entry in sandbox.exchange.log if entry.direction == "callback" and entry.failed)
+    return {
+        "call": f"#call={call.call_id}",
+        "stream": f"#call={stream.call_id}",
+        "refused": f"#request={refused}",
+        "callback": f"#request={callback.id}",
+        "conference": "#conference=standup",
+        "new-call": "#calls",
+        **{name: f"#{name}" for name in ("requests", "numbers", "svaml", "settings", "welcome", "phone")},
+    }
+
+
+def _open(browser: Chromium, url: str, *, dark: bool, size: str, phone: str = RINGS) -> None:
     width, height = SIZES[size]
     browser.appear(dark=dark, width=width, height=height)
     browser.open("about:blank")
     browser.open(url)
     browser.wait_for("document.getElementById('live')?.textContent === 'Live'")
     browser.wait_for("document.querySelector('main h1') && !document.body.innerText.includes('Loading')")
-    browser.wait_for("document.querySelector('.phone').dataset.state === 'idle'")
+    browser.wait_for("!document.querySelector('.wave') || document.querySelector('.wave i')")
+    browser.wait_for(phone)
 
 
 if __name__ == "__main__":

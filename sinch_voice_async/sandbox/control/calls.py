@@ -204,11 +204,12 @@ class CallControls:
 
 
 def summary(call: Call) -> dict[str, object]:
-    """Return what a list shows of a call; ``waits`` is whether it rings until a person answers it by hand, ``streams``
-    whether it is on a media stream.
+    """Return what a list shows of a call; ``waits`` is whether it rings until a person answers it by hand, ``rings``
+    where it does so, ``streams`` whether it is on a media stream.
     """
     log = call.timeline
     last = next((entry for entry in reversed(log) if entry.kind == "state"), None)
+    waits = last is not None and last.data.get("manual") is True
     heard = call.heard[-1] if call.heard else None
     return {
         "callId": call.call_id,
@@ -217,7 +218,8 @@ def summary(call: Call) -> dict[str, object]:
         "method": "" if call.callout is None else call.callout.method,
         "dialledIn": call.is_inbound,
         "state": last.text if last else "",
-        "waits": last is not None and last.data.get("manual") is True,
+        "waits": waits,
+        "rings": str(last.data.get("endpoint", "")) if last is not None and waits else "",
         "streams": call.ended is None and any(entry.kind == "state" and entry.text == "stream" for entry in log),
         "status": call.status,
         "result": call.result,

@@ -47,6 +47,7 @@ export const phones = () => send("GET", "/phones");
 export const setPhone = (number, members) => send("PUT", `/phones/${named(number)}`, members);
 export const setEverybody = (members) => send("PUT", "/phones", members);
 export const forgetPhone = (number) => send("DELETE", `/phones/${named(number)}`);
+export const leavePhone = (number) => fetch(`api/phones/${named(number)}`, { method: "DELETE", keepalive: true });
 export const population = () => send("GET", "/population");
 export const setPopulation = (members) => send("PUT", "/population", members);
 export const clearPopulation = () => send("DELETE", "/population");

@@ -38,9 +38,12 @@ export const selectedId = () => {
   return state.route.id || (innerWidth > 760 && calls.items[0]?.callId) || "";
 };
 
-/** Select the newest call that rings for a person, unless something was selected a moment ago. */
+const offered = new Set();
+
+/** Select a call that begins to ring for a person, unless something was selected a moment ago. Each is offered once. */
 export function selectRinging(list) {
-  const ringing = list.filter((call) => call.waits).at(-1);
+  const ringing = list.filter((call) => call.waits && !offered.has(call.callId)).at(-1);
+  for (const call of list) if (call.waits) offered.add(call.callId);
   const idle = Date.now() - state.selectedAt > 10_000 || !state.route.id;
   const here = state.route.view === "calls" && innerWidth > 760 && !state.dialog;
   if (ringing && idle && here) {
@@ -232,7 +235,7 @@ function outline(heights) {
 function axis(length) {
   const step = [0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600].find((each) => length / each <= 5) ?? length;
   const marks = [];
-  for (let mark = 0; mark < length - step * 0.6; mark += step) marks.push(Number(mark.toFixed(2)));
+  for (let mark = 0; mark < length - step * 0.3; mark += step) marks.push(Number(mark.toFixed(2)));
   return [...marks, length];
 }
 

@@ -206,6 +206,8 @@ setInterval(() => {
 
 async function start() {
   read();
+  // What a link names stays, whatever rings.
+  if (state.route.id) state.selectedAt = Date.now();
   drawnBy(draw);
   draw();
   const [server] = await Promise.all([api.state, calls.reload.bind(calls), requests.reload.bind(requests), conferencesView.load].map(attempt));

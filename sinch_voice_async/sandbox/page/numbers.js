@@ -134,8 +134,11 @@ function own() {
   };
   return h("form", { class: "card form", onsubmit: submit, novalidate: true, key: "own", "aria-label": "Test phone" }, h("h2", {}, "Test phone"),
     field("Its number", h("input", { value: it.own ?? phone.own, inputmode: "tel", id: "own", "aria-invalid": String(Boolean(it.ownWrong)), oninput: (event) => { it.own = event.target.value; } }), { wrong: it.ownWrong, note: "Calls to this number ring on this page." }),
-    h("div", { class: "two" }, h("button", { class: "btn" }, "Use this number")));
+    h("div", { class: "two" }, h("button", { class: "btn" }, "Use this number"), h("a", { class: "btn quiet", href: `?phone=${encodeURIComponent(after(phone.own))}#phone`, target: "_blank", rel: "noopener" }, "Open a second phone")));
 }
+
+/** The number after this one. */
+const after = (text) => `+${Number(text.replace(/\D/g, "")) + 1}`;
 
 const SHARES = [["answer", "A person answers"], ["busy", "The line is busy"], ["noAnswer", "No one answers"], ["machine", "An answering machine"]];
 

@@ -13,9 +13,12 @@ const KEYS = [["1", ""], ["2", "ABC"], ["3", "DEF"], ["4", "GHI"], ["5", "JKL"],
 const NAMES = { "*": "star", "#": "hash" };
 const DIALS = "+46105551200";
 
+// A second phone is a tab of its own, and its number stands in its address.
+const [given] = /^\+?[1-9]\d{4,14}$/.exec(new URLSearchParams(location.search).get("phone")?.trim() ?? "") ?? [];
+
 export const phone = {
-  own: localStorage.getItem("sandbox.number") || "+46700000001",
-  isOff: localStorage.getItem("sandbox.phone") === "off",
+  own: given || localStorage.getItem("sandbox.number") || "+46700000001",
+  isOff: !given && localStorage.getItem("sandbox.phone") === "off",
   isLoud: localStorage.getItem("sandbox.sound") !== "off",
   connected: false,
   current: null,
@@ -29,7 +32,7 @@ export const phone = {
 /** Take note of calls that changed. */
 export function follow(calls) {
   for (const call of calls) {
-    if (call.waits && isOwn(call.to)) phone.waiting.set(call.callId, call);
+    if (ringsHere(call)) phone.waiting.set(call.callId, call);
     else phone.waiting.delete(call.callId);
     if (call.callId === phone.current?.callId) update(call);
   }
@@ -38,7 +41,12 @@ export function follow(calls) {
 }
 
 const bare = (text) => text.trim().replace(/^\+/, "");
+/** Whether a call rings at this phone; a call that this phone has placed may ring at another. */
+const ringsHere = (call) => call.waits && isOwn(call.rings);
 const isOwn = (text) => bare(text) === bare(phone.own);
+
+// The lease of the page's phones ends with the last page; a second phone ends with its own tab.
+addEventListener("pagehide", () => given && phone.connected && api.leavePhone(phone.own));
 
 /** Forget every call. */
 export function clear() {
@@ -58,7 +66,7 @@ export function connectedTo(phones) {
 
 export async function connect(on) {
   phone.isOff = !on;
-  localStorage.setItem("sandbox.phone", on ? "on" : "off");
+  if (!given) localStorage.setItem("sandbox.phone", on ? "on" : "off");
   await attempt(() => (on ? api.setPhone(phone.own, { manual: true, lease: "page" }) : api.forgetPhone(phone.own)));
   phone.connected = on;
   changed();
@@ -68,7 +76,7 @@ export async function connect(on) {
 export async function renumber(text) {
   if (phone.connected) await api.forgetPhone(phone.own);
   phone.own = text;
-  localStorage.setItem("sandbox.number", text);
+  if (!given) localStorage.setItem("sandbox.number", text);
   await connect(true);
 }
 
@@ -77,7 +85,7 @@ function update(call) {
   phone.current = call;
   if (call.callId !== before) Object.assign(phone, { said: "", heard: 0, over: "" });
   if (call.status === "FINAL") return rest(`The call is over: ${endedWords(call)}.`);
-  sounds.ring(call.waits && phone.isLoud);
+  sounds.ring(ringsHere(call) && phone.isLoud);
   if (call.result === "ANSWERED") attempt(() => listen(call.callId));
   return changed();
 }
@@ -109,7 +117,7 @@ async function listen(callId) {
 }
 
 export const status = () => {
-  if (phone.current) return phone.current.waits ? "ringing" : phone.current.result === "ANSWERED" ? "talking" : "dialling";
+  if (phone.current) return ringsHere(phone.current) ? "ringing" : phone.current.result === "ANSWERED" ? "talking" : "dialling";
   return phone.connected ? "idle" : "off";
 };
 

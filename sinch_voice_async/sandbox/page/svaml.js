@@ -141,7 +141,10 @@ function editor() {
         h("li", { key: each.text, id: `choice-${place}`, role: "option", "aria-selected": String(place === it.choice), onmousedown: (event) => { event.preventDefault(); it.choice = place; accept(it.area); it.area.focus(); } }, h("b", {}, each.text), h("small", {}, each.about))))));
 }
 
-/** The menus as boxes and arrows. */
+const WIDE = 122;
+const STEP = 150;
+
+/** The menus as boxes and arrows; three columns of them fit beside the editor. */
 function picture() {
   const { nodes, edges } = it.menus;
   if (!nodes.length) return h("p", { class: "soft" }, "No menus in this document.");
@@ -153,9 +156,9 @@ function picture() {
     const column = depth.get(node.id) ?? 0;
     const row = columns.get(column) ?? 0;
     columns.set(column, row + 1);
-    at.set(node.id, { x: 12 + column * 220, y: 12 + row * 74 });
+    at.set(node.id, { x: 4 + column * STEP, y: 12 + row * 74 });
   }
-  const width = 12 + columns.size * 220;
+  const width = 8 + (columns.size - 1) * STEP + WIDE;
   const height = 12 + Math.max(...columns.values()) * 74;
   const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
   const words = `Menus: ${edges.map((edge) => `${edge.from}, key ${edge.key}, leads to ${edge.to}`).join("; ") || nodes.map((node) => node.id).join(", ")}`;
@@ -166,11 +169,11 @@ function picture() {
       if (!from || !to) return null;
       const back = to.x <= from.x;
       const y = from.y + 14 + (edges.filter((each, before) => before < place && each.from === edge.from).length % 3) * 16;
-      const curve = back ? `M${from.x + 80} ${from.y + 54}C${from.x + 80} ${from.y + 86},${to.x + 80} ${to.y + 86},${to.x + 80} ${to.y + 56}` : `M${from.x + 160} ${y}C${from.x + 190} ${y},${to.x - 30} ${to.y + 27},${to.x - 3} ${to.y + 27}`;
-      return h("g", { key: `edge ${place}`, class: "edge" }, h("path", { d: curve }), h("text", { x: back ? from.x + 86 : from.x + 164, y: back ? from.y + 68 : y - 4 }, edge.key));
+      const curve = back ? `M${from.x + 61} ${from.y + 54}C${from.x + 61} ${from.y + 86},${to.x + 61} ${to.y + 86},${to.x + 61} ${to.y + 56}` : `M${from.x + WIDE} ${y}C${from.x + WIDE + 16} ${y},${to.x - 16} ${to.y + 27},${to.x - 3} ${to.y + 27}`;
+      return h("g", { key: `edge ${place}`, class: "edge" }, h("path", { d: curve }), h("text", { x: back ? from.x + 67 : from.x + WIDE + 3, y: back ? from.y + 68 : y - 4 }, edge.key));
     }),
-    nodes.map((node) => h("g", { key: `node ${node.id}`, class: `node ${node.kind}` }, h("rect", { x: at.get(node.id).x, y: at.get(node.id).y, width: 160, height: 54, rx: 9 }),
-      h("text", { x: at.get(node.id).x + 11, y: at.get(node.id).y + 23, class: "name" }, cut(node.id, 22)), h("text", { x: at.get(node.id).x + 11, y: at.get(node.id).y + 41 }, cut(node.kind === "menu" ? node.text.replace(/^#\w+\[|\]$/g, "") : "to the application", 26))))));
+    nodes.map((node) => h("g", { key: `node ${node.id}`, class: `node ${node.kind}` }, h("rect", { x: at.get(node.id).x, y: at.get(node.id).y, width: WIDE, height: 54, rx: 9 }),
+      h("text", { x: at.get(node.id).x + 11, y: at.get(node.id).y + 23, class: "name" }, cut(node.id, 15)), h("text", { x: at.get(node.id).x + 11, y: at.get(node.id).y + 41 }, cut(node.kind === "menu" ? node.text.replace(/^#\w+\[|\]$/g, "") : "to the application", 19))))));
 }
 
 const hasErrors = () => it.faults.some((fault) => fault.severity === "error");

@@ -28,7 +28,9 @@ export const took = (ms) => `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
 export function number(text) {
   const found = /^(\+46|\+1|\+44|\+49|\+33|\+\d\d)(\d{4,13})$/.exec(text ?? "");
   if (!found) return text || "Unknown";
-  // +1 415 555 0132, and +46 70 174 06 31.
+  // +1 415 555 0132, +44 20 7946 0018, and +46 70 174 06 31.
+  const local = { "+1": /^(\d{3})(\d{3})(\d{4})$/, "+44": /^(20)(\d{4})(\d{4})$/ }[found[1]]?.exec(found[2]);
+  if (local) return [found[1], ...local.slice(1)].join(" ");
   const [first, rest] = [found[2].slice(0, found[1] === "+1" ? 3 : 2), found[2].slice(found[1] === "+1" ? 3 : 2)];
   const joined = [first, ...(rest.length % 2 ? [rest.slice(0, 3), ...pairs(rest.slice(3))] : pairs(rest))].filter(Boolean);
   return `${found[1]} ${joined.join(" ")}`;

@@ -68,10 +68,10 @@ async def test_somebody_is_the_human_at_the_telephone(sandbox: Sandbox, panel: P
         {"ice": json.dumps({"action": {"name": "connectPstn", "number": MANUAL, "cli": "+461"}}), "ace": MENU},
     )
     path = f"/calls/{answer.json()['callId']}"
-    assert (await panel.get(path))["waits"] is True
+    assert {**await panel.get(path)}.items() >= {"waits": True, "rings": MANUAL}.items()
     assert await panel.refused("POST", f"{path}/press", {"keys": "1"}) == (409, 40900, "no person is on the line")
     picked_up = await panel.done("POST", f"{path}/pick-up")
-    assert (picked_up["waits"], picked_up["result"]) == (False, "ANSWERED")
+    assert (picked_up["waits"], picked_up["rings"], picked_up["result"]) == (False, "", "ANSWERED")
     assert (await panel.refused("POST", f"{path}/pick-up"))[:2] == (409, 40900)
     assert (await panel.refused("POST", f"{path}/press", {"keys": "A"}))[:2] == (400, 40001)
     assert (await panel.refused("POST", f"{path}/press", {}))[:2] == (400, 40002)

@@ -1,6 +1,11 @@
 """What the tests of the page share: callouts, and what its parts are called."""
 
+import base64
+import hashlib
+import hmac
 import json
+import time
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -9,9 +14,11 @@ from sinch_voice_async.sandbox import Call, Sandbox
 
 from .chromium import Chromium
 
-__all__ = ["CANARY", "NUMBER", "go", "place", "send", "waits_for"]
+__all__ = ["CANARY", "NUMBER", "go", "place", "send", "signed_wrongly", "waits_for"]
 
 NUMBER = "+46700000001"
+PATH = "/calling/v1/callouts"
+BODY = {"method": "ttsCallout", "ttsCallout": {"text": "Hi", "destination": {"type": "number", "endpoint": "+46711"}}}
 CANARY = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>\"'>"
 
 
@@ -49,3 +56,25 @@ def go(page: Chromium, hash_: str) -> None:
 def waits_for(page: Chromium, selector: str, text: str) -> None:
     """Wait until an element shows a text."""
     page.wait_for(f"document.querySelector({json.dumps(selector)})?.innerText.includes({json.dumps(text)})")
+
+
+def signed_wrongly(sandbox: Sandbox) -> str:
+    """Send a callout whose JSON was written again after it was signed; return the id of the request."""
+    sent, signed = json.dumps(BODY, separators=(",", ":")).encode(), json.dumps(BODY).encode()
+    stamp = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    digest = base64.b64encode(hashlib.md5(signed, usedforsecurity=False).digest()).decode()
+    text = "\n".join(("POST", digest, "application/json", f"x-timestamp:{stamp}", PATH))
+    secret = base64.b64decode(sandbox.account.application_secret)
+    signature = base64.b64encode(hmac.digest(secret, text.encode(), "sha256")).decode()
+    headers = {
+        "content-type": "application/json",
+        "x-timestamp": stamp,
+        "authorization": f"Application {sandbox.account.application_key}:{signature}",
+    }
+    httpx.post(f"{sandbox.url}{PATH}", content=sent, headers=headers, trust_env=False, verify=False)
+    deadline = time.monotonic() + 20
+    # The request is logged when its answer has gone out.
+    while not (found := [entry.id for entry in sandbox.exchange.log if entry.status == 401]):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return found[0]

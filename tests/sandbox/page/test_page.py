@@ -329,6 +329,31 @@ def test_the_phone_is_disconnected_when_its_page_has_gone(page: Chromium, served
     assert list(served.people) == []
 
 
+def test_two_phones_talk_with_each_other(page: Chromium, served: Sandbox, application: Application) -> None:
+    """A second tab is a second phone: the application connects a call of one with the other; it leaves with its tab."""
+    application.answers["ice"] = {"action": {"name": "connectPstn", "number": "+46700000002", "cli": NUMBER}}
+    application.answers["ace"] = {"action": {"name": "continue"}}
+    go(page, "#numbers")
+    page.wait_for("document.querySelector('form[aria-label=\"Test phone\"] a')")
+    second = page.evaluate("document.querySelector('form[aria-label=\"Test phone\"] a').href")
+    first = page.tab()
+    other = page.session
+    page.open(second)
+    page.wait_for("document.querySelector('#phone-page')?.dataset.state === 'idle'")
+    assert page.evaluate("localStorage.getItem('sandbox.number')") is None
+    page.switch(first)
+    # A tab behind another gets no mouse.
+    page.evaluate("document.querySelector('#phone-rail > .btn').click()")
+    page.switch(other)
+    page.wait_for("document.querySelector('#phone-page').dataset.state === 'ringing'")
+    page.press("a")
+    page.wait_for("document.querySelector('#phone-page').dataset.state === 'talking'")
+    page.switch(first)
+    page.wait_for("document.querySelector('#phone-rail').dataset.state === 'talking'")
+    page.close_tab(other)
+    page.wait_for("fetch('api/phones').then((r) => r.json()).then((found) => found.phones.length === 1)")
+
+
 def test_a_number_that_a_test_has_scripted_is_left_alone(chromium: Chromium, served: Sandbox) -> None:
     """The page's phone takes a number only if nothing else has it."""
     served.phone(NUMBER).is_busy()

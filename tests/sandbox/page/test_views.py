@@ -1,10 +1,8 @@
 """Inspector, conferences, numbers, settings and the SVAML workbench, in a real browser."""
 
 import base64
-import hashlib
 import hmac
 import json
-import time
 from datetime import UTC, datetime
 
 import httpx
@@ -13,33 +11,9 @@ from sinch_voice_async.sandbox import Sandbox
 
 from .application import Application
 from .chromium import Chromium
-from .page_helpers import go, place, send, waits_for
+from .page_helpers import go, place, send, signed_wrongly, waits_for
 
-PATH = "/calling/v1/callouts"
-BODY = {"method": "ttsCallout", "ttsCallout": {"text": "Hi", "destination": {"type": "number", "endpoint": "+46711"}}}
 COPIED = "{ window.copied = []; navigator.clipboard.writeText = async (text) => { copied.push(text) } }"
-
-
-def signed_wrongly(sandbox: Sandbox) -> str:
-    """Send a callout whose JSON was written again after it was signed; return the id of the request."""
-    sent, signed = json.dumps(BODY, separators=(",", ":")).encode(), json.dumps(BODY).encode()
-    stamp = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    digest = base64.b64encode(hashlib.md5(signed, usedforsecurity=False).digest()).decode()
-    text = "\n".join(("POST", digest, "application/json", f"x-timestamp:{stamp}", PATH))
-    secret = base64.b64decode(sandbox.account.application_secret)
-    signature = base64.b64encode(hmac.digest(secret, text.encode(), "sha256")).decode()
-    headers = {
-        "content-type": "application/json",
-        "x-timestamp": stamp,
-        "authorization": f"Application {sandbox.account.application_key}:{signature}",
-    }
-    httpx.post(f"{sandbox.url}{PATH}", content=sent, headers=headers, trust_env=False, verify=False)
-    deadline = time.monotonic() + 20
-    # The request is logged when its answer has gone out.
-    while not (found := [entry.id for entry in sandbox.exchange.log if entry.status == 401]):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return found[0]
 
 
 def test_a_refused_signature_is_explained(page: Chromium, served: Sandbox) -> None:
