@@ -146,6 +146,8 @@ class CampaignOptions:
     days: str | None = None
     zone: str | None = None
     until: str | None = None
+    start: str | None = None
+    ramp: float | None = None
     do_not_call: str | None = None
     spend_limit: str | None = None
     attempts: int = 1
@@ -180,6 +182,8 @@ class CampaignOptions:
             in_flight=self.in_flight,
             window=self._window(),
             until=None if self.until is None else datetime.fromisoformat(self.until),
+            starts_at=None if self.start is None else datetime.fromisoformat(self.start),
+            ramp=self.ramp,
             redial=self._redial_rules(),
             do_not_call=() if self.do_not_call is None else self._barred(self.do_not_call),
             spend_limit=self.spend_limit,

@@ -64,6 +64,7 @@ _OPTIONS: Final = {
     # No option takes the secret.
     "application_secret": "the application secret",
     "keys": "KEYS",
+    "starts_at": "--start",
     "destination": "DESTINATION",
 }
 _ASSIGNED: Final = re.compile(
@@ -71,7 +72,7 @@ _ASSIGNED: Final = re.compile(
 )
 _PARAMETERS: Final = (
     "application_key application_secret base_url configuration_url allow_insecure max_text_length spend_limit "
-    "in_flight poll_interval calls_per_second do_not_call max_call_duration network_timeout attempts_per_day "
+    "in_flight starts_at poll_interval calls_per_second do_not_call max_call_duration network_timeout attempts_per_day "
     "enable_ace enable_dice enable_pie callback_headers conference_id call_id max_duration moh_class"
 )
 # Exceptions of the client, of which the journal keeps the names.

@@ -54,6 +54,7 @@ class Standing:
     to_do: int
     active: int
     answered: int = 0
+    machine: int = 0
     busy: int = 0
     failed: int = 0
     accepted: int = 0
@@ -79,6 +80,7 @@ class Standing:
         """Return what became of the contacts, without what did not happen."""
         pairs = (
             (self.answered, "answered"),
+            (self.machine, "answering machines"),
             (self.busy, "busy"),
             (self.failed, "failed"),
             (self.accepted, "placed"),
@@ -346,7 +348,7 @@ def standing_of_report(found: Report, paused: str | None, rate: Rate) -> Standin
 
 
 def _standing(states: Counter[ContactState], results: Counter[str], *, active: int, **more: Any) -> Standing:
-    failed = sum(results.values()) - results["ANSWERED"] - results["BUSY"]
+    failed = sum(results.values()) - results["ANSWERED"] - results["BUSY"] - results["MACHINE"]
     return Standing(
         scope="campaign",
         total=sum(states.values()),
@@ -354,6 +356,7 @@ def _standing(states: Counter[ContactState], results: Counter[str], *, active: i
         active=active,
         answered=results["ANSWERED"],
         busy=results["BUSY"],
+        machine=results["MACHINE"],
         failed=failed,
         accepted=max(states[ContactState.ACCEPTED] + states[ContactState.DIALING] - active, 0),
         rejected=states[ContactState.REJECTED],

@@ -3,7 +3,7 @@
 import warnings
 from typing import Any
 
-from sinch_voice_async.dialer.attempt import attempt_id_of, own_custom
+from sinch_voice_async.dialer.attempt import attempt_id_of, callout_with_detection, own_custom
 from sinch_voice_async.dialer.campaign import Campaign
 from sinch_voice_async.dialer.contacts import BrokenRow, Contact
 from sinch_voice_async.dialer.eligibility import DoNotCallFile, RedialRules
@@ -72,6 +72,7 @@ __all__ = [
     "SystemClock",
     "Total",
     "attempt_id_of",
+    "callout_with_detection",
     "kept",
     "own_custom",
     "read_contacts",

@@ -35,7 +35,7 @@ import attrs
 from attrs import evolve, field, frozen
 
 from sinch_voice_async.dialer.contacts import Contact
-from sinch_voice_async.dialer.eligibility import Eligibility, Verdict
+from sinch_voice_async.dialer.eligibility import MACHINE, Eligibility, Verdict
 from sinch_voice_async.dialer.health import PauseControl
 from sinch_voice_async.dialer.journal import AttemptUpdate, Change, Claim, ContactState, Journal, Outcome
 from sinch_voice_async.dialer.pacing import Clock
@@ -52,6 +52,8 @@ from sinch_voice_async.errors import (
 from sinch_voice_async.models.callouts import ConferenceCallout, CustomCallout, TtsCallout
 from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.events import CallEvent, DisconnectedCall
+from sinch_voice_async.models.svaml.actions import Amd, ConnectPstn
+from sinch_voice_async.models.svaml.document import Svaml
 
 __all__ = [
     "HEADER",
@@ -65,6 +67,9 @@ __all__ = [
     "apply_event",
     "attempt_id_of",
     "attempt_of",
+    "callout_with_detection",
+    "ended",
+    "is_machine",
     "judge",
     "make_callout",
     "new_attempt_id",
@@ -87,6 +92,7 @@ _MOST_RETURNS: Final = 10
 _LATE: Final = "paused, or asleep, between claim and sending"
 _CANCELLED_BEFORE: Final = "cancelled before sending"
 _CANCELLED: Final = "cancelled while this callout was on its way"
+_BY_MACHINE: Final = "answered by a machine"
 _CHANGED: Final = "the row changed between reading and claim"
 
 
@@ -444,6 +450,9 @@ async def apply_event(journal: Journal, contact: Outcome, event: CallEvent, at: 
     """Write what an event says into the journal, and return the contact as it stands then; None if nothing is new."""
     if contact.token is None:
         return None
+    if is_machine(event):
+        update = AttemptUpdate(call_id=event.call_id, note=_BY_MACHINE)
+        return await journal.change(contact.token, Change.ANSWER, update, at)
     if not isinstance(event, DisconnectedCall):
         return await journal.change(contact.token, Change.ACCEPT, AttemptUpdate(call_id=event.call_id), at)
     update = AttemptUpdate(
@@ -453,4 +462,42 @@ async def apply_event(journal: Journal, contact: Outcome, event: CallEvent, at: 
         duration=event.duration,
         price=event.debit,
     )
-    return await journal.change(contact.token, Change.END, update, at)
+    return await journal.change(contact.token, Change.END, ended(contact, update), at)
+
+
+def is_machine(event: object) -> bool:
+    """Say whether an event tells that an answering machine took the call: an ACE or a notification."""
+    status = getattr(getattr(event, "amd", None), "status", None)
+    return isinstance(status, str) and status.lower() == "machine"
+
+
+def ended(contact: Outcome, update: AttemptUpdate) -> AttemptUpdate:
+    """Return what the end of a call says, with the result ``MACHINE`` if an answering machine took it."""
+    if contact.note != _BY_MACHINE or update.result != "ANSWERED":
+        return update
+    return evolve(update, result=MACHINE, note=_BY_MACHINE)
+
+
+def callout_with_detection(
+    number: str,
+    *,
+    callback_url: str,
+    cli: str | None = None,
+    asynchronous: bool = False,
+    custom: str | None = None,
+    max_duration: int | None = None,
+) -> CustomCallout:
+    """Return a callout for which the platform finds out whether a person or an answering machine answers.
+
+    The answer comes with the ACE, which is sent to ``callback_url`` like the DiCE: return ``Campaign.answer`` from its
+    handler. Detection takes a few seconds, in which the callee hears silence; with ``asynchronous`` the ACE comes at
+    once and a notification follows, which :meth:`Campaign.settle` takes too. ``max_duration`` is in seconds.
+
+    :raises InvalidRequestError: an argument cannot be sent.
+
+    Source: AMD v2, Request.
+    """
+    connect = ConnectPstn(number, cli=cli, max_duration=max_duration, amd=Amd(async_=True if asynchronous else None))
+    return CustomCallout(
+        destination=number, cli=cli, ice=Svaml(action=connect), ace=callback_url, dice=callback_url, custom=custom
+    )

@@ -2,13 +2,13 @@
 
 import inspect
 import warnings
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeAlias
 
 import anyio
 from attrs import evolve
@@ -19,6 +19,7 @@ from sinch_voice_async.dialer.attempt import (
     Ready,
     apply_event,
     attempt_of,
+    is_machine,
     place_of,
 )
 from sinch_voice_async.dialer.contacts import Contact
@@ -47,9 +48,14 @@ from sinch_voice_async.dialer.sources import ContactFile
 from sinch_voice_async.dialer.sqlite.journal import SqliteJournal
 from sinch_voice_async.dialer.window import CallingWindow
 from sinch_voice_async.errors import ConfigurationError, InvalidRequestError, JournalError
-from sinch_voice_async.models.events import CallEvent
+from sinch_voice_async.models.events import AnsweredCall, CallEvent
+from sinch_voice_async.models.svaml.actions import Hangup
+from sinch_voice_async.models.svaml.document import Svaml
 
-__all__ = ["Campaign"]
+__all__ = ["Answer", "Campaign"]
+
+Answer: TypeAlias = Svaml | Callable[[Contact], Svaml]
+"""What is said to whom answered: SVAML, or a function that makes it for a contact."""
 
 _OLDEST_STEP: Final = 120.0
 _LEFT_DIALING: Final = "the program ended while this callout was on its way"
@@ -84,6 +90,9 @@ class Campaign:
 
     A call of which nothing was heard for ``max_call_duration`` seconds frees its slot and stays ``accepted``.
 
+    ``starts_at`` is when dialling starts; a run that begins earlier waits. ``ramp`` is in how many seconds the pace of
+    a run climbs, evenly, from a tenth to ``calls_per_second``.
+
     ``window`` is when contacts may be called, None for any time; a run waits for it to open. ``until`` ends the
     campaign: contacts that could not be called before are skipped. ``redial`` says which contacts are dialled again,
     ``do_not_call`` which numbers are never called: a list of numbers, or a function, ``async`` or not, asked right
@@ -108,6 +117,8 @@ class Campaign:
         in_flight: int = 100,
         window: CallingWindow | None = None,
         until: datetime | None = None,
+        starts_at: datetime | None = None,
+        ramp: float | None = None,
         redial: RedialRules | None = None,
         do_not_call: DoNotCall = (),
         spend_limit: Decimal | int | str | None = None,
@@ -131,6 +142,8 @@ class Campaign:
             in_flight=in_flight,
             window=window,
             until=until,
+            starts_at=starts_at,
+            ramp=ramp,
             redial=redial,
             do_not_call=do_not_call,
             spend_limit=spend_limit,
@@ -296,6 +309,33 @@ class Campaign:
             if outcome is not None and self._engine is not None:
                 await self._engine.settled(before.state, outcome)
             return outcome
+
+    async def answer(
+        self,
+        event: AnsweredCall,
+        *,
+        human: Answer,
+        machine: Answer | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Svaml:
+        """Settle an ACE and return the answer to it: one for a person, another for an answering machine.
+
+        ``human`` and ``machine`` are SVAML, or functions that make it for a contact. None hangs up on a machine. A
+        result that is not certain counts as a person. A call that a machine took has the result ``MACHINE``, which
+        :class:`RedialRules` may dial again. The callout asks for detection: see ``callout_with_detection``. A call of
+        no contact of this campaign is hung up.
+
+        :raises JournalError: the journal cannot be used.
+        """
+        async with self._use() as journal:
+            contact = await attempt_of(journal, event, headers)
+            if contact is None:
+                return Svaml(action=Hangup())
+            await self.settle(event, headers=headers)
+        wanted = machine if is_machine(event) else human
+        if wanted is None:
+            return Svaml(action=Hangup())
+        return wanted if isinstance(wanted, Svaml) else wanted(contact.contact)
 
     async def number_of(self, event: CallEvent, *, headers: Mapping[str, str] | None = None) -> str | None:
         """Return the number of the contact whose current attempt an event belongs to, None if it belongs to none.

@@ -16,8 +16,9 @@ import inspect
 import os
 import threading
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -31,6 +32,7 @@ from sinch_voice_async.dialer.window import CallingWindow, known_zones, local_da
 from sinch_voice_async.errors import CampaignError, ConfigurationError, InvalidRequestError
 
 __all__ = [
+    "MACHINE",
     "DoNotCall",
     "DoNotCallFile",
     "DoNotCallList",
@@ -52,6 +54,7 @@ OVERSPENT: Final = "the spend limit is reached"
 NO_ZONE: Final = "no time zone is known for the number"
 NEVER_OPEN: Final = "outside of the calling window until the campaign ends"
 CLOSED: Final = "outside of the calling window"
+NOT_YET: Final = "before the start of the campaign"
 ENOUGH_TODAY: Final = "called often enough today"
 ENOUGH: Final = "called often enough in these days"
 
@@ -63,12 +66,23 @@ _JUST_NOW: Final = 100_000_000
 # As many attempts as a journal keeps the times of.
 _MOST_KEPT: Final = 60
 _BY_CHANCE: Any = ("BUSY", "NOANSWER")
+MACHINE: Final = "MACHINE"
+"""The result of a call that an answering machine took; it is the campaign's own and not the platform's."""
+_REDIALLED: Final = frozenset({*_BY_CHANCE, "FAILED", MACHINE})
 
 
 def _to_results(results: Collection[str]) -> frozenset[str]:
-    if isinstance(results, str) or not set(results) <= set(_BY_CHANCE):
-        raise ConfigurationError(f"results must be some of {', '.join(_BY_CHANCE)}: no other is dialled again")
+    if isinstance(results, str) or not set(results) <= _REDIALLED:
+        raise ConfigurationError(f"results must be some of {', '.join(sorted(_REDIALLED))}: no other is dialled again")
     return frozenset(results)
+
+
+def _to_delays(delays: Mapping[str, float]) -> Mapping[str, float]:
+    if not isinstance(delays, Mapping) or not set(delays) <= _REDIALLED:
+        raise ConfigurationError(f"delays must be seconds by result, one of {', '.join(sorted(_REDIALLED))}")
+    for seconds in delays.values():
+        _bounds.seconds(seconds, "delays")
+    return MappingProxyType(dict(delays))
 
 
 def _check_cap(_: object, __: object, value: Any) -> None:
@@ -85,9 +99,11 @@ class RedialRules:
     """How often a number is dialled in one campaign, and when again.
 
     ``attempts`` is the greatest number of callouts to a number, including the first. ``delay`` is the number of seconds
-    between the end of a call and the next callout. ``results`` are those that are dialled again: ``BUSY``,
-    ``NOANSWER``. ``attempts_per_day`` bounds the callouts to a number on one day at the callee, and
-    ``attempts_in_days`` in so many days: ``(4, 30)`` is at most four in 30 days.
+    between the end of a call and the next callout, and ``delays`` has other ones by result: ``{"BUSY": 300.0}``.
+    ``results`` are those that are dialled again: some of ``BUSY``, ``NOANSWER``, ``FAILED`` and ``MACHINE``, which is
+    the result of a call that an answering machine took (see ``Campaign.answer``). ``attempts_per_day`` bounds the
+    callouts to a number on one day at the callee, and ``attempts_in_days`` in so many days: ``(4, 30)`` is at most four
+    in 30 days.
 
     A person who declines has answered and is not dialled again. The platform's documents do not distinguish a declined
     call from a busy line: both may be ``BUSY`` with the reason ``CALLEEHANGUP``. So a call with that reason is not
@@ -104,14 +120,24 @@ class RedialRules:
     attempts_per_day: int = field(default=3, validator=_bounds.checked(_bounds.whole, least=1))
     redial_declined: bool = field(default=False, validator=_bounds.checked(_bounds.flag))
     attempts_in_days: tuple[int, int] | None = field(default=None, validator=_check_cap)
+    delays: Mapping[str, float] = field(factory=dict, converter=_to_delays, hash=False)
+
+    def due_after(self, outcome: Outcome) -> float | None:
+        """Return from when a contact whose call is over is dialled again, None if it is not."""
+        if not self.allow(outcome):
+            return None
+        return (outcome.changed_at or 0.0) + self.delays.get(str(outcome.result), self.delay)
 
     def allow(self, outcome: Outcome) -> bool:
         """Say whether a contact whose call is over is dialled again."""
         return (
             outcome.state is ContactState.DONE
             and outcome.result in self.results
-            and outcome.reason not in _FINAL_REASONS
-            and (self.redial_declined or outcome.reason != _DECLINED)
+            # How the call with a machine ended says nothing about the person.
+            and (
+                outcome.result == MACHINE
+                or (outcome.reason not in _FINAL_REASONS and (self.redial_declined or outcome.reason != _DECLINED))
+            )
             and outcome.attempt < self.attempts
         )
 
@@ -235,6 +261,7 @@ class Eligibility:
     is_listed: IsListed
     attempts_per_day: int
     until: float | None
+    starts_at: float | None = None
     attempts_in_days: tuple[int, int] | None = None
 
     async def verdict(self, outcome: Outcome, now: float, *, is_overspent: bool = False) -> Verdict:
@@ -253,12 +280,13 @@ class Eligibility:
         if self.window is not None and not places:
             return Verdict(may_dial=False, day=day, note=self._no_zone(outcome))
         full = self._is_full(outcome, places, now)
-        earliest = max(next_days(places, now) if full else now, self._end_of_cap(outcome))
+        start = self.starts_at or 0.0
+        earliest = max(next_days(places, now) if full else now, self._end_of_cap(outcome), start)
         opening = earliest if self.window is None else self.window.next_opening(outcome.contact, earliest)
         if opening is None or (self.until is not None and opening >= self.until):
             return Verdict(may_dial=False, day=day, note=NEVER_OPEN)
         if opening > now:
-            note = ENOUGH_TODAY if full else ENOUGH if earliest > now else CLOSED
+            note = ENOUGH_TODAY if full else NOT_YET if start > now else ENOUGH if earliest > now else CLOSED
             return Verdict(may_dial=False, day=day, note=note, due=opening)
         return Verdict(may_dial=True, day=day)
 

@@ -25,6 +25,7 @@ from anyio.abc import TaskGroup
 from attrs import define, evolve, field
 
 from sinch_voice_async.dialer.attempt import Attempts, Dialed, Ready
+from sinch_voice_async.dialer.attempt import ended as with_machine
 from sinch_voice_async.dialer.enqueueing import Contacts, feed, is_whole_list
 from sinch_voice_async.dialer.health import Health, PauseControl, Reaction
 from sinch_voice_async.dialer.journal import (
@@ -51,6 +52,8 @@ _LOOK: Final = 1.0
 _QUIET_STREAM: Final = 5.0
 _POLLS_AT_ONCE: Final = 20
 _LONGEST_NAP: Final = 30.0
+# The part of the pace with which a ramp begins.
+_FIRST_PART: Final = 0.1
 _NO_CREDIT: Final = "the account has no credit (402): resume when it has"
 _NOT_PLACED: Final = {ContactState.TODO, ContactState.SKIPPED}
 # Refused polls: of one call, until that call is given up; in a row, until polling is.
@@ -104,6 +107,8 @@ class Engine:
     _uncosted: int = 0
     _polls_refused: int = 0
     _polls_failed: int = 0
+    _began: float | None = None
+    _is_up: bool = False
     _changed: Signal = field(factory=Signal)
     _turn: anyio.Lock = field(factory=lambda: anyio.Lock(fast_acquire=True))
     _waits: list[anyio.CancelScope] = field(factory=list)
@@ -268,6 +273,7 @@ class Engine:
 
     async def _dial_all(self, tasks: TaskGroup) -> None:
         with self._until_stopped():
+            await self._wait_for_start()
             while await self.pause.wait():
                 version = self._changed.version
                 batch = await self._plan()
@@ -278,6 +284,23 @@ class Engine:
                     tasks.start_soon(self._dial_one, outcome)
                 if not batch and not await self._rest(version):
                     return
+
+    async def _wait_for_start(self) -> None:
+        """Wait until the campaign starts; a nap is short, since the time of day may jump."""
+        start = self.settings.starts_at or 0.0
+        while (left := start - self.clock.now()) > 0:
+            await self.clock.sleep(min(left, _LONGEST_NAP))
+        self._began = self.clock.monotonic()
+        await self._climb()
+
+    async def _climb(self) -> None:
+        """Raise the pace while the campaign ramps up, unless another pace was asked for."""
+        ramp, own = self.settings.ramp, self.settings.calls_per_second
+        if ramp is None or self._is_up or self._began is None or self._control.calls_per_second is not None:
+            return
+        part = (self.clock.monotonic() - self._began) / ramp
+        self._is_up = part >= 1.0
+        await self.pacer.set_target(own * min(max(part, _FIRST_PART), 1.0))
 
     async def _plan(self) -> Sequence[Outcome]:
         limit = _BATCH + len(self._in_hand)
@@ -474,9 +497,9 @@ class Engine:
         self.this_run.reach(outcome)
 
     async def _redial(self, outcome: Outcome) -> Outcome | None:
-        if outcome.token is None or not self.settings.redial.allow(outcome):
+        due = self.settings.redial.due_after(outcome)
+        if outcome.token is None or due is None:
             return None
-        due = (outcome.changed_at or self.clock.now()) + self.settings.redial.delay
         return await self.journal.change(outcome.token, Change.REDIAL, AttemptUpdate(due=due), self.clock.now())
 
     async def _watch(self) -> None:
@@ -485,6 +508,7 @@ class Engine:
             await self.clock.sleep(_LOOK)
             await self.journal.check()
             await self._obey_control(await self.journal.control())
+            await self._climb()
             if self._active:
                 await self._look_at_calls()
 
@@ -540,6 +564,9 @@ class Engine:
 
     async def _end_by_poll(self, token: str, answer: Any) -> None:
         update = AttemptUpdate(result=answer.result, reason=answer.reason, duration=answer.duration, price=answer.debit)
+        # An event may have told that an answering machine took the call.
+        for contact in await self.journal.look_up([token]):
+            update = with_machine(contact, update)
         ended = await self.journal.change(token, Change.END, update, self.clock.now())
         call = self._active.pop(token, None) if ended is not None else None
         if ended is not None and call is not None:

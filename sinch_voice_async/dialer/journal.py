@@ -5,6 +5,7 @@ The states of a contact and the changes between them are one table, ``TRANSITION
     todo --claim--> dialing --accept--> accepted --end--> done --redial--> todo
       ^               |  |  `--reject--> rejected           ^
       `--give back----'  `--mark unknown--> unknown --------'  (a callback: accept or end)
+    accepted --answer--> accepted (a note: an answering machine took the call)
     todo --skip--> skipped --reopen--> todo
 
 Rules of the table:
@@ -93,6 +94,7 @@ class Change(StrEnum):
     CLAIM = "claim"
     GIVE_BACK = "give_back"
     ACCEPT = "accept"
+    ANSWER = "answer"
     REJECT = "reject"
     MARK_UNKNOWN = "mark_unknown"
     DOUBT = "mark_unknown"
@@ -122,6 +124,7 @@ TRANSITIONS: Final[Mapping[Change, Transition]] = MappingProxyType(
         Change.CLAIM: _transition(_S.DIALING, _S.TODO),
         Change.GIVE_BACK: _transition(_S.TODO, _S.DIALING),
         Change.ACCEPT: _transition(_S.ACCEPTED, _S.DIALING, _S.UNKNOWN, _S.REJECTED),
+        Change.ANSWER: _transition(_S.ACCEPTED, _S.DIALING, _S.ACCEPTED, _S.UNKNOWN, _S.REJECTED),
         Change.REJECT: _transition(_S.REJECTED, _S.DIALING),
         Change.MARK_UNKNOWN: _transition(_S.UNKNOWN, _S.DIALING),
         Change.END: _transition(_S.DONE, _S.DIALING, _S.ACCEPTED, _S.UNKNOWN, _S.REJECTED),

@@ -5,6 +5,7 @@ people (the do-not-call list, the window, the end, the spend limit) is refused.
 """
 
 import hashlib
+import math
 import re
 import types
 from collections.abc import Callable, Mapping, Sequence
@@ -62,6 +63,16 @@ def _to_timestamp(until: datetime | None) -> float | None:
     if not isinstance(until, datetime) or until.tzinfo is None:
         raise ConfigurationError("until must be a datetime with a time zone")
     return until.timestamp()
+
+
+def _to_start(starts_at: datetime | None) -> float | None:
+    if starts_at is not None and (not isinstance(starts_at, datetime) or starts_at.tzinfo is None):
+        raise ConfigurationError("starts_at must be a datetime with a time zone")
+    return _to_timestamp(starts_at)
+
+
+def _optional_seconds(_: object, attribute: "Attribute[Any]", value: float | None) -> None:
+    _bounds.seconds(value, attribute.name, zero=False, optional=True)
 
 
 def _to_amount(limit: Decimal | int | str | None) -> Decimal | None:
@@ -122,6 +133,8 @@ class Settings:
     in_flight: int = field(default=100, validator=_bounds.checked(_bounds.whole, least=1))
     window: CallingWindow | None = field(default=None, validator=_optional(CallingWindow))
     until: float | None = field(default=None, converter=_to_timestamp)
+    starts_at: float | None = field(default=None, converter=_to_start)
+    ramp: float | None = field(default=None, validator=_optional_seconds)
     redial: RedialRules = field(default=None, converter=_to_rules)
     is_listed: IsListed
     spend_limit: Decimal | None = field(default=None, converter=_to_amount)
@@ -136,6 +149,10 @@ class Settings:
     def __attrs_post_init__(self) -> None:
         if self.follow not in (None, "callbacks", "poll"):
             raise ConfigurationError(f"follow must be 'callbacks', 'poll' or None, not {self.follow!r}")
+        if self.ramp is not None and math.isinf(self.calls_per_second):
+            raise ConfigurationError("ramp needs calls_per_second, towards which the pace climbs")
+        if None not in (self.starts_at, self.until) and self.starts_at >= self.until:  # type: ignore[operator]
+            raise ConfigurationError("starts_at must be before until")
         needs = [name for name, is_used in self._need_results().items() if is_used]
         if self.follow is None and needs:
             raise ConfigurationError(f"{needs[0]} needs the results of calls: set follow to 'callbacks' or 'poll'")
@@ -157,6 +174,7 @@ class Settings:
             attempts_per_day=self.redial.attempts_per_day,
             attempts_in_days=self.redial.attempts_in_days,
             until=self.until,
+            starts_at=self.starts_at,
         )
 
     def described(self) -> dict[str, Any]:
@@ -169,7 +187,8 @@ class Settings:
             "spend_limit": None if self.spend_limit is None else str(self.spend_limit),
             "redial": None
             if redial is _ONCE
-            else f"{redial.attempts} attempts of {','.join(sorted(redial.results))} after {redial.delay:g} s",
+            else f"{redial.attempts} attempts of {','.join(sorted(redial.results))} after {redial.delay:g} s"
+            + "".join(f", {result} after {delay:g} s" for result, delay in sorted(redial.delays.items())),
             "follow": self.follow,
             "country": self.country,
             **{f"options.{name}": value for name, value in self.options.items()},

@@ -92,6 +92,8 @@ def _limits(command: Any) -> Any:
             click.option("--window", metavar="HH:MM-HH:MM", help="When, by the callee's clock; `any` for any time."),
             click.option("--days", metavar="DAYS", help="Days of the window, such as mon-fri."),
             click.option("--zone", metavar="ZONE", help="The callees' zone, such as Europe/Paris; else by number."),
+            click.option("--start", type=_Moment(), metavar="TIME", help="When to begin: 2026-11-27T09:00."),
+            click.option("--ramp", type=POSITIVE, metavar="SECONDS", help="Climb to --cps in so many seconds."),
             click.option("--until", type=_Moment(), metavar="TIME", help="The last time to call: 2026-11-27T20:00."),
             click.option(
                 "--do-not-call",
