@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sinch_voice_async import errors
-from sinch_voice_async._wire.headers import Headers
+from sinch_voice_async._wire.answers import Headers
 
 CLASSES = [
     cls

@@ -15,8 +15,7 @@ from typing import Final, TypeVar
 import httpx
 
 from sinch_voice_async._transport.retry import Failure, FailureKind, complains_about_clock
-from sinch_voice_async._wire.failures import api_error, retry_after
-from sinch_voice_async._wire.headers import Headers
+from sinch_voice_async._wire.answers import Headers, api_error, retry_after
 from sinch_voice_async.errors import (
     APIError,
     ConfigurationError,

@@ -13,7 +13,7 @@ from sinch_voice_async._transport.http11 import asks_to_close, header_lines, sta
 from sinch_voice_async._transport.origin import BaseUrl, Origin
 from sinch_voice_async._transport.proxies import Proxy
 from sinch_voice_async._version import __version__
-from sinch_voice_async._wire.headers import Headers
+from sinch_voice_async._wire.answers import Headers
 from sinch_voice_async.errors import DecodeError
 
 __all__ = ["ByteStream", "Fields", "RawResponse", "Request", "Response", "Signer", "StreamedResponse", "WireRequest"]

@@ -36,8 +36,7 @@ from sinch_voice_async._transport.retry import (
     clock_offset,
     complains_about_clock,
 )
-from sinch_voice_async._wire.failures import api_error
-from sinch_voice_async._wire.headers import Headers
+from sinch_voice_async._wire.answers import Headers, api_error
 from sinch_voice_async._wire.signing import basic_authorization, signed_headers
 from sinch_voice_async.credentials import Credentials
 from sinch_voice_async.errors import APIError, DecodeError, InvalidRequestError, Outcome, SinchVoiceError

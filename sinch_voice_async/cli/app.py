@@ -1,4 +1,7 @@
-"""The program itself: its commands, each in a module that is loaded when it is asked for, and how a run of it ends."""
+"""The program itself: its commands, each in a module that is loaded when it is asked for, and how a run of it ends.
+
+What completes commands in a shell is here too: a shell asks the program itself, and no command is loaded then.
+"""
 
 import importlib
 import os
@@ -9,14 +12,54 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 import click
-from click.shell_completion import CompletionItem
+from click.shell_completion import (
+    CompletionItem,
+    ShellComplete,
+    add_completion_class,
+    get_completion_class,
+    split_arg_string,
+)
 
 from sinch_voice_async._version import __version__
 from sinch_voice_async.cli.failures import ExitCode, StoppedError, explain
-from sinch_voice_async.cli.output import colours, log_to_stderr, tell
-from sinch_voice_async.cli.settings import Group, Settings, settable
+from sinch_voice_async.cli.output import colours, log_to_stderr, say, tell
+from sinch_voice_async.cli.settings import Command, Group, Settings, settable
 
-__all__ = ["app", "run"]
+__all__ = ["PowerShellComplete", "app", "completion", "run"]
+
+SHELLS: Final = ("bash", "zsh", "fish", "powershell")
+_POWERSHELL: Final = """\
+Register-ArgumentCompleter -Native -CommandName %(prog_name)s -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+    $env:COMP_WORDS = $commandAst.ToString()
+    $env:COMP_WORD = $wordToComplete
+    $env:%(complete_var)s = "powershell_complete"
+    %(prog_name)s | ForEach-Object {
+        $value, $help = $_ -split "`t", 2
+        if (-not $help) { $help = $value }
+        [System.Management.Automation.CompletionResult]::new($value, $value, "ParameterValue", $help)
+    }
+    Remove-Item Env:%(complete_var)s, Env:COMP_WORDS, Env:COMP_WORD
+}
+"""
+
+
+@add_completion_class
+class PowerShellComplete(ShellComplete):
+    """Completion for PowerShell, which click does not bring."""
+
+    name = "powershell"
+    source_template = _POWERSHELL
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """Return the words before the one to complete, and that one."""
+        words, word = split_arg_string(os.environ["COMP_WORDS"])[1:], os.environ["COMP_WORD"]
+        return (words[:-1] if word and words and words[-1] == word else words), word
+
+    def format_completion(self, item: CompletionItem) -> str:
+        """Return one line: the value, and its help behind a tab."""
+        return f"{item.value}\t{item.help or ''}"
+
 
 _COMMANDS: Final = {
     "call": "Call a number and speak a text.",
@@ -38,9 +81,13 @@ _COMMANDS: Final = {
     "completion": "Print what completes commands in a shell.",
 }
 
-
-_HOMES: Final = {"status": "call", "hangup": "call", "sign": "signing", "verify": "signing", "callbacks": "numbers"} | {
-    "opt-outs": "opt_outs"
+_HOMES: Final = {
+    "status": "call",
+    "hangup": "call",
+    "sign": "signing",
+    "verify": "signing",
+    "callbacks": "numbers",
+    "opt-outs": "opt_outs",
 }
 """Commands that share a module with another one, or whose module has another name."""
 
@@ -52,8 +99,8 @@ class _Commands(Group):
         return [*_COMMANDS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
+        if cmd_name in self.commands or cmd_name not in _COMMANDS:
+            return self.commands.get(cmd_name)
         module = importlib.import_module(f"sinch_voice_async.cli.commands.{_HOMES.get(cmd_name, cmd_name)}")
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
@@ -86,6 +133,22 @@ def app() -> None:
       sinch-voice call "+46 70 000 00 01" "Hello!"
       sinch-voice dial contacts.csv --text "Hi {name}" --dry-run
     """
+
+
+@app.command(cls=Command)
+@click.argument("shell", type=click.Choice(SHELLS))
+@click.pass_context
+def completion(context: click.Context, *, shell: str) -> None:
+    r"""Print what completes commands in a shell.
+
+    Examples:
+      sinch-voice completion bash > \
+        ~/.local/share/bash-completion/completions/sinch-voice
+      sinch-voice completion powershell | Out-String | Invoke-Expression
+    """
+    found = get_completion_class(shell)
+    assert found is not None
+    say(found(context.find_root().command, {}, "sinch-voice", "_SINCH_VOICE_COMPLETE").source())
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

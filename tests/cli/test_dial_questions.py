@@ -23,9 +23,9 @@ import pytest
 
 from sinch_voice_async import ConfigurationError
 from sinch_voice_async.cli import campaigns, main
+from sinch_voice_async.cli.app import PowerShellComplete
 from sinch_voice_async.cli.campaigns import CampaignOptions, Findings, Template, foretold
 from sinch_voice_async.cli.commands import dial, dial_journal
-from sinch_voice_async.cli.commands.completion import PowerShellComplete
 from sinch_voice_async.cli.failures import ExitCode
 from sinch_voice_async.cli.live import Interrupts, Watched
 from sinch_voice_async.cli.settings import Settings

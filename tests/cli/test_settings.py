@@ -197,12 +197,26 @@ class TestStart:
 
     def test_a_shell_completes_commands_and_options(self) -> None:
         """What `sinch-voice completion` prints asks the program itself."""
-        environment = {**os.environ, "_SINCH_VOICE_COMPLETE": "bash_complete"}
-        for words, wanted in (("sinch-voice conf", "conference"), ("sinch-voice call --enable-d", "--enable-dice")):
-            asked = {**environment, "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        for shell, words, line in (
+            ("bash", "sinch-voice conf", "plain,conference"),
+            ("bash", "sinch-voice call --enable-d", "plain,--enable-dice"),
+            ("powershell", "sinch-voice conf", "conference\tCall into conferences, and manage them."),
+        ):
+            asked = {
+                "_SINCH_VOICE_COMPLETE": f"{shell}_complete",
+                "COMP_WORDS": words,
+                "COMP_CWORD": str(words.count(" ")),
+                "COMP_WORD": words.rpartition(" ")[2],
+            }
             code = "import sys; from sinch_voice_async.cli import main; sys.exit(main())"
-            done = subprocess.run([sys.executable, "-c", code], env=asked, capture_output=True, text=True, check=False)
-            assert f"plain,{wanted}" in done.stdout.splitlines()
+            done = subprocess.run(
+                [sys.executable, "-c", code],
+                env={**os.environ, **asked},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert line in done.stdout.splitlines()
 
     @pytest.mark.parametrize("shell", ["zsh", "fish"])
     def test_the_script_of_each_shell_is_there(self, command: Command, shell: str) -> None:

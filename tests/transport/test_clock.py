@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from sinch_voice_async._transport.retry import clock_offset, complains_about_clock
-from sinch_voice_async._wire.headers import Headers
+from sinch_voice_async._wire.answers import Headers
 
 NOON = 1795521600.0  # Tue, 24 Nov 2026 12:00:00 GMT
 DATE = Headers([(b"Date", b"Tue, 24 Nov 2026 12:00:00 GMT")])

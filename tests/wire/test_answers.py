@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinch_voice_async._wire.failures import api_error, outcome_of_status, retry_after
-from sinch_voice_async._wire.headers import Headers
+from sinch_voice_async._wire.answers import Headers, api_error, outcome_of_status, retry_after
 from sinch_voice_async.errors import (
     APIError,
     AuthenticationError,

@@ -1,6 +1,6 @@
-"""An answer without success -> its :class:`APIError`.
+"""An answer of the platform: its headers, and the :class:`APIError` for one without success.
 
-The platform's body is ``{"errorCode": 40400, "message": "…", "reference": "…"}``; the code comes as a number or as a
+The body of an error is ``{"errorCode": 40400, "message": "…", "reference": "…"}``; the code comes as a number or as a
 string, any field may be missing, and a proxy may answer with HTML or an empty body. No function here raises an error.
 
 Source: Calling API, Errors; OpenAPI, schema Error.
@@ -8,7 +8,7 @@ Source: Calling API, Errors; OpenAPI, schema Error.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -28,7 +28,38 @@ from sinch_voice_async.errors import (
     UnprocessableError,
 )
 
-__all__ = ["api_error", "outcome_of_status", "retry_after"]
+__all__ = ["Headers", "api_error", "outcome_of_status", "retry_after"]
+
+
+class Headers(Mapping[str, str]):
+    """Read-only headers: looked up without regard to case, several of one name joined by ``", "``.
+
+    Iterates over lower-case names, in the order of arrival. Pickles and copies like a dict.
+
+    Source: RFC 9110, section 5.2.
+    """
+
+    __slots__ = ("_values",)
+
+    def __init__(self, pairs: Iterable[tuple[bytes, bytes]] = ()) -> None:
+        values: dict[str, str] = {}
+        for raw_name, raw_value in pairs:
+            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+            values[name] = f"{values[name]}, {value}" if name in values else value
+        self._values = values
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"Headers({', '.join(self._values)})"
+
 
 _BY_STATUS: dict[int, type[APIError]] = {
     400: BadRequestError,
