@@ -8,6 +8,8 @@ The rules, beyond the grammar that llhttp enforces:
   against one allowance of 64 KiB, which a final head or a piece of body restores.
 - Interim responses are skipped, except 101: this client never asks to switch protocols.
 - A status line of another protocol (RTSP, ICE, HTTP/2.0) is not a response.
+- A Content-Length that is repeated with one value is taken once, as RFC 9112 section 6.3 permits and as h11, Go and
+  curl do; llhttp refuses it. The connection is not used again.
 - Chunks are decoded here, because llhttp refuses white space that RFC 9112 section 7.1.1 tells recipients to accept.
 - Bytes after the response belong to no request, so the connection that brought them is not used again.
 """
@@ -33,6 +35,7 @@ _PRINTABLE: Final = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
 _CHUNK_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(;[\t\x20-\x7e\x80-\xff]*)?")
 _TRAILER: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*")
 _BLANK_LINE: Final = re.compile(rb"\n\r?\n")
+_LENGTH: Final = re.compile(rb"^content-length:[ \t]*([^\r\n]*)\r?\n?", re.IGNORECASE | re.MULTILINE)
 
 
 def request_head(method: bytes, target: bytes, headers: Headers) -> bytes:
@@ -205,6 +208,7 @@ class ResponseReader:
         "_keep_alive",
         "_max_body",
         "_parser",
+        "_repeats_length",
         "body_size",
         "chunks",
         "complete",
@@ -247,6 +251,7 @@ class ResponseReader:
         self._head = b""
         self._interim = 0
         self._keep_alive = False
+        self._repeats_length = False
         self.status = None
         self.reason = b""
         self.headers: list[tuple[bytes, bytes]] = []
@@ -287,6 +292,9 @@ class ResponseReader:
     def _feed_parser(self, data: bytes) -> None:
         if not self.head_complete:
             self._head = head = self._head + data if self._head else data
+            if self._repeats_length:
+                self._feed_one_length()
+                return
             # Nearly every head comes whole, and begins with these bytes.
             if head[:7] != b"HTTP/1." and not b"HTTP/1.".startswith(head[:7]):
                 self._fault = "the answer is not HTTP/1.1"
@@ -301,8 +309,28 @@ class ResponseReader:
                 self._feed_chunks(self._decoder, self._head[self._end_of_head() :])
                 return
             self.reusable = False
-            if not self.complete:
+            if not self.head_complete and self._fault is None and len(_lengths(self._head)) > 1:
+                self._repeats_length = True
+                self._feed_one_length()
+            elif not self.complete:
                 raise httpx.RemoteProtocolError(self._fault or f"the answer is not HTTP/1.1: {error}") from None
+
+    def _feed_one_length(self) -> None:
+        """Wait for the end of a head that repeats its Content-Length, and begin anew with one that has it once."""
+        ends = [blank.end() for blank in _BLANK_LINE.finditer(self._head)]
+        if len(ends) <= self._interim:
+            return
+        start, end = ends[self._interim - 1] if self._interim else 0, ends[self._interim]
+        head = self._head[start:end]
+        if len({length.strip() for length in _lengths(head)}) != 1:
+            raise httpx.RemoteProtocolError("the answer has several Content-Length fields, which differ")
+        first = next(_LENGTH.finditer(head))
+        field = b"Content-Length: " + _lengths(head)[0].strip() + b"\r\n"
+        head = head[: first.start()] + field + _LENGTH.sub(b"", head[first.end() :])
+        rest = self._head[end:]
+        self.expect(bodyless=self._bodyless, max_body=self._max_body, closing=True)
+        self._parser = httptools.HttpResponseParser(self)
+        self._feed_parser(head + rest)
 
     def _feed_chunks(self, decoder: Chunks, data: bytes) -> None:
         try:
@@ -419,3 +447,8 @@ class ResponseReader:
     def _finish(self, *, keep_alive: bool) -> None:
         self.complete = True
         self.reusable = keep_alive and not self._closing
+
+
+def _lengths(head: bytes) -> list[bytes]:
+    """Return the lengths that a head states, which may be a list in one field."""
+    return [length for field in _LENGTH.finditer(head) for length in field[1].split(b",")]

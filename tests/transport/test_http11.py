@@ -147,3 +147,60 @@ def test_eof_in_chunks(coding: bytes) -> None:
     reader.feed(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: %b\r\n\r\n2\r\nhi\r\n" % coding)
     with pytest.raises(httpx.RemoteProtocolError, match="after 2 bytes"):
         reader.feed_eof()
+
+
+REPEATED = [
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Y: 1\r\ncontent-length:2 \r\n\r\nhi",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\nCONTENT-LENGTH: 2\r\nX-Y: 1\r\n\r\nhi",
+    b"HTTP/1.1 200 OK\r\nX-Y: 1\r\nContent-Length: 2, 2\r\n\r\nhi",
+    b"HTTP/1.1 103 X\r\nA: x\r\n\r\nHTTP/1.1 200 OK\r\nX-Y: 1\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi",
+]
+
+
+@pytest.mark.parametrize("raw", REPEATED)
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_one_length_that_is_repeated(raw: bytes, size: int) -> None:
+    """It is taken once, however the bytes are cut; the connection is not used again (RFC 9112, section 6.3)."""
+    reader = ResponseReader()
+    for _ in range(2):
+        reader.expect()
+        for start in range(0, len(raw), size):
+            reader.feed(raw[start : start + size])
+        assert (reader.complete, reader.reusable, reader.status, b"".join(reader.chunks)) == (True, False, 200, b"hi")
+        assert sorted(name.lower() for name, _ in reader.headers) == [b"content-length", b"x-y"]
+        assert {name.lower(): value for name, value in reader.headers}[b"content-length"] == b"2"
+
+
+def test_one_length_that_is_repeated_after_a_head_request() -> None:
+    """There is no body behind it."""
+    reader = ResponseReader()
+    reader.expect(bodyless=True)
+    reader.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n")
+    assert reader.complete
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [(b"2", b"3"), (b"2, 3",), (b"2", b"02"), (b"2", b""), (b"", b""), (b"-2", b"-2"), (b"2, 2", b"3"), (b"2 2",)],
+)
+def test_lengths_that_differ_are_refused(lengths: tuple[bytes, ...]) -> None:
+    """Two lengths of one body, or what is not a length, make no answer."""
+    fields = b"".join(b"Content-Length: %b\r\n" % length for length in lengths)
+    reader = ResponseReader()
+    reader.expect()
+    with pytest.raises(httpx.RemoteProtocolError):
+        reader.feed(b"HTTP/1.1 200 OK\r\n" + fields + b"\r\nhi")
+    assert not reader.complete
+
+
+def test_a_head_that_repeats_its_length_is_bounded() -> None:
+    """A server that never ends such a head is given up, as any other."""
+    reader = ResponseReader()
+    reader.expect()
+    with pytest.raises(httpx.RemoteProtocolError, match="without a complete head"):
+        for _ in range(MAX_HEAD_BYTES):
+            reader.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n" if not reader._head else b"Content-Length: 2\r\n")
+    with pytest.raises(httpx.RemoteProtocolError, match="before it had answered"):
+        reader.expect()
+        reader.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n")
+        reader.feed_eof()
