@@ -18,6 +18,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import anyio
+import httpx
 from attrs import define, field, fields, frozen
 
 from sinch_voice_async import (
@@ -44,6 +45,7 @@ from sinch_voice_async.dialer import (
     Preview,
     RedialRules,
     Report,
+    ResultStream,
     kept,
     sql,
 )
@@ -52,11 +54,13 @@ from sinch_voice_async.dialer.window import known_zones
 from sinch_voice_async.models.phone_numbers import ADVICE, country_code_of
 
 __all__ = [
+    "RESULTS_SECRET",
     "CampaignOptions",
     "Findings",
     "Template",
     "check_apart",
     "check_output",
+    "check_results_url",
     "estimate_cost",
     "foretold",
     "is_address",
@@ -67,6 +71,7 @@ __all__ = [
     "outcome_record",
     "outside_hours",
     "report_totals",
+    "results_secret",
     "resume_command",
     "write_rejects",
     "write_report",
@@ -75,6 +80,7 @@ __all__ = [
 
 _ADVICE: Final = f"; {ADVICE}"
 _BY_COUNTRY: Final = f"{_ADVICE}, or pass country="
+RESULTS_SECRET: Final = "SINCH_VOICE_RESULTS_SECRET"  # noqa: S105  # the name of a variable
 _FATE_COLUMNS: Final = ("line", "fate", "problem")
 _SHOWN: Final = 20
 _LOOKED_AT: Final = 20_000
@@ -148,6 +154,7 @@ class CampaignOptions:
     until: str | None = None
     start: str | None = None
     ramp: float | None = None
+    results_url: str | None = None
     do_not_call: str | None = None
     spend_limit: str | None = None
     attempts: int = 1
@@ -566,6 +573,25 @@ def report_totals(found: Report) -> dict[str, Any]:
         "rows": found.fates,
         "broken": found.broken,
     }
+
+
+def check_results_url(url: str) -> None:
+    """Make sure that results can be posted to a URL, and signed, before anything begins.
+
+    :raises ConfigurationError: the URL or the secret cannot be used.
+    """
+    ResultStream(Campaign("check", journal="check"), url, secret=results_secret(), http_client=httpx.AsyncClient())
+
+
+def results_secret() -> str:
+    """Return the secret that signs results.
+
+    :raises ConfigurationError: it is not set.
+    """
+    secret = os.environ.get(RESULTS_SECRET)
+    if not secret:
+        raise ConfigurationError(f"--results-url needs the secret that signs results: set {RESULTS_SECRET}")
+    return secret
 
 
 def resume_command(journal: str, name: str | None, settings: Settings) -> str:

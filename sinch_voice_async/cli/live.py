@@ -10,20 +10,22 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import anyio
+import httpx
 from attrs import define, frozen
 
 from sinch_voice_async import RetryPolicy, VoiceClient
-from sinch_voice_async.cli.campaigns import outcome_record, report_totals, write_report
+from sinch_voice_async.cli.campaigns import outcome_record, report_totals, results_secret, write_report
 from sinch_voice_async.cli.client import with_client
 from sinch_voice_async.cli.failures import ExitCode, masked
 from sinch_voice_async.cli.output import count, duration, show, stderr_console, tell, visible
 from sinch_voice_async.cli.settings import Settings
-from sinch_voice_async.dialer import Campaign, CampaignRun, ContactState, Report
+from sinch_voice_async.dialer import Campaign, CampaignRun, ContactState, Report, ResultStream
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -43,6 +45,7 @@ _EVERY: Final = 10.0
 _BAR: Final = 24
 _SHORTEST_BAR: Final = 6
 _LOOK: Final = 0.1
+_RESULTS_TIMEOUT: Final = 10.0
 
 
 @frozen(kw_only=True)
@@ -234,6 +237,7 @@ class Watched:
     campaign: Campaign
     resuming: str
     output: Path | None = None
+    results_url: str | None = None
     stopped: tuple[ExitCode, str] | None = None
     pause: str | None = None
 
@@ -242,7 +246,9 @@ class Watched:
 
         async def dial(client: VoiceClient) -> int:
             with Interrupts() as interrupts:
-                await self._dial(start(client), interrupts)
+                async with AsyncExitStack() as stack:
+                    await self._stream_results(stack)
+                    await self._dial(start(client), interrupts)
             found = await self.campaign.report()
             if self.output is not None:
                 await write_report(found, self.output)
@@ -257,6 +263,14 @@ class Watched:
             # The campaign slows down by itself; a repetition behind its back would break its pace.
             retry=RetryPolicy(max_attempts=self.settings.max_attempts, max_retry_after=0.0),
         )
+
+    async def _stream_results(self, stack: AsyncExitStack) -> None:
+        """Post results to a URL until the stack is left."""
+        if self.results_url is None:
+            return
+        http = await stack.enter_async_context(httpx.AsyncClient(timeout=_RESULTS_TIMEOUT))
+        stream = ResultStream(self.campaign, self.results_url, secret=results_secret(), http_client=http)
+        await stack.enter_async_context(stream)
 
     def _end(self, found: Report) -> int:
         if self.stopped is not None:

@@ -26,6 +26,7 @@ from sinch_voice_async.dialer.opt_out import OptOut, OptOutList
 from sinch_voice_async.dialer.pacing import Clock, Pacer, SystemClock
 from sinch_voice_async.dialer.preview import Preview
 from sinch_voice_async.dialer.report import Report
+from sinch_voice_async.dialer.results import ResultStream, verify_results
 from sinch_voice_async.dialer.run import CampaignRun, RunStatus
 from sinch_voice_async.dialer.settings import Difference
 from sinch_voice_async.dialer.sources import (
@@ -66,6 +67,7 @@ __all__ = [
     "Preview",
     "RedialRules",
     "Report",
+    "ResultStream",
     "RowFate",
     "RunStatus",
     "SqliteJournal",
@@ -82,6 +84,7 @@ __all__ = [
     "read_numbers",
     "read_parquet",
     "read_xlsx",
+    "verify_results",
 ]
 
 _FORMER_NAMES = {"News": AttemptUpdate, "intent_of": attempt_id_of}

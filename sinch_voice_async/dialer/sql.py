@@ -10,6 +10,7 @@ import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
@@ -41,6 +42,7 @@ __all__ = [
     "Known",
     "Row",
     "SqlJournal",
+    "as_result",
     "changed",
     "clean",
     "is_address",
@@ -509,6 +511,17 @@ def total(row: Row) -> Total:
         dearest=None if dearest is None else _units(dearest),
     )
     return Total(**parameters)
+
+
+def as_result(kept: dict[str, Any]) -> Mapping[str, Any]:
+    """Return a result as others read it: amounts in units of the currency, times in ISO 8601."""
+    amount = kept.pop("amount")
+    # Python writes NaN and Infinity, which JSON has not.
+    kept["fields"] = json.loads(kept["fields"], parse_constant=str)
+    kept["price"] = None if amount is None else f"{_units(amount):f}"
+    for name in ("placed_at", "changed_at"):
+        kept[name] = None if kept[name] is None else datetime.fromtimestamp(kept[name], UTC).isoformat()
+    return kept
 
 
 def _billionths(amount: Decimal) -> int | None:

@@ -200,6 +200,11 @@ for _command in COMMANDS:
 @_reading
 @_dialing
 @_limits
+@click.option(
+    "--results-url",
+    metavar="URL",
+    help=f"Post results to this URL, signed with the secret in {campaigns.RESULTS_SECRET}.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would happen; place no calls.")
 @click.option("--resume", is_flag=True, help="Resume the journal's campaign; its options and FILE are kept there.")
 @click.option("--strict", is_flag=True, help="Place no calls if a row cannot be called.")
@@ -262,6 +267,8 @@ class _Command:
         campaigns.check_apart(
             {"--report": self.report, "--rejects": self.rejects}, (journal, options.file, options.do_not_call)
         )
+        if options.results_url is not None:
+            campaigns.check_results_url(options.results_url)
         template = Template.parse(options.text)
         contacts = self._contacts(options)
         template.check(None if contacts is None else contacts.columns)
@@ -300,7 +307,11 @@ class _Command:
     ) -> int:
         command = campaigns.resume_command(journal, self.name, self.settings)
         watched = Watched(
-            settings=self.settings, campaign=campaign, resuming=f"To resume: `{command}`", output=self.report
+            settings=self.settings,
+            campaign=campaign,
+            resuming=f"To resume: `{command}`",
+            output=self.report,
+            results_url=options.results_url,
         )
         return watched.run(
             lambda client: campaign.run(client, contacts, findings.make, accept_changes=True), options.max_text_length

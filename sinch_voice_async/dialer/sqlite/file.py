@@ -29,7 +29,7 @@ from attrs import define, field
 
 from sinch_voice_async import _files
 from sinch_voice_async.dialer.sql import named_statements
-from sinch_voice_async.dialer.sqlite.log import MAKE, LogRecord
+from sinch_voice_async.dialer.sqlite.log import LogRecord
 from sinch_voice_async.errors import JournalError
 
 try:
@@ -384,8 +384,7 @@ class JournalFile:
                 schema = _FOLDER.joinpath("schema.sql").read_text(encoding="utf-8")
                 _run(connection, script.replace("-- here: schema", schema))
                 connection.execute(f"PRAGMA user_version = {_VERSION}")
-            for statement in MAKE:
-                connection.execute(statement)
+            _add_later(connection)
         except BaseException:
             connection.execute("ROLLBACK")
             raise
@@ -465,10 +464,14 @@ class JournalFile:
 def _make(connection: sqlite3.Connection, campaign: str) -> None:
     _run(connection, _FOLDER.joinpath("schema.sql").read_text(encoding="utf-8"))
     connection.execute("INSERT INTO campaign (name, listing, log) VALUES (?, 0, 0)", (campaign,))
-    for statement in MAKE:
-        connection.execute(statement)
+    _add_later(connection)
     connection.execute(f"PRAGMA application_id = {_APPLICATION}")
     connection.execute(f"PRAGMA user_version = {_VERSION}")
+
+
+def _add_later(connection: sqlite3.Connection) -> None:
+    """Make what journals of this version got later."""
+    _run(connection, _FOLDER.joinpath("additions.sql").read_text(encoding="utf-8"))
 
 
 def _run(connection: sqlite3.Connection, script: str) -> None:

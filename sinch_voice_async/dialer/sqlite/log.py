@@ -12,7 +12,7 @@ Rules:
   a smaller one is older than the record.
 - The record is empty as long as the file needs no log.
 
-Source: SQLite, WAL-mode File Format, sections 2.1 and 4.1.
+Source: WAL format, sections 2.1 and 4.1.
 """
 
 import os
@@ -24,7 +24,7 @@ from typing import Final
 
 from attrs import define
 
-__all__ = ["MAKE", "LogRecord", "Reach"]
+__all__ = ["LogRecord", "Reach"]
 
 _MAGIC: Final = b"SVLOGREC"
 _BODY: Final = struct.Struct("<8sI")
@@ -35,13 +35,6 @@ _LENGTH: Final = len(_MAGIC) + _BODY.size + _CHECK.size
 _GENERATIONS: Final = 1 << 16
 # The head of the index of the log, which SQLite keeps twice: where the number of pages and the salt stand in it.
 _INDEX: Final = struct.Struct("=16xI12x8s8x")
-
-MAKE: Final = (
-    "CREATE TABLE IF NOT EXISTS log_record (record BLOB NOT NULL)",
-    """INSERT INTO log_record (record)
-    SELECT CAST('SVLOGREC' || zeroblob(16) AS BLOB) WHERE NOT EXISTS (SELECT 1 FROM log_record)""",
-)
-"""The statements that make the row."""
 
 
 @define
