@@ -57,8 +57,7 @@ if TYPE_CHECKING:
     )
     from sinch_voice_async.instrumentation import Attempt, AttemptResult, Observer
     from sinch_voice_async.models.callouts import CalloutReceipt, ConferenceCallout, CustomCallout, TtsCallout
-    from sinch_voice_async.models.calls import Call, Price
-    from sinch_voice_async.models.conferences import Conference, ConferenceDtmfOptions, Participant
+    from sinch_voice_async.models.calls import Call, Conference, ConferenceDtmfOptions, Participant, Price
     from sinch_voice_async.models.configuration import ApplicationNumber, CallbackUrls, NumberInformation
     from sinch_voice_async.models.destinations import Destination
     from sinch_voice_async.models.recordings import ArchiveSummary, Recording
@@ -163,8 +162,7 @@ _HOMES = {
     "instrumentation": ("Attempt", "AttemptResult", "Observer"),
     "models.configuration": ("ApplicationNumber", "CallbackUrls", "NumberInformation"),
     "models.callouts": ("CalloutReceipt", "ConferenceCallout", "CustomCallout", "TtsCallout"),
-    "models.calls": ("Call", "Price"),
-    "models.conferences": ("Conference", "ConferenceDtmfOptions", "Participant"),
+    "models.calls": ("Call", "Conference", "ConferenceDtmfOptions", "Participant", "Price"),
     "models.destinations": ("Destination",),
     "models.recordings": ("ArchiveSummary", "Recording"),
     "regions": ("Region",),

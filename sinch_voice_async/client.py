@@ -11,8 +11,7 @@ import httpx
 from sinch_voice_async._bounds import flag, instance, one_of, seconds, whole
 from sinch_voice_async._endpoints import endpoint
 from sinch_voice_async._endpoints.callouts import Callouts
-from sinch_voice_async._endpoints.calls import Calls
-from sinch_voice_async._endpoints.conferences import Conferences
+from sinch_voice_async._endpoints.calls import Calls, Conferences
 from sinch_voice_async._endpoints.configuration import Callbacks, Numbers
 from sinch_voice_async._endpoints.endpoint import HasFormerNames
 from sinch_voice_async._endpoints.recordings.recordings import Recordings

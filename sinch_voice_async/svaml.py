@@ -22,7 +22,7 @@ What may be answered to which event is in the types (``IceSvaml``, ``AceSvaml``,
 """
 
 from sinch_voice_async._wire.documents import dumps, loads
-from sinch_voice_async.models.conferences import ConferenceDtmfOptions
+from sinch_voice_async.models.calls import ConferenceDtmfOptions
 from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.svaml.actions import (
     Amd,

@@ -18,7 +18,7 @@ from sinch_voice_async.models.callouts import (
     Domain,
     TtsCallout,
 )
-from sinch_voice_async.models.conferences import ConferenceDtmfOptions, MusicOnHold
+from sinch_voice_async.models.calls import ConferenceDtmfOptions, MusicOnHold
 from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.languages import Voice
 

@@ -17,8 +17,7 @@ from sinch_voice_async._wire import registry
 from sinch_voice_async._wire.codec import Writer, decode, encode, register_model, register_tagged
 from sinch_voice_async._wire.registry import Spellings
 from sinch_voice_async.errors import DecodeError, InvalidRequestError
-from sinch_voice_async.models.calls import Price
-from sinch_voice_async.models.conferences import ConferenceDtmfOptions
+from sinch_voice_async.models.calls import ConferenceDtmfOptions, Price
 from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.events import (
     AmdResult,

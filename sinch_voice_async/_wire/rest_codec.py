@@ -6,8 +6,14 @@ SVAML and events are registered by ``documents``, since loading them takes longe
 from sinch_voice_async._wire import registry
 from sinch_voice_async._wire.codec import decode, encode, encode_json, register_model
 from sinch_voice_async.models.callouts import CalloutReceipt, ConferenceCallout, CustomCallout, TtsCallout
-from sinch_voice_async.models.calls import Call, Price
-from sinch_voice_async.models.conferences import Conference, ConferenceCommand, ConferenceDtmfOptions, Participant
+from sinch_voice_async.models.calls import (
+    Call,
+    Conference,
+    ConferenceCommand,
+    ConferenceDtmfOptions,
+    Participant,
+    Price,
+)
 from sinch_voice_async.models.configuration import (
     ApplicationNumber,
     ApplicationNumbers,

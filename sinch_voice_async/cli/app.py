@@ -84,6 +84,7 @@ _COMMANDS: Final = {
 _HOMES: Final = {
     "status": "call",
     "hangup": "call",
+    "conference": "call",
     "sign": "signing",
     "verify": "signing",
     "callbacks": "numbers",

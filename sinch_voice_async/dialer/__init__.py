@@ -5,7 +5,7 @@ from typing import Any
 
 from sinch_voice_async.dialer.attempt import attempt_id_of, callout_with_detection, own_custom
 from sinch_voice_async.dialer.campaign import Campaign
-from sinch_voice_async.dialer.contacts import BrokenRow, Contact
+from sinch_voice_async.dialer.contacts import BrokenRow, Contact, read_numbers
 from sinch_voice_async.dialer.eligibility import DoNotCallFile, RedialRules
 from sinch_voice_async.dialer.journal import (
     Added,
@@ -21,7 +21,6 @@ from sinch_voice_async.dialer.journal import (
     Total,
 )
 from sinch_voice_async.dialer.journals import KeptCampaign, kept
-from sinch_voice_async.dialer.numbers import read_numbers
 from sinch_voice_async.dialer.opt_out import OptOut, OptOutList
 from sinch_voice_async.dialer.pacing import Clock, Pacer, SystemClock
 from sinch_voice_async.dialer.preview import Preview

@@ -22,10 +22,9 @@ from sinch_voice_async.dialer.attempt import (
     is_machine,
     place_of,
 )
-from sinch_voice_async.dialer.contacts import Contact
+from sinch_voice_async.dialer.contacts import Contact, read_number
 from sinch_voice_async.dialer.eligibility import DoNotCall, RedialRules
 from sinch_voice_async.dialer.engine import Engine
-from sinch_voice_async.dialer.enqueueing import Contacts, feed, is_whole_list, to_line
 from sinch_voice_async.dialer.journal import (
     AttemptUpdate,
     Change,
@@ -38,9 +37,9 @@ from sinch_voice_async.dialer.journal import (
     RowFate,
 )
 from sinch_voice_async.dialer.journals import KeptIn, to_journal
-from sinch_voice_async.dialer.numbers import read_number
 from sinch_voice_async.dialer.pacing import Clock, Pace, Paces, SystemClock
 from sinch_voice_async.dialer.preview import Preview, Previewing
+from sinch_voice_async.dialer.queues import Contacts, feed, is_whole_list, to_line
 from sinch_voice_async.dialer.report import Report, report_of
 from sinch_voice_async.dialer.run import CampaignRun
 from sinch_voice_async.dialer.settings import Difference, Follow, Settings, differences, fingerprint_of

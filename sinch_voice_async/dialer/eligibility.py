@@ -26,8 +26,8 @@ import anyio.to_thread
 from attrs import field, frozen
 
 from sinch_voice_async import _bounds
+from sinch_voice_async.dialer.contacts import read_number, read_numbers
 from sinch_voice_async.dialer.journal import ContactState, Outcome
-from sinch_voice_async.dialer.numbers import read_number, read_numbers
 from sinch_voice_async.dialer.window import CallingWindow, known_zones, local_days, next_days
 from sinch_voice_async.errors import CampaignError, ConfigurationError, InvalidRequestError
 

@@ -19,7 +19,7 @@ from typing import Final
 from attrs import frozen
 
 from sinch_voice_async import _files
-from sinch_voice_async.dialer.numbers import read_number
+from sinch_voice_async.dialer.contacts import read_number
 from sinch_voice_async.errors import CampaignError, ConfigurationError
 from sinch_voice_async.models.events import CallEvent, IncomingCall, PromptInput
 from sinch_voice_async.models.svaml.actions import RunMenu

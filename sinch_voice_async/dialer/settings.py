@@ -16,6 +16,7 @@ from typing import Any, Final, Literal, TypeAlias
 from attrs import Attribute, field, frozen
 
 from sinch_voice_async import _bounds
+from sinch_voice_async.dialer.contacts import check_country
 from sinch_voice_async.dialer.eligibility import (
     DoNotCallFile,
     DoNotCallList,
@@ -24,7 +25,6 @@ from sinch_voice_async.dialer.eligibility import (
     RedialRules,
     to_do_not_call,
 )
-from sinch_voice_async.dialer.numbers import check_country
 from sinch_voice_async.dialer.pacing import Clock, Pace
 from sinch_voice_async.dialer.window import CallingWindow
 from sinch_voice_async.errors import ConfigurationError

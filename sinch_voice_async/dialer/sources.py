@@ -26,8 +26,7 @@ from typing import Any, Final, TypeAlias
 from attrs import frozen
 
 from sinch_voice_async._bounds import path as a_path
-from sinch_voice_async.dialer.contacts import BrokenRow, Contact
-from sinch_voice_async.dialer.numbers import check_country, read_number
+from sinch_voice_async.dialer.contacts import BrokenRow, Contact, check_country, read_number
 from sinch_voice_async.dialer.text_files import examine, readable
 from sinch_voice_async.errors import ConfigurationError, InvalidRequestError
 

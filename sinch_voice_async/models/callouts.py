@@ -13,8 +13,7 @@ from attrs import Attribute, field, frozen
 from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.models import limits
 from sinch_voice_async.models.answers import AceSvaml, DiceSvaml, IceSvaml, PieSvaml
-from sinch_voice_async.models.calls import Domain
-from sinch_voice_async.models.conferences import ConferenceDtmfOptions, MusicOnHold
+from sinch_voice_async.models.calls import ConferenceDtmfOptions, Domain, MusicOnHold
 from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.fields import Inline, length, masked, unknown_fields
 from sinch_voice_async.models.languages import Voice

@@ -10,8 +10,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from sinch_voice_async import ConfigurationError, InvalidRequestError
-from sinch_voice_async.dialer import Contact, numbers
-from sinch_voice_async.dialer.numbers import check_country, number_type, read_number
+from sinch_voice_async.dialer import Contact, contacts
+from sinch_voice_async.dialer.contacts import check_country, number_type, read_number
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_national_number_has_one_reading(country: str, written: str) -> None:
 def test_without_the_tables_only_the_form_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers with their country are read; national forms and types say which extra they need."""
     monkeypatch.setitem(sys.modules, "phonenumbers", None)
-    numbers.tables.cache_clear()
+    contacts.tables.cache_clear()
     check_country.cache_clear()
     try:
         assert Contact("+46 (0)70 000 00 01").number == "+46700000001"
@@ -170,7 +170,7 @@ def test_without_the_tables_only_the_form_is_known(monkeypatch: pytest.MonkeyPat
         with pytest.raises(ConfigurationError, match=r"sinch-voice-async\[dialer\]"):
             number_type("+46700000001")
     finally:
-        numbers.tables.cache_clear()
+        contacts.tables.cache_clear()
         check_country.cache_clear()
 
 

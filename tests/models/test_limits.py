@@ -13,7 +13,7 @@ from sinch_voice_async._wire.rest_codec import encode
 from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.models import limits
 from sinch_voice_async.models.callouts import ConferenceCallout, CustomCallout, TtsCallout
-from sinch_voice_async.models.conferences import ConferenceCommand, ConferenceDtmfOptions
+from sinch_voice_async.models.calls import ConferenceCommand, ConferenceDtmfOptions
 from sinch_voice_async.models.configuration import AssignNumbers, CallbackUrls, UnassignNumber
 from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.svaml.actions import ConnectPstn, Continue, Hangup, RunMenu

@@ -9,8 +9,7 @@ import attrs
 import pytest
 
 from sinch_voice_async.models.callouts import ConferenceCallout, CustomCallout, TtsCallout
-from sinch_voice_async.models.calls import Call, Price
-from sinch_voice_async.models.conferences import Conference, Participant
+from sinch_voice_async.models.calls import Call, Conference, Participant, Price
 from sinch_voice_async.models.configuration import ApplicationNumber, AssignNumbers, NumberInformation, UnassignNumber
 from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.svaml.document import Svaml

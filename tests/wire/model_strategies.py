@@ -11,8 +11,7 @@ import attrs
 from hypothesis import strategies as st
 
 from sinch_voice_async.models.callouts import CalloutReceipt, ConferenceCallout, CustomCallout, TtsCallout
-from sinch_voice_async.models.calls import Call
-from sinch_voice_async.models.conferences import Conference, ConferenceCommand, ConferenceDtmfOptions
+from sinch_voice_async.models.calls import Call, Conference, ConferenceCommand, ConferenceDtmfOptions
 from sinch_voice_async.models.configuration import (
     ApplicationNumbers,
     AssignNumbers,

@@ -16,8 +16,7 @@ from sinch_voice_async._wire import codec, documents
 from sinch_voice_async._wire.rest_codec import decode, encode, encode_json
 from sinch_voice_async.errors import DecodeError, InvalidRequestError
 from sinch_voice_async.models.callouts import CalloutReceipt, CustomCallout, TtsCallout
-from sinch_voice_async.models.calls import Call, Price
-from sinch_voice_async.models.conferences import Conference, ConferenceCommand, Participant
+from sinch_voice_async.models.calls import Call, Conference, ConferenceCommand, Participant, Price
 from sinch_voice_async.models.configuration import ApplicationNumber, ApplicationNumbers, NumberQuery
 from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.events import Event

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from sinch_voice_async._wire.rest_codec import decode, encode
-from sinch_voice_async.models import callouts, conferences, configuration
+from sinch_voice_async.models import callouts, calls, configuration
 from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.svaml import Svaml
 
 SAMPLES = json.loads((Path(__file__).parents[1] / "vectors" / "rest.json").read_text(), parse_float=Decimal)
 TYPES: dict[str, type] = {"Svaml": Svaml} | {
     name: cls
-    for module in (callouts, conferences, configuration)
+    for module in (callouts, calls, configuration)
     for name, cls in vars(module).items()
     if isinstance(cls, type)
 }

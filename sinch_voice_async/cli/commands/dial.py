@@ -30,7 +30,7 @@ from sinch_voice_async.cli.live import Watched
 from sinch_voice_async.cli.output import ask, count, show, tell, visible
 from sinch_voice_async.cli.settings import Group, Settings, settable
 from sinch_voice_async.dialer import Campaign, ContactFile, Difference, Preview, SqliteJournal, read_contacts
-from sinch_voice_async.dialer.numbers import tables
+from sinch_voice_async.dialer.contacts import tables
 
 __all__ = ["dial"]
 

@@ -15,7 +15,7 @@ from sinch_voice_async.cli.live import Rate, display_for, standing_of_report
 from sinch_voice_async.cli.output import ask, count, show, show_table, tell
 from sinch_voice_async.cli.settings import Command, Settings, holds_password, settable
 from sinch_voice_async.dialer import Campaign, Outcome
-from sinch_voice_async.dialer.numbers import read_number
+from sinch_voice_async.dialer.contacts import read_number
 
 __all__ = ["COMMANDS", "POSITIVE", "all_options", "campaign_of", "journal_argument", "without_password"]
 

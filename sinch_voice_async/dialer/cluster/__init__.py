@@ -14,9 +14,9 @@ if importlib.util.find_spec("psycopg") is None:  # pragma: no cover  # tried in 
 
 from sinch_voice_async.dialer.attempt import CalloutOf
 from sinch_voice_async.dialer.campaign import Campaign
-from sinch_voice_async.dialer.enqueueing import Contacts
 from sinch_voice_async.dialer.postgres.journal import PostgresJournal
 from sinch_voice_async.dialer.postgres.pacer import SharedPacer
+from sinch_voice_async.dialer.queues import Contacts
 from sinch_voice_async.dialer.run import CampaignRun
 
 __all__ = ["PostgresJournal", "SharedPacer", "enqueue", "worker"]

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeAlias, cast
 
 from attrs import Attribute, evolve, field, frozen
 
-from sinch_voice_async.models.conferences import ConferenceDtmfOptions, MusicOnHold
+from sinch_voice_async.models.calls import ConferenceDtmfOptions, MusicOnHold
 from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.fields import length, masked
 from sinch_voice_async.models.languages import Indications, Voice
