@@ -52,7 +52,7 @@ _HOP_FIELDS: Final = frozenset({"host", "content-length", "transfer-encoding"})
 logger = logging.getLogger("sinch_voice_async")
 
 
-class SystemClock:
+class RetryClock:
     """The time of the machine, and the random part of a delay. Tests replace a method to have a time of their own."""
 
     now = staticmethod(time.time)
@@ -77,7 +77,7 @@ class Session:
     closed: bool = False
     network_methods: object = None
     network_is_mocked: bool = False
-    clock: SystemClock = attrs.Factory(SystemClock)
+    clock: RetryClock = attrs.Factory(RetryClock)
 
     def sign(self, method: str, target: str, body: bytes, content_type: str) -> tuple[Fields, float]:
         """Return the header fields that authorize a request, and the local Unix time at which they were made."""

@@ -4,6 +4,7 @@ What completes commands in a shell is here too: a shell asks the program itself,
 """
 
 import importlib
+import importlib.util
 import os
 import sys
 import traceback
@@ -20,13 +21,15 @@ from click.shell_completion import (
     split_arg_string,
 )
 
+import sinch_voice_async
 from sinch_voice_async._version import __version__
 from sinch_voice_async.cli.failures import ExitCode, StoppedError, explain
 from sinch_voice_async.cli.output import colours, log_to_stderr, say, tell
 from sinch_voice_async.cli.settings import Command, Group, Settings, settable
 
-__all__ = ["PowerShellComplete", "app", "completion", "run"]
+__all__ = ["PowerShellComplete", "app", "completion", "run", "sandbox"]
 
+_OF_THE_SANDBOX: Final = ("starlette", "uvicorn")
 SHELLS: Final = ("bash", "zsh", "fish", "powershell")
 _POWERSHELL: Final = """\
 Register-ArgumentCompleter -Native -CommandName %(prog_name)s -ScriptBlock {
@@ -150,6 +153,24 @@ def completion(context: click.Context, *, shell: str) -> None:
     found = get_completion_class(shell)
     assert found is not None
     say(found(context.find_root().command, {}, "sinch-voice", "_SINCH_VOICE_COMPLETE").source())
+
+
+@app.command(
+    cls=Command,
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True},
+    options_metavar="[OPTIONS]",
+)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="")
+def sandbox(*, options: tuple[str, ...]) -> int:
+    """Run a voice platform that places no real calls."""
+    if any(importlib.util.find_spec(name) is None for name in _OF_THE_SANDBOX):
+        raise sinch_voice_async.ConfigurationError(
+            "the sandbox needs more packages: pip install 'sinch-voice-async[sandbox]'"
+        )
+    from sinch_voice_async.sandbox.__main__ import main  # noqa: PLC0415 - an extra of its own
+
+    return main(options)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -51,7 +51,7 @@ from sinch_voice_async.dialer import (
 )
 from sinch_voice_async.dialer.eligibility import DoNotCall
 from sinch_voice_async.dialer.window import known_zones
-from sinch_voice_async.models.phone_numbers import ADVICE, country_code_of
+from sinch_voice_async.models.destinations import ADVICE, country_code_of
 
 __all__ = [
     "RESULTS_SECRET",

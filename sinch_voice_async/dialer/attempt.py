@@ -36,9 +36,8 @@ from attrs import evolve, field, frozen
 
 from sinch_voice_async.dialer.contacts import Contact
 from sinch_voice_async.dialer.eligibility import MACHINE, Eligibility, Verdict
-from sinch_voice_async.dialer.health import PauseControl
 from sinch_voice_async.dialer.journal import AttemptUpdate, Change, Claim, ContactState, Journal, Outcome
-from sinch_voice_async.dialer.pacing import Clock
+from sinch_voice_async.dialer.pacing import Clock, PauseControl
 from sinch_voice_async.errors import (
     APIError,
     AuthenticationError,

@@ -20,13 +20,13 @@ from attrs import field, frozen
 from sinch_voice_async._bounds import path as a_path
 from sinch_voice_async.dialer.text_files import examine, readable
 from sinch_voice_async.errors import ConfigurationError, InvalidRequestError
-from sinch_voice_async.models.fields import masked
-from sinch_voice_async.models.phone_numbers import (
+from sinch_voice_async.models.destinations import (
     country_code_of,
     parse_written,
     read_international,
     refuse_number,
 )
+from sinch_voice_async.models.fields import masked
 
 __all__ = ["BrokenRow", "Contact", "check_country", "number_type", "read_number", "read_numbers", "tables"]
 

@@ -26,7 +26,6 @@ from attrs import define, evolve, field
 
 from sinch_voice_async.dialer.attempt import Attempts, Dialed, Ready
 from sinch_voice_async.dialer.attempt import ended as with_machine
-from sinch_voice_async.dialer.health import Health, PauseControl, Reaction
 from sinch_voice_async.dialer.journal import (
     AttemptUpdate,
     Change,
@@ -37,7 +36,7 @@ from sinch_voice_async.dialer.journal import (
     Line,
     Outcome,
 )
-from sinch_voice_async.dialer.pacing import Clock, Paces
+from sinch_voice_async.dialer.pacing import Clock, Health, Paces, PauseControl, Reaction
 from sinch_voice_async.dialer.queues import Contacts, Outbox, Signal, feed, is_whole_list
 from sinch_voice_async.dialer.settings import Difference, Settings, differences
 from sinch_voice_async.errors import APIError, ConfigurationError, RateLimitedError, SinchVoiceError

@@ -19,8 +19,7 @@ import attrs
 
 from sinch_voice_async import _bounds
 from sinch_voice_async.errors import InvalidRequestError
-from sinch_voice_async.models.destinations import Destination, checked
-from sinch_voice_async.models.phone_numbers import DIALABLE, read_caller, read_dialable
+from sinch_voice_async.models.destinations import DIALABLE, Destination, checked, read_caller, read_dialable
 
 Field: TypeAlias = "attrs.Attribute[Any]"
 Validator: TypeAlias = Callable[[object, Field, object], None]

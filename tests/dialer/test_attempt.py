@@ -10,7 +10,7 @@ import pytest
 from sinch_voice_async.dialer import AttemptUpdate, Change, Claim, Contact, ContactState, Outcome, SqliteJournal
 from sinch_voice_async.dialer.attempt import Attempts, Ready
 from sinch_voice_async.dialer.eligibility import Eligibility
-from sinch_voice_async.dialer.health import PauseControl
+from sinch_voice_async.dialer.pacing import PauseControl
 from tests.dialer.clocks import VirtualClock
 from tests.dialer.platforms import Platform, reminder
 

@@ -21,7 +21,7 @@ from sinch_voice_async import (
     TransportError,
 )
 from sinch_voice_async.dialer import Campaign, ContactState
-from sinch_voice_async.dialer.health import Health, PauseControl
+from sinch_voice_async.dialer.pacing import Health, PauseControl
 from tests.dialer.clocks import PatientJournal, VirtualClock, each, until, virtual_time
 from tests.dialer.platforms import Platform, reminder
 

@@ -40,7 +40,7 @@ from sinch_voice_async.dialer import (
 )
 from sinch_voice_async.dialer.attempt import Attempts, Ready, apply_event, attempt_of
 from sinch_voice_async.dialer.eligibility import Eligibility
-from sinch_voice_async.dialer.health import PauseControl
+from sinch_voice_async.dialer.pacing import PauseControl
 from sinch_voice_async.webhooks import AnsweredCall, DisconnectedCall, IncomingCall
 from tests.dialer.platforms import reminder
 

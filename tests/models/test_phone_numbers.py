@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sinch_voice_async import Destination, InvalidRequestError, TtsCallout, svaml
-from sinch_voice_async.models.phone_numbers import read_dialable, read_international, visible
+from sinch_voice_async.models.destinations import read_dialable, read_international, visible
 
 SEPARATORS = st.sampled_from(["", " ", "-", " - ", "\u00a0", "\u2011", "  "])
 

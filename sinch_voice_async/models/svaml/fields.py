@@ -22,7 +22,7 @@ import attrs
 from attrs import field, frozen
 
 from sinch_voice_async.errors import InvalidRequestError
-from sinch_voice_async.models.phone_numbers import read_caller, read_dialable
+from sinch_voice_async.models.destinations import read_caller, read_dialable
 
 __all__ = [
     "Action",

@@ -43,28 +43,33 @@ GET DELETE               ``/recordings/{key}``                plays and deletes 
 GET                      ``/recordings/{key}/peaks``          the shape of its sound
 =======================  ===================================  ====================================================
 
-On the WebSocket ``/calls/{callId}/talk`` the page's telephone talks on a media stream: see :mod:`.talk`.
+On the WebSocket ``/calls/{callId}/talk`` the page's telephone talks on a media stream: see :mod:`.live`.
 
-No password is asked for: see :mod:`.page`. Errors are those of the platform: ``{"errorCode", "message", "reference"}``:
-40001 names an illegal member, 40002 a missing one, and 40003 a body that is not a JSON object.
+No password is asked for: see :class:`.Guard`. Errors are those of the platform (``errorCode``, ``message``,
+``reference``): 40001 names an illegal member, 40002 a missing one, and 40003 a body that is not a JSON object.
+
+The Content-Security-Policy of the page allows no script or style but its own files, and Trusted Types forbid turning
+text into markup. Source: CSP.
 """
 
 import secrets
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
 from typing import Literal, Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.control.calls import CallControls, ConferenceControls
 from sinch_voice_async.sandbox.control.live import LiveControls, talk_route
-from sinch_voice_async.sandbox.control.page import PAGE, SAFETY, Guard, page_routes
 from sinch_voice_async.sandbox.control.people import PhoneControls, PopulationControls, described, is_page
 from sinch_voice_async.sandbox.control.recordings import RecordingControls
 from sinch_voice_async.sandbox.control.requests import CallbackTest, RequestControls, Sender
@@ -76,7 +81,7 @@ from sinch_voice_async.sandbox.control.settings import (
     clock_of,
 )
 from sinch_voice_async.sandbox.control.svaml import AnswerControls, SvamlControls
-from sinch_voice_async.sandbox.control.table import Control, openapi
+from sinch_voice_async.sandbox.control.table import Control, Guard, openapi
 from sinch_voice_async.sandbox.exchange.calls import Call
 from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.exchange.people import People
@@ -86,6 +91,21 @@ from sinch_voice_async.sandbox.request_log import Logged
 from sinch_voice_async.sandbox.requests import Fields, RefusalError
 
 __all__ = ["ControlOptions", "Controlled", "with_control"]
+
+
+PAGE = "/_sandbox"
+SAFETY = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
+    " img-src 'self'; media-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none';"
+    " require-trusted-types-for 'script'; trusted-types 'none'",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "cache-control": "no-store",
+}
+"""Headers of everything under ``/_sandbox``."""
+MEDIA_TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
 class Controlled(Protocol):
@@ -222,6 +242,35 @@ class StateControls:
         """Forget calls, people, recordings, requests, answers and faults; account and clock stay as they are."""
         self._sandbox.reset()
         return Response(status_code=204)
+
+
+def page_routes(guard: Guard) -> list[Route]:
+    """Return the page and its files."""
+
+    async def redirect(_request: Request) -> Response:
+        return RedirectResponse(f"{PAGE}/", status_code=308)
+
+    async def index(request: Request) -> Response:
+        return _answer(guard, request, "index.html")
+
+    async def file(request: Request) -> Response:
+        return _answer(guard, request, request.path_params["name"])
+
+    return [Route(PAGE, redirect), Route(f"{PAGE}/", index), Route(f"{PAGE}/page/{{name}}", file)]
+
+
+def _answer(guard: Guard, request: Request, name: str) -> Response:
+    guard.check_host(request.headers)
+    content = _contents().get(name)
+    if content is None:
+        raise RefusalError(40400, "Resource not found")
+    return Response(content, media_type=MEDIA_TYPES[name.rpartition(".")[2]])
+
+
+@cache
+def _contents() -> dict[str, bytes]:
+    folder = files("sinch_voice_async.sandbox") / "page"
+    return {each.name: each.read_bytes() for each in folder.iterdir() if each.name.rpartition(".")[2] in MEDIA_TYPES}
 
 
 class _Doors:

@@ -31,10 +31,9 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from sinch_voice_async.sandbox.control.calls import summary
-from sinch_voice_async.sandbox.control.page import Guard
 from sinch_voice_async.sandbox.control.people import is_page
 from sinch_voice_async.sandbox.control.requests import request_summary
-from sinch_voice_async.sandbox.control.table import API, Control, text
+from sinch_voice_async.sandbox.control.table import API, Control, Guard, text
 from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.exchange.people import People
 from sinch_voice_async.sandbox.exchange.sounds import Talk

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sinch_voice_async.sandbox.control.page import Guard
+from sinch_voice_async.sandbox.control.table import Guard
 from sinch_voice_async.sandbox.requests import RefusalError
 
 HERE = (
