@@ -15,6 +15,7 @@ HTTP client, and a test run that has this package installed loads nothing of it.
 import importlib
 from typing import TYPE_CHECKING
 
+from sinch_voice_async._former_names import missing
 from sinch_voice_async._version import __version__
 
 if TYPE_CHECKING:
@@ -173,7 +174,8 @@ if not TYPE_CHECKING:  # else a misspelt name would pass as anything
 
     def __getattr__(name: str) -> object:
         if name not in _MODULE_OF:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            hint = missing(__name__, name, __all__)
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}", name=name)
         module = importlib.import_module(f"{__name__}.{_MODULE_OF[name]}")
         # Kept, so that this function is asked once for each name.
         value = globals()[name] = module if name == "svaml" else getattr(module, name)

@@ -21,6 +21,9 @@ What may be answered to which event is in the types (``IceSvaml``, ``AceSvaml``,
 ``CallSvaml``) and in ``Svaml.check``.
 """
 
+from typing import TYPE_CHECKING
+
+from sinch_voice_async._former_names import missing
 from sinch_voice_async._wire.documents import dumps, loads
 from sinch_voice_async.models.calls import ConferenceDtmfOptions
 from sinch_voice_async.models.destinations import Destination
@@ -101,3 +104,9 @@ __all__ = [
     "ssml",
     "tts",
 ]
+
+if not TYPE_CHECKING:  # type checkers would accept every name
+
+    def __getattr__(name: str) -> object:
+        hint = missing(__name__, name, __all__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}", name=name)

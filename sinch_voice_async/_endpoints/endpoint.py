@@ -1,49 +1,24 @@
-"""What endpoints share: ids in paths, requests to other paths, and hints for programs that come from ``sinch`` 1.x.
+"""What endpoints share: ids in paths, requests to other paths, and hints for programs that come from another SDK.
 
 An id is checked and percent-encoded, so it cannot reach another endpoint. Characters that need no encoding stay as
 they are (``+ @ : ~`` and the sub-delimiters of RFC 3986), as in the documents of the platform. The signed path is the
 path on the wire.
 
-The error for a former name says what replaces it. Source: Python SDK, domains/voice.
+The error for a name of another SDK says what replaces it.
 """
 
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import quote
 
+from sinch_voice_async._former_names import missing
 from sinch_voice_async._transport.messages import Request, Response
 from sinch_voice_async._transport.transport import Transport
 from sinch_voice_async._wire.rest_codec import encode_json
 from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.models.limits import LONGEST_CONFERENCE_ID
 
-__all__ = ["FORMER_NAMES", "HasFormerNames", "conference_segment", "id_segment", "request", "segment"]
-
-FORMER_NAMES: Final[Mapping[str, Mapping[str, str]]] = {
-    "VoiceClient": {
-        "voice": "the client has the endpoints itself: client.callouts, client.calls, client.conferences",
-        "applications": "use client.numbers and client.callbacks",
-    },
-    "Callouts": {"text_to_speech": "use callouts.tts(destination, text)"},
-    "Calls": {"manage_with_call_leg": "use calls.update_leg(call_id, leg, svaml)"},
-    "Conferences": {
-        "call": "use client.callouts.conference(destination, conference_id)",
-        "kick_participant": "use conferences.kick(conference_id, call_id), in this order",
-        "manage_participant": "use conferences.mute, unmute, hold or resume(conference_id, call_id), in this order",
-    },
-    "Numbers": {
-        "get_numbers": "use numbers.list()",
-        "assign_numbers": "use numbers.assign(numbers)",
-        "unassign_number": "use numbers.unassign(number)",
-        "query_number": "use numbers.query(number)",
-    },
-    "Callbacks": {
-        "get_callback_urls": "use callbacks.get()",
-        "update_callback_urls": "use callbacks.update(primary, fallback)",
-    },
-}
-"""Class -> name in ``sinch`` 1.1.4 -> what replaces it."""
+__all__ = ["HasFormerNames", "conference_segment", "id_segment", "request", "segment"]
 
 
 class HasFormerNames:
@@ -54,9 +29,9 @@ class HasFormerNames:
     if not TYPE_CHECKING:  # type checkers would accept every name
 
         def __getattr__(self, name: str) -> Any:
-            message = f"{type(self).__name__!r} object has no attribute {name!r}"
-            hint = FORMER_NAMES.get(type(self).__name__, {}).get(name)
-            raise AttributeError(f"{message}: {hint}" if hint else message, name=name, obj=self)
+            owner = type(self).__name__
+            hint = missing(owner, name, dir(type(self)))
+            raise AttributeError(f"{owner!r} object has no attribute {name!r}{hint}", name=name, obj=self)
 
 
 _KEPT: Final = "+@:~-._!$&'()*,;="

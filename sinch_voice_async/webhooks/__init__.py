@@ -4,6 +4,9 @@
 framework; with ``CallTracker`` the code that places a callout waits for its events.
 """
 
+from typing import TYPE_CHECKING
+
+from sinch_voice_async._former_names import missing
 from sinch_voice_async.models.events import (
     AnsweredCall,
     DisconnectedCall,
@@ -35,3 +38,9 @@ __all__ = [
     "event_from_http",
     "verify",
 ]
+
+if not TYPE_CHECKING:  # type checkers would accept every name
+
+    def __getattr__(name: str) -> object:
+        hint = missing(__name__, name, __all__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}", name=name)
