@@ -4,6 +4,7 @@ import warnings
 from typing import Any
 
 from sinch_voice_async.dialer.attempt import attempt_id_of, callout_with_detection, own_custom
+from sinch_voice_async.dialer.batches import Batch, Engine, Plan, Tally
 from sinch_voice_async.dialer.campaign import Campaign
 from sinch_voice_async.dialer.contacts import BrokenRow, Contact, read_numbers
 from sinch_voice_async.dialer.eligibility import DoNotCallFile, RedialRules
@@ -23,11 +24,13 @@ from sinch_voice_async.dialer.journal import (
 from sinch_voice_async.dialer.journals import KeptCampaign, kept
 from sinch_voice_async.dialer.opt_out import OptOut, OptOutList
 from sinch_voice_async.dialer.pacing import Clock, Pacer, SystemClock
+from sinch_voice_async.dialer.planned import dial_batch_blocking, plan_blocking
 from sinch_voice_async.dialer.preview import Preview
 from sinch_voice_async.dialer.report import Report
 from sinch_voice_async.dialer.results import ResultStream, verify_results
 from sinch_voice_async.dialer.run import CampaignRun, RunStatus
 from sinch_voice_async.dialer.settings import Difference
+from sinch_voice_async.dialer.shift import Shift
 from sinch_voice_async.dialer.sources import (
     ContactFile,
     read_contacts,
@@ -43,6 +46,7 @@ from sinch_voice_async.dialer.window import CallingWindow
 __all__ = [
     "Added",
     "AttemptUpdate",
+    "Batch",
     "BrokenRow",
     "CallingWindow",
     "Campaign",
@@ -57,25 +61,31 @@ __all__ = [
     "Counts",
     "Difference",
     "DoNotCallFile",
+    "Engine",
     "Journal",
     "KeptCampaign",
     "OptOut",
     "OptOutList",
     "Outcome",
     "Pacer",
+    "Plan",
     "Preview",
     "RedialRules",
     "Report",
     "ResultStream",
     "RowFate",
     "RunStatus",
+    "Shift",
     "SqliteJournal",
     "SystemClock",
+    "Tally",
     "Total",
     "attempt_id_of",
     "callout_with_detection",
+    "dial_batch_blocking",
     "kept",
     "own_custom",
+    "plan_blocking",
     "read_contacts",
     "read_csv",
     "read_json",

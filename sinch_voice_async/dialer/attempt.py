@@ -37,7 +37,7 @@ from attrs import evolve, field, frozen
 from sinch_voice_async.dialer.contacts import Contact
 from sinch_voice_async.dialer.eligibility import MACHINE, Eligibility, Verdict
 from sinch_voice_async.dialer.journal import AttemptUpdate, Change, Claim, ContactState, Journal, Outcome
-from sinch_voice_async.dialer.pacing import Clock, PauseControl
+from sinch_voice_async.dialer.pacing import Clock, Health, PauseControl, Reaction
 from sinch_voice_async.errors import (
     APIError,
     AuthenticationError,
@@ -63,17 +63,18 @@ __all__ = [
     "Judgement",
     "Place",
     "Ready",
-    "apply_event",
     "attempt_id_of",
     "attempt_of",
     "callout_with_detection",
     "ended",
     "is_machine",
     "judge",
+    "learnt_from",
     "make_callout",
     "new_attempt_id",
     "own_custom",
     "place_of",
+    "reaction_to",
     "with_attempt_id",
 ]
 
@@ -88,6 +89,7 @@ _DIALS_NOBODY: Final = ("connectconf", "connectstream")
 _MARK: Final = re.compile(r" ?\[intent:([0-9a-f]{32})\]$")
 _OLDEST_CLAIM: Final = 5.0
 _MOST_RETURNS: Final = 10
+_NO_CREDIT: Final = "the account has no credit (402): resume when it has"
 _LATE: Final = "paused, or asleep, between claim and sending"
 _CANCELLED_BEFORE: Final = "cancelled before sending"
 _CANCELLED: Final = "cancelled while this callout was on its way"
@@ -325,6 +327,34 @@ class Dialed:
     sent_at: float | None = None
 
 
+def reaction_to(dialed: Dialed, health: Health, now: float) -> Reaction:
+    """Return what the campaign does after an attempt; ``now`` is an instant of the monotonic clock."""
+    if dialed.sent_at is None:
+        return Reaction()
+    match dialed.effect:
+        case "none":
+            return health.accepted(dialed.sent_at)
+        case "slow down":
+            return health.too_fast(now, dialed.sent_at)
+        case "refused":
+            return health.refused(_refusal(dialed), dialed.sent_at)
+        case "unknown":
+            return health.unknown(dialed.note, now, dialed.sent_at)
+        case "no credit":
+            health.is_alone = True
+            return Reaction(pause=_NO_CREDIT)
+        case "stop":
+            return Reaction(give_up=True)
+        case _:
+            if not health.is_down:
+                logger.warning("nothing can be sent (%s): trying again for %g s", dialed.note, health.network_timeout)
+            return health.unsent(now, dialed.sent_at)
+
+
+def _refusal(dialed: Dialed) -> str:
+    return str(dialed.error.status) if isinstance(dialed.error, APIError) else dialed.note
+
+
 @frozen(kw_only=True)
 class Attempts:
     """Dials contacts, one at a time or many. ``pause`` is looked at right before each claim and each request."""
@@ -370,7 +400,8 @@ class Attempts:
         except InvalidRequestError as error:
             return Dialed(outcome=await self._put_off(ready.outcome, str(error), None))
         begun, since = self.clock.now(), self.clock.monotonic()
-        claim = Claim(number=ready.outcome.number, token=token, at=begun, day=verdict.day)
+        contact = ready.outcome
+        claim = Claim(number=contact.number, token=token, at=begun, day=verdict.day, batch=contact.batch)
         claimed = await self.journal.claim(claim)
         if claimed is None:
             return Dialed(outcome=None)
@@ -445,15 +476,12 @@ async def attempt_of(journal: Journal, event: CallEvent, headers: Mapping[str, s
     return await journal.find_call(event.call_id)
 
 
-async def apply_event(journal: Journal, contact: Outcome, event: CallEvent, at: float) -> Outcome | None:
-    """Write what an event says into the journal, and return the contact as it stands then; None if nothing is new."""
-    if contact.token is None:
-        return None
+def learnt_from(contact: Outcome, event: CallEvent) -> tuple[Change, AttemptUpdate]:
+    """Return what an event says about the current attempt of a contact."""
     if is_machine(event):
-        update = AttemptUpdate(call_id=event.call_id, note=_BY_MACHINE)
-        return await journal.change(contact.token, Change.ANSWER, update, at)
+        return Change.ANSWER, AttemptUpdate(call_id=event.call_id, note=_BY_MACHINE)
     if not isinstance(event, DisconnectedCall):
-        return await journal.change(contact.token, Change.ACCEPT, AttemptUpdate(call_id=event.call_id), at)
+        return Change.ACCEPT, AttemptUpdate(call_id=event.call_id)
     update = AttemptUpdate(
         call_id=event.call_id,
         result=event.result,
@@ -461,7 +489,7 @@ async def apply_event(journal: Journal, contact: Outcome, event: CallEvent, at: 
         duration=event.duration,
         price=event.debit,
     )
-    return await journal.change(contact.token, Change.END, ended(contact, update), at)
+    return Change.END, ended(contact, update)
 
 
 def is_machine(event: object) -> bool:

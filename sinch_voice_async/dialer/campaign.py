@@ -1,14 +1,11 @@
 """A campaign: contacts, a callout for each, and the rules under which they are called."""
 
-import inspect
 import warnings
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import anyio
 from attrs import evolve
@@ -17,10 +14,9 @@ from sinch_voice_async.dialer.attempt import (
     Attempts,
     CalloutOf,
     Ready,
-    apply_event,
     attempt_of,
     is_machine,
-    place_of,
+    learnt_from,
 )
 from sinch_voice_async.dialer.contacts import Contact, read_number
 from sinch_voice_async.dialer.eligibility import DoNotCall, RedialRules
@@ -38,6 +34,8 @@ from sinch_voice_async.dialer.journal import (
 )
 from sinch_voice_async.dialer.journals import KeptIn, to_journal
 from sinch_voice_async.dialer.pacing import Clock, Pace, Paces, SystemClock
+from sinch_voice_async.dialer.planned import PlannedCampaign, check_callout_of, get_call_of
+from sinch_voice_async.dialer.postgres.journal import PostgresJournal
 from sinch_voice_async.dialer.preview import Preview, Previewing
 from sinch_voice_async.dialer.queues import Contacts, feed, is_whole_list, to_line
 from sinch_voice_async.dialer.report import Report, report_of
@@ -46,7 +44,7 @@ from sinch_voice_async.dialer.settings import Difference, Follow, Settings, diff
 from sinch_voice_async.dialer.sources import ContactFile
 from sinch_voice_async.dialer.sqlite.journal import SqliteJournal
 from sinch_voice_async.dialer.window import CallingWindow
-from sinch_voice_async.errors import ConfigurationError, InvalidRequestError, JournalError
+from sinch_voice_async.errors import InvalidRequestError, JournalError
 from sinch_voice_async.models.events import AnsweredCall, CallEvent
 from sinch_voice_async.models.svaml.actions import Hangup
 from sinch_voice_async.models.svaml.document import Svaml
@@ -61,7 +59,7 @@ _LEFT_DIALING: Final = "the program ended while this callout was on its way"
 _RELEASED: Final = "released by hand"
 
 
-class Campaign:
+class Campaign(PlannedCampaign):
     """Many callouts, paced and bounded; no number is dialled twice.
 
     ::
@@ -133,9 +131,8 @@ class Campaign:
     ) -> None:
         # An error report shows the variables of frames, and an address of a database may hold a password.
         kept_in, journal = [journal], ""
-        self.name = name
-        self.journal: Journal = to_journal(kept_in.pop())
-        self.settings: Settings = Settings.of(
+        kept: Journal = to_journal(kept_in.pop())
+        settings = Settings.of(
             name=name,
             calls_per_second=calls_per_second,
             in_flight=in_flight,
@@ -154,15 +151,11 @@ class Campaign:
             options=options,
             clock=clock or SystemClock(),
         )
+        super().__init__(name, kept, settings)
         self._contact_files: set[Path] = set()
-        self._users = 0
-        self._opening: anyio.Lock | None = None
         self._engine: Engine | None = None
         self._is_running = False
         self._step_pacer: Paces | None = None
-
-    def __repr__(self) -> str:
-        return f"Campaign({self.name!r}, journal={getattr(self, 'journal', None)!r})"
 
     def run(
         self,
@@ -191,7 +184,7 @@ class Campaign:
         :raises JournalError: on entering; the journal cannot be used, or another run dials from it.
         :raises ConfigurationError: on entering; options that the journal keeps were dropped.
         """
-        _check_callout_of(callout)
+        check_callout_of(callout)
         self._note_file(contacts)
         engine = Engine(
             settings=self.settings,
@@ -199,7 +192,7 @@ class Campaign:
             attempts=self._attempts(client, callout),
             pacer=self.journal.pacer(self.settings.calls_per_second, self.settings.clock),
             contacts=contacts,
-            get_call=_get_call_of(client) if self.settings.follow == "poll" else None,
+            get_call=get_call_of(client) if self.settings.follow == "poll" else None,
             stay=stay,
             accept_changes=accept_changes,
             callout=fingerprint_of(callout),
@@ -231,7 +224,7 @@ class Campaign:
         :raises JournalError: the journal cannot be used.
         :raises SinchVoiceError: nothing could be sent, or the credentials are wrong; the contact is in ``todo``.
         """
-        _check_callout_of(callout)
+        check_callout_of(callout)
         line, row = to_line(contact, 0, self.settings.country)
         if not isinstance(row, Contact):
             raise InvalidRequestError(row.problem, field="contact")
@@ -260,7 +253,7 @@ class Campaign:
         :raises JournalError: there is a journal, and it cannot be used.
         :raises CampaignError: the do-not-call list could not be asked.
         """
-        _check_callout_of(callout)
+        check_callout_of(callout)
         self._note_file(contacts)
         looking = Previewing(
             eligibility=self.settings.eligibility(),
@@ -304,10 +297,19 @@ class Campaign:
             before = await attempt_of(journal, event, headers)
             if before is None:
                 return None
-            outcome = await apply_event(journal, before, event, self.settings.clock.now())
+            outcome = await self._apply(journal, before, event)
             if outcome is not None and self._engine is not None:
                 await self._engine.settled(before.state, outcome)
             return outcome
+
+    async def _apply(self, journal: Journal, before: Outcome, event: CallEvent) -> Outcome | None:
+        if before.token is None:
+            return None
+        change, update = learnt_from(before, event)
+        now = self.settings.clock.now()
+        if change is Change.END and isinstance(journal, PostgresJournal):
+            return await journal.settle(before, update, now, self.settings.redial)
+        return await journal.change(before.token, change, update, now)
 
     async def answer(
         self,
@@ -419,11 +421,13 @@ class Campaign:
         await self._ask(pause=reason)
 
     async def resume(self) -> None:
-        """End the pause of :meth:`pause`.
+        """End the pause of :meth:`pause`, and take a :meth:`cancel` back that was not obeyed yet.
+
+        On several machines a cancellation holds until this.
 
         :raises JournalError: the journal cannot be used.
         """
-        await self._ask(pause=None)
+        await self._ask(pause=None, is_cancelled=False)
 
     async def set_pace(self, calls_per_second: float | None) -> None:
         """Change the pace of running campaigns; None gives them their own pace back.
@@ -452,19 +456,11 @@ class Campaign:
         async with self._use() as journal:
             await journal.set_control(evolve(await journal.control(), **changes))
 
-    def _attempts(self, client: Any, callout: CalloutOf) -> Attempts:
-        return Attempts(
-            journal=self.journal,
-            place=place_of(client),
-            callout_of=callout,
-            eligibility=self.settings.eligibility(),
-            clock=self.settings.clock,
-        )
-
     async def _dial_step(self, attempts: Attempts, found: Outcome) -> None:
         if self._step_pacer is None:
             self._step_pacer = self.journal.pacer(self.settings.calls_per_second, self.settings.clock)
-        ready = await attempts.prepare(found)
+        # It may be offered in a batch: whoever claims it first dials it.
+        ready = await attempts.prepare(evolve(found, batch=None))
         if not isinstance(ready, Ready):
             return
         await self._step_pacer.wait()
@@ -497,44 +493,6 @@ class Campaign:
 
     def _has_journal(self) -> bool:
         return not isinstance(self.journal, SqliteJournal) or self.journal.path.exists()
-
-    # -- the journal is open as long as it is used -------------------------------------------------------------------
-
-    async def __aenter__(self) -> Self:
-        await self._acquire()
-        return self
-
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self._release()
-
-    @asynccontextmanager
-    async def _use(self) -> AsyncGenerator[Journal, None]:
-        await self._acquire()
-        try:
-            yield self.journal
-        finally:
-            await self._release()
-
-    async def _acquire(self) -> None:
-        if not self._users:
-            self._opening = anyio.Lock()  # one of this event loop: a campaign may outlive it
-        assert self._opening is not None
-        self._users += 1
-        try:
-            # Events come many at once: one of them opens the journal, and the others wait.
-            async with self._opening:
-                await self.journal.open(self.name)
-        except BaseException:
-            await self._release()
-            raise
-
-    async def _release(self) -> None:
-        self._users -= 1
-        if not self._users:
-            self._step_pacer = None
-            await self.journal.close()
 
     async def enter(self, engine: Engine) -> None:
         """Open the journal and let the engine begin; for :class:`CampaignRun`."""
@@ -575,18 +533,6 @@ class _Enqueued:
 
     async def put(self, rows: list[Line]) -> None:
         self.added += (await self._journal.add(rows, self._clock.now())).added
-
-
-def _check_callout_of(callout_of: CalloutOf) -> None:
-    if not callable(callout_of) or any(map(inspect.iscoroutinefunction, (callout_of, type(callout_of).__call__))):
-        raise ConfigurationError("callout must be a function, not async, that takes a contact and returns its callout")
-
-
-def _get_call_of(client: Any) -> Any:
-    calls = getattr(client, "calls", None)
-    if calls is None:
-        raise ConfigurationError("follow='poll' asks client.calls.get, which this client does not have")
-    return calls.get
 
 
 def _renamed(old: str, value: float | None, new: str, given: float) -> float:

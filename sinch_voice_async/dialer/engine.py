@@ -24,7 +24,7 @@ import anyio
 from anyio.abc import TaskGroup
 from attrs import define, evolve, field
 
-from sinch_voice_async.dialer.attempt import Attempts, Dialed, Ready
+from sinch_voice_async.dialer.attempt import Attempts, Dialed, Ready, reaction_to
 from sinch_voice_async.dialer.attempt import ended as with_machine
 from sinch_voice_async.dialer.journal import (
     AttemptUpdate,
@@ -38,8 +38,8 @@ from sinch_voice_async.dialer.journal import (
 )
 from sinch_voice_async.dialer.pacing import Clock, Health, Paces, PauseControl, Reaction
 from sinch_voice_async.dialer.queues import Contacts, Outbox, Signal, feed, is_whole_list
-from sinch_voice_async.dialer.settings import Difference, Settings, differences
-from sinch_voice_async.errors import APIError, ConfigurationError, RateLimitedError, SinchVoiceError
+from sinch_voice_async.dialer.settings import Settings, check_differences
+from sinch_voice_async.errors import APIError, RateLimitedError, SinchVoiceError
 
 __all__ = ["Engine"]
 
@@ -52,7 +52,6 @@ _POLLS_AT_ONCE: Final = 20
 _LONGEST_NAP: Final = 30.0
 # The part of the pace with which a ramp begins.
 _FIRST_PART: Final = 0.1
-_NO_CREDIT: Final = "the account has no credit (402): resume when it has"
 _NOT_PLACED: Final = {ContactState.TODO, ContactState.SKIPPED}
 # Refused polls: of one call, until that call is given up; in a row, until polling is.
 _POLLS_OF_A_CALL: Final = 3
@@ -201,14 +200,7 @@ class Engine:
     async def _compare_options(self) -> None:
         now = self.settings.described() | {"callout": self.callout}
         kept = await self.journal.options()
-        found: Sequence[Difference] = () if kept is None else differences(kept, now)
-        refused = [each for each in found if each.is_loosened or each.option.startswith("options.")]
-        if refused and not self.accept_changes:
-            raise ConfigurationError(
-                "the campaign began with other options: "
-                + "; ".join(map(str, refused))
-                + ". Give them as before, or pass accept_changes=True"
-            )
+        found = check_differences(kept, now, accept_changes=self.accept_changes)
         for each in found:
             logger.warning("the campaign goes on with another option: %s", each)
         if found or kept is None:
@@ -417,33 +409,10 @@ class Engine:
         if dialed.outcome is None or dialed.outcome.state not in _NOT_PLACED:
             self.counts.placed += 1
             self.this_run.placed += 1
-        match dialed.effect:
-            case "none":
-                self.health.accepted(dialed.sent_at)
-            case "slow down":
-                await self._obey(self.health.too_fast(self.clock.monotonic(), dialed.sent_at), dialed)
-                retry_after = dialed.error.retry_after if isinstance(dialed.error, RateLimitedError) else None
-                await self.pacer.slow_down(retry_after, dialed.sent_at)
-            case "no credit":
-                self.health.is_alone = True
-                self._pause(_NO_CREDIT)
-            case "stop":
-                assert dialed.error is not None
-                self.fail(dialed.error)
-            case _:
-                await self._obey(self._judged(dialed, dialed.sent_at), dialed)
-
-    def _judged(self, dialed: Dialed, sent_at: float) -> Reaction:
-        now = self.clock.monotonic()
-        if dialed.effect == "refused":
-            return self.health.refused(_refusal(dialed), sent_at)
-        if dialed.effect == "unknown":
-            return self.health.unknown(dialed.note, now, sent_at)
-        if not self.health.is_down:
-            logger.warning(
-                "nothing can be sent (%s): trying again for %g s", dialed.note, self.settings.network_timeout
-            )
-        return self.health.unsent(now, sent_at)
+        await self._obey(reaction_to(dialed, self.health, self.clock.monotonic()), dialed)
+        if dialed.effect == "slow down":
+            retry_after = dialed.error.retry_after if isinstance(dialed.error, RateLimitedError) else None
+            await self.pacer.slow_down(retry_after, dialed.sent_at)
 
     async def _obey(self, reaction: Reaction, dialed: Dialed) -> None:
         if reaction.give_up:
@@ -470,6 +439,17 @@ class Engine:
     async def _end_call(self, call: _ActiveCall, outcome: Outcome) -> None:
         self._free_slot(call)
         await self._finish(ContactState.ACCEPTED, outcome)
+        self.wake()
+
+    async def _end_elsewhere(self, call: _ActiveCall, outcome: Outcome | None) -> None:
+        """Take note of a call that another process has settled; without its token the contact is to dial again."""
+        if outcome is not None:
+            await self._end_call(call, outcome)
+            return
+        self._free_slot(call)
+        again = await self.journal.find_number(call.outcome.number)
+        if again is not None:
+            self._move(ContactState.ACCEPTED, again)
         self.wake()
 
     def _give_up_call(self, call: _ActiveCall) -> None:
@@ -525,11 +505,12 @@ class Engine:
         self._control = control
 
     async def _look_at_calls(self) -> None:
-        for outcome in await self.journal.look_up(list(self._active)):
-            call = self._active.get(outcome.token or "")
-            if call is not None and outcome.state is ContactState.DONE:
-                del self._active[outcome.token or ""]
-                await self._end_call(call, outcome)
+        asked = list(self._active)
+        found = {outcome.token: outcome for outcome in await self.journal.look_up(asked)}
+        for token in asked:
+            outcome = found.get(token)
+            if (outcome is None or outcome.state is ContactState.DONE) and token in self._active:
+                await self._end_elsewhere(self._active.pop(token), outcome)
         now = self.clock.monotonic()
         for call in list(self._active.values()):
             if now >= call.until:
@@ -603,7 +584,3 @@ class Engine:
                 yield
             finally:
                 self._waits.remove(scope)
-
-
-def _refusal(dialed: Dialed) -> str:
-    return str(dialed.error.status) if isinstance(dialed.error, APIError) else dialed.note

@@ -155,7 +155,7 @@ class Outcome:
 
     ``token`` is the attempt id, which travels in ``custom``. ``returned`` counts claims that were given back.
     ``recent`` are the times of the latest attempts. ``today`` counts the attempts on ``day``, a date at the callee.
-    ``position`` orders the contacts as they came.
+    ``position`` orders the contacts as they came. ``batch`` is the batch in which it is offered, None without one.
     """
 
     contact: Contact
@@ -178,6 +178,7 @@ class Outcome:
     today: int = field(default=0, repr=False)
     recent: Sequence[float] = field(default=(), repr=False)
     position: int = field(default=0, repr=False)
+    batch: str | None = field(default=None, repr=False)
 
     @property
     def number(self) -> str:
@@ -187,12 +188,16 @@ class Outcome:
 
 @frozen(kw_only=True)
 class Claim:
-    """A request to dial one contact: ``token`` is new, ``at`` is the time now, ``day`` the date at the callee."""
+    """A request to dial one contact: ``token`` is new, ``at`` is the time now, ``day`` the date at the callee.
+
+    With a ``batch`` the claim fails if the contact is not offered in it any more.
+    """
 
     number: str
     token: str
     at: float
     day: str = ""
+    batch: str | None = None
 
 
 @frozen(kw_only=True)

@@ -29,7 +29,7 @@ from sinch_voice_async.dialer.pacing import Clock, Pace
 from sinch_voice_async.dialer.window import CallingWindow
 from sinch_voice_async.errors import ConfigurationError
 
-__all__ = ["Difference", "Follow", "Settings", "differences", "fingerprint_of"]
+__all__ = ["Difference", "Follow", "Settings", "check_differences", "differences", "fingerprint_of"]
 
 Follow: TypeAlias = Literal["callbacks", "poll"] | None
 """How results are learnt: by events given to ``settle``, by asking the platform, or not at all."""
@@ -201,6 +201,25 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Sequence[D
     names = dict.fromkeys((*before, *now))
     found = [Difference(option=name, before=before.get(name), now=now.get(name)) for name in names]
     return [each for each in found if each.before != each.now]
+
+
+def check_differences(
+    before: Mapping[str, Any] | None, now: Mapping[str, Any], *, accept_changes: bool
+) -> Sequence[Difference]:
+    """Return the options that a campaign has otherwise than it began with; ``before`` is None if it did not begin.
+
+    :raises ConfigurationError: protection was dropped, or an option of the program differs, and ``accept_changes`` is
+        False.
+    """
+    found: Sequence[Difference] = () if before is None else differences(before, now)
+    refused = [each for each in found if each.is_loosened or each.option.startswith("options.")]
+    if refused and not accept_changes:
+        raise ConfigurationError(
+            "the campaign began with other options: "
+            + "; ".join(map(str, refused))
+            + ". Give them as before, or pass accept_changes=True"
+        )
+    return found
 
 
 def fingerprint_of(callout_of: object) -> str:

@@ -49,6 +49,7 @@ __all__ = [
     "named_statements",
     "names_in",
     "numbers_in",
+    "outcome",
     "row_of",
     "sort_rows",
 ]
@@ -349,10 +350,12 @@ class SqlJournal(ABC):
 
     async def change(self, token: str, change: Change, update: AttemptUpdate, at: float) -> Outcome | None:
         """Apply a change to the contact whose attempt has this token."""
-        parameters = update_parameters(update) | self._transition(change)
-        parameters |= {"token": token, "at": at}
-        parameters |= {"uncounted": int(change in _UNCOUNTED), "ends_token": change in _ENDS_TOKEN}
-        return await self._write("change", parameters, self._first_outcome)
+        return await self._write("change", self.change_parameters(token, change, update, at), self._first_outcome)
+
+    def change_parameters(self, token: str, change: Change, update: AttemptUpdate, at: float) -> dict[str, Any]:
+        """Return the parameters of a change."""
+        parameters = update_parameters(update) | self._transition(change) | {"token": token, "at": at}
+        return parameters | {"uncounted": int(change in _UNCOUNTED), "ends_token": change in _ENDS_TOKEN}
 
     async def put_off(self, number: str, change: Change | None, note: str, due: float, at: float) -> bool:
         """Skip a contact in ``todo``, or leave it there until ``due``."""
@@ -434,12 +437,15 @@ class SqlJournal(ABC):
 
     def _outcomes(self, cursor: Cursor) -> Sequence[Outcome]:
         with self._readable():
-            return [outcome(row) for row in cursor]
+            return [self._outcome(row) for row in cursor]
 
     def _first_outcome(self, cursor: Cursor) -> Outcome | None:
         # All rows are fetched: SQLite has carried a statement out when its last row is read.
         with self._readable():
-            return next((outcome(row) for row in cursor.fetchall()), None)
+            return next((self._outcome(row) for row in cursor.fetchall()), None)
+
+    def _outcome(self, row: Row) -> Outcome:
+        return outcome(row)
 
     def _totals(self, cursor: Cursor) -> Sequence[Total]:
         with self._readable():
@@ -480,8 +486,8 @@ def update_parameters(update: AttemptUpdate) -> dict[str, Any]:
     }
 
 
-def outcome(row: Row) -> Outcome:
-    """Return what a row says."""
+def outcome(row: Row, batch: str | None = None) -> Outcome:
+    """Return what a row says; ``batch`` is the batch in which the contact is offered."""
     contact = _contact(row)
     amount, recent = row["amount"], row["recent"]
     return Outcome(
@@ -491,6 +497,7 @@ def outcome(row: Row) -> Outcome:
         spent=_units(row["spent"]),
         recent=tuple(json.loads(recent) if isinstance(recent, str) else recent),
         position=row["position"],
+        batch=batch,
         **{name: row[name] for name in (*_SAME, *_TIMES)},
     )
 

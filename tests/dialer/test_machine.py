@@ -38,7 +38,7 @@ from sinch_voice_async.dialer import (
     SystemClock,
     attempt_id_of,
 )
-from sinch_voice_async.dialer.attempt import Attempts, Ready, apply_event, attempt_of
+from sinch_voice_async.dialer.attempt import Attempts, Ready, attempt_of, learnt_from
 from sinch_voice_async.dialer.eligibility import Eligibility
 from sinch_voice_async.dialer.pacing import PauseControl
 from sinch_voice_async.webhooks import AnsweredCall, DisconnectedCall, IncomingCall
@@ -211,7 +211,7 @@ class Dialer(RuleBasedStateMachine):
             if before is None:
                 return
             assert before.number == number
-            outcome = await apply_event(journal, before, _event(event, intent), 2.0)
+            outcome = await journal.change(intent, *learnt_from(before, _event(event, intent)), 2.0)
             if outcome is not None and RULES.allow(outcome):
                 again = await journal.change(intent, Change.REDIAL, AttemptUpdate(due=0.0), 3.0)
                 assert again is not None

@@ -13,13 +13,15 @@ Rules:
 
 import importlib
 import re
-from collections.abc import Callable, Generator
+from collections import deque
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 from attrs import define, field
 
@@ -36,9 +38,11 @@ __all__ = [
     "Address",
     "Connection",
     "Database",
+    "Merging",
     "Operation",
     "connect",
     "driver",
+    "is_of_a_row",
     "make_or_check",
     "translated",
 ]
@@ -55,10 +59,11 @@ STATEMENTS: Final = {
     for name, statement in named_statements(_FOLDER.joinpath("statements.sql").read_text(encoding="utf-8")).items()
 }
 
-_VERSION: Final = 2
+_VERSION: Final = 3
 # Of two workers that come first, one makes the tables and the other waits: "SVDJ", as in the files of campaigns.
 _LOCK: Final = 0x5356444A
-_MIGRATION: Final = _FOLDER.joinpath("migrate_1.sql").read_bytes()
+# By the version from which each leads to the next one.
+_MIGRATIONS: Final = {version: _FOLDER.joinpath(f"migrate_{version}.sql").read_bytes() for version in (1, 2)}
 
 # A peer that is gone without a word is noticed in seconds, not in the quarter of an hour that TCP would take.
 _DEFAULTS: Final = {
@@ -74,6 +79,7 @@ _DEFAULTS: Final = {
 _PASSING: Final = frozenset({"40001", "40P01", "53300", "55P03", "57P01", "57P02", "57P03"})
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 2.0
+_MOST_MERGED: Final = 500
 _DRIVER: Final = re.compile(r"^postgres(?:ql)?(?:\+\w+)?://", re.IGNORECASE)
 # A time for locks that was set stays.
 _SETTINGS: Final = """
@@ -136,7 +142,11 @@ def connect(address: Address) -> Connection:
     psycopg = driver()
     with ExitStack() as stack:
         connection: Connection = psycopg.Connection.connect(
-            **address.words(), autocommit=True, row_factory=psycopg.rows.dict_row
+            **address.words(),
+            autocommit=True,
+            # A pooler that gives each transaction another session does not know the statements that were prepared.
+            prepare_threshold=None,
+            row_factory=psycopg.rows.dict_row,
         )
         stack.enter_context(closing(connection))
         connection.execute(_SETTINGS)
@@ -210,35 +220,139 @@ def _passing(error: Any) -> bool:
     return error.sqlstate in _PASSING
 
 
-def make_or_check(connection: Connection, campaign: str, place: str) -> int:
-    """Return the number of a campaign; it is new if the database does not have it.
+def is_of_a_row(error: JournalError) -> bool:
+    """Say whether the values of a row were refused, and not the statement: another row may be right."""
+    sqlstate = getattr(error.__cause__, "sqlstate", None) or ""
+    return sqlstate[:2] in ("22", "23")
 
-    :raises JournalError: the tables are of another version, or workers of version 1 are still there.
+
+def make_or_check(connection: Connection, campaign: str, place: str, *, create: bool = True) -> int:
+    """Return the number of a campaign; with ``create`` it is new if the database does not have it.
+
+    :raises JournalError: the tables are of another version, workers of a former version are still there, or the
+        database does not have the campaign.
     """
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         if not _found(connection, b"SELECT to_regclass('sinch_voice_dialer.version') IS NOT NULL AS found"):
             connection.execute(SCHEMA)
         version = _found(connection, b"SELECT version AS found FROM sinch_voice_dialer.version")
-        if version == 1:
-            _migrate(connection, place)
+        if version in _MIGRATIONS:
+            _migrate(connection, version, place)
         elif version != _VERSION:
             raise JournalError(f"the journal at {place}: it is of version {version}, and this program reads {_VERSION}")
-        connection.execute(STATEMENTS["add_campaign"], {"name": campaign})
-        number: int = _found(connection, STATEMENTS["find_campaign"], campaign)
+        if create:
+            connection.execute(STATEMENTS["add_campaign"], {"name": campaign})
+        found = connection.execute(STATEMENTS["find_campaign"], {"name": campaign}).fetchone()
+        if found is None:
+            raise JournalError(f"the journal at {place}: no campaign {campaign!r}; enqueue its contacts first")
+    number: int = found["found"]
     return number
 
 
-def _migrate(connection: Connection, place: str) -> None:
+def _migrate(connection: Connection, version: int, place: str) -> None:
     seen = (
         b"SELECT count(*) AS found FROM sinch_voice_dialer.worker WHERE seen_at > clock_timestamp() - interval '60 s'"
     )
     if _found(connection, seen):
         raise JournalError(f"the journal at {place}: workers of a former version use it; stop them first")
-    connection.execute(_MIGRATION)
+    for each in range(version, _VERSION):
+        connection.execute(_MIGRATIONS[each])
 
 
-def _found(connection: Connection, statement: bytes, name: str = "") -> Any:
-    row = connection.execute(statement, {"name": name}).fetchone()
+def _found(connection: Connection, statement: bytes) -> Any:
+    row = connection.execute(statement).fetchone()
     assert row is not None
     return row["found"]
+
+
+class Keyed(Protocol):
+    """A request that may be merged with others of another key."""
+
+    @property
+    def key(self) -> str:
+        """What at most one request of a statement may have."""
+        ...
+
+
+R = TypeVar("R", bound=Keyed)
+A = TypeVar("A")
+
+
+@define(eq=False)
+class _Entry(Generic[R, A]):
+    request: R
+    answer: A | None = None
+    error: Exception | None = None
+    is_done: bool = False
+
+
+@define(eq=False)
+class Merging(Generic[R, A]):
+    """Sends the requests of many tasks as one statement: those that wait for the connection at the same moment.
+
+    No timer is used: the first task that gets its turn sends for all, and a task that is alone waits for no other. Two
+    requests with one key are never in one statement, since one of them would be lost. A request that has begun is not
+    cancelled. If PostgreSQL refuses a value, each request is sent alone, so that one does not fail the others.
+
+    ``turn`` is the lock of the connection. ``send`` gives the answers in the order of the requests.
+    """
+
+    send: Callable[[Sequence[R]], Awaitable[Sequence[A]]]
+    turn: anyio.Lock
+    _waiting: deque[_Entry[R, A]] = field(factory=deque)
+
+    async def ask(self, request: R) -> A:
+        """Send a request, and return its answer.
+
+        :raises JournalError: the statement failed.
+        """
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        entry = _Entry[R, A](request)
+        self._waiting.append(entry)
+        try:
+            with anyio.CancelScope(shield=True):
+                while not entry.is_done:
+                    async with self.turn:
+                        if not entry.is_done:
+                            await self._send_all(self._take())
+        finally:
+            if entry in self._waiting:
+                self._waiting.remove(entry)
+        if entry.error is not None:
+            raise entry.error
+        return entry.answer  # type: ignore[return-value]  # set with is_done
+
+    def _take(self) -> list[_Entry[R, A]]:
+        taken: dict[str, _Entry[R, A]] = {}
+        left: deque[_Entry[R, A]] = deque()
+        while self._waiting and len(taken) < _MOST_MERGED:
+            entry = self._waiting.popleft()
+            if entry.request.key in taken:
+                left.append(entry)
+            else:
+                taken[entry.request.key] = entry
+        self._waiting.extendleft(reversed(left))
+        # In one order for all, so that two machines do not wait for each other's rows.
+        return [taken[key] for key in sorted(taken)]
+
+    async def _send_all(self, entries: list[_Entry[R, A]]) -> None:
+        try:
+            answers = await self.send([entry.request for entry in entries])
+        except JournalError as error:
+            if len(entries) > 1 and is_of_a_row(error):
+                for entry in entries:
+                    await self._send_all([entry])
+            else:
+                _fail(entries, error)
+        except BaseException:
+            _fail(entries, JournalError("the journal: a statement was cancelled, and its outcome is not known"))
+            raise
+        else:
+            for entry, answer in zip(entries, answers, strict=True):
+                entry.answer, entry.is_done = answer, True
+
+
+def _fail(entries: Sequence[_Entry[Any, Any]], error: JournalError) -> None:
+    for entry in entries:
+        entry.error, entry.is_done = error, True

@@ -1,6 +1,7 @@
--- Campaigns on several machines, version 2: one schema for all campaigns of a database.
--- Amounts are billionths of the currency's unit. Times of contacts are seconds since 1970, from whoever dials; those of
--- workers and of the pace are the database's own, which all machines share. No column of ``contact`` has a default.
+-- Campaigns on several machines, version 3: one schema for all campaigns of a database.
+-- Amounts are billionths of the currency's unit. Columns of type timestamptz are times of the database's own clock, which
+-- all machines share; other times are seconds since 1970, from the machine that dials. No column of ``contact`` has a
+-- default.
 
 CREATE SCHEMA sinch_voice_dialer;
 
@@ -8,51 +9,84 @@ CREATE TABLE sinch_voice_dialer.version (
     version integer NOT NULL
 );
 
-INSERT INTO sinch_voice_dialer.version (version) VALUES (2);
+INSERT INTO sinch_voice_dialer.version (version) VALUES (3);
 
+-- The pace and the pause are of the campaign, and so of all machines. ``target`` is in callouts per second, and
+-- ``wanted_rate`` replaces it if it is set. ``instant`` is the last that was given out, and ``next_at`` the next.
+-- ``slowed_rate`` is what the rate was right after the last slowing down. ``pause`` is the reason of a pause.
 CREATE TABLE sinch_voice_dialer.campaign (
     id integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     name text NOT NULL UNIQUE,
     options text,
     control text,
-    listing integer NOT NULL DEFAULT 0
-);
-
--- One row per campaign, which all workers share. ``target`` is in callouts per second. ``instant`` is the last that was
--- given out, and ``next_at`` the next. ``slowed_rate`` is what the rate was right after the last slowing down.
-CREATE TABLE sinch_voice_dialer.pace (
-    campaign integer PRIMARY KEY REFERENCES sinch_voice_dialer.campaign ON DELETE CASCADE,
+    listing integer NOT NULL DEFAULT 0,
+    pause text,
+    is_cancelled boolean NOT NULL DEFAULT false,
+    wanted_rate double precision,
     target double precision NOT NULL DEFAULT 1,
     instant timestamptz NOT NULL DEFAULT 'epoch',
     next_at timestamptz NOT NULL DEFAULT 'epoch',
     held_until timestamptz NOT NULL DEFAULT 'epoch',
     slowed_rate double precision NOT NULL DEFAULT 'infinity',
-    slowed_at timestamptz NOT NULL DEFAULT 'epoch',
-    paused boolean NOT NULL DEFAULT false
+    slowed_at timestamptz NOT NULL DEFAULT 'epoch'
 );
 
--- The rate of an instant: after a slowing down it climbs by 5 % of the target a second, up to the target.
-CREATE FUNCTION sinch_voice_dialer.rate_at(pace sinch_voice_dialer.pace, instant timestamptz) RETURNS double precision
+-- The rate at an instant: after a slowing down it climbs by 5 % of the target a second, up to the target.
+CREATE FUNCTION sinch_voice_dialer.rate_at(
+    target double precision, slowed_rate double precision, slowed_at timestamptz, instant timestamptz
+) RETURNS double precision
 IMMUTABLE LANGUAGE sql AS $$
-    SELECT least(pace.target, pace.slowed_rate + 0.05 * least(pace.target, 1000)
-        * greatest(0, extract(epoch FROM instant - pace.slowed_at)::double precision))
+    SELECT least(target, slowed_rate + 0.05 * least(target, 1000)
+        * greatest(0, extract(epoch FROM instant - slowed_at)::double precision))
 $$;
 
--- Who dials. A worker that is not seen any more is gone, and so is one that has no row.
-CREATE TABLE sinch_voice_dialer.worker (
-    id uuid PRIMARY KEY,
+-- Reserves a quarter of a second of instants, at most 50 and at most ``wanted``. How long it is until the first is
+-- computed here, on the one clock. ``is_open`` is NULL if the campaign was deleted, and false if nothing may go out: it
+-- is paused, cancelled, or held for more than ten seconds.
+CREATE FUNCTION sinch_voice_dialer.reserve(
+    given integer, wanted integer,
+    OUT is_open boolean, OUT wait double precision, OUT gap double precision, OUT instants integer,
+    OUT rate double precision, OUT target double precision
+)
+LANGUAGE plpgsql AS $$
+DECLARE
+    known sinch_voice_dialer.campaign;
+    first timestamptz;
+BEGIN
+    SELECT * INTO known FROM sinch_voice_dialer.campaign WHERE id = given FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    is_open := known.pause IS NULL AND NOT known.is_cancelled
+        AND known.held_until < clock_timestamp() + interval '10 s';
+    IF NOT is_open THEN
+        RETURN;
+    END IF;
+    target := coalesce(known.wanted_rate, known.target);
+    first := greatest(known.next_at, clock_timestamp());
+    rate := sinch_voice_dialer.rate_at(target, known.slowed_rate, known.slowed_at, first);
+    gap := 1 / rate;
+    instants := least(greatest(least(ceil(rate * 0.25), 50), 1), wanted);
+    UPDATE sinch_voice_dialer.campaign
+    SET instant = first + make_interval(secs => gap * (instants - 1)),
+        next_at = first + make_interval(secs => gap * instants)
+    WHERE id = given;
+    wait := extract(epoch FROM first - clock_timestamp());
+END
+$$;
+
+-- What calls have cost, in parts that are added up, so that results do not queue for one row.
+CREATE TABLE sinch_voice_dialer.spending (
     campaign integer NOT NULL REFERENCES sinch_voice_dialer.campaign ON DELETE CASCADE,
-    name text NOT NULL,
-    seen_at timestamptz NOT NULL
+    slot integer NOT NULL,
+    spent bigint NOT NULL,
+    dearest bigint NOT NULL,
+    PRIMARY KEY (campaign, slot)
 );
 
-CREATE FUNCTION sinch_voice_dialer.alive(gone_after double precision) RETURNS SETOF uuid
-STABLE LANGUAGE sql AS $$
-    SELECT id FROM sinch_voice_dialer.worker WHERE seen_at > clock_timestamp() - make_interval(secs => gone_after)
-$$;
-
--- ``worker`` is who was offered a contact that is to do, or who claimed it. ``changed_by`` is the statement that last
--- changed it, by which whoever lost the connection meanwhile finds out whether it came through.
+-- ``batch`` is the batch in which a contact in ``todo`` is offered, until ``offered_until``, or the batch of its claim.
+-- ``changed_by`` is the statement that last changed it: a statement whose connection broke finds out by it whether it was
+-- carried out. ``looked_at`` is when the platform was last asked about the call.
 CREATE TABLE sinch_voice_dialer.contact (
     campaign integer NOT NULL REFERENCES sinch_voice_dialer.campaign ON DELETE CASCADE,
     position bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
@@ -82,17 +116,22 @@ CREATE TABLE sinch_voice_dialer.contact (
     spent bigint NOT NULL,
     currency text,
     note text,
-    worker uuid,
+    batch uuid,
+    offered_until timestamptz,
+    claimed_at timestamptz,
+    looked_at timestamptz,
     changed_by uuid,
     PRIMARY KEY (campaign, number),
     UNIQUE (campaign, token)
 );
 
 CREATE INDEX contact_position ON sinch_voice_dialer.contact (campaign, position);
-CREATE INDEX contact_due ON sinch_voice_dialer.contact (campaign, due, position) WHERE state = 'todo';
-CREATE INDEX contact_offered ON sinch_voice_dialer.contact (campaign, worker)
-    WHERE state = 'todo' AND worker IS NOT NULL;
-CREATE INDEX contact_dialing ON sinch_voice_dialer.contact (campaign) WHERE state = 'dialing';
+CREATE INDEX contact_due ON sinch_voice_dialer.contact (campaign, due, position)
+    WHERE state = 'todo' AND batch IS NULL;
+CREATE INDEX contact_batch ON sinch_voice_dialer.contact (campaign, batch) WHERE state = 'todo' AND batch IS NOT NULL;
+CREATE INDEX contact_offered ON sinch_voice_dialer.contact (campaign, offered_until)
+    WHERE state = 'todo' AND batch IS NOT NULL;
+CREATE INDEX contact_dialing ON sinch_voice_dialer.contact (campaign, claimed_at) WHERE state = 'dialing';
 CREATE INDEX contact_open ON sinch_voice_dialer.contact (campaign, state, position)
     WHERE state IN ('accepted', 'rejected', 'unknown', 'skipped');
 CREATE INDEX contact_redial ON sinch_voice_dialer.contact (campaign, result, attempt)

@@ -1,4 +1,4 @@
-"""The journal in PostgreSQL: one winner, nothing lost, and nobody takes a living worker's claims away."""
+"""The journal in PostgreSQL: one winner, nothing lost, and what was offered or claimed and left comes to light."""
 
 import itertools
 import time
@@ -53,14 +53,12 @@ def claim(number: str, token: str | None = None) -> Claim:
     return Claim(number=number, token=token or uuid.uuid4().hex, at=time.time(), day="2026-11-02")
 
 
-def vanish(url: str, journal: PostgresJournal) -> None:
-    """Let a worker be one that was last seen an hour ago."""
+def age(url: str, statement: str, journal: PostgresJournal) -> None:
+    """Let an hour pass for the rows of a campaign."""
     assert journal._opened is not None
-    assert journal._opened.heartbeat is not None
-    journal._opened.heartbeat.stop()
     with psycopg.connect(url) as connection:
-        seen = "UPDATE sinch_voice_dialer.worker SET seen_at = now() - interval '1 hour' WHERE id = %s"
-        assert connection.execute(seen, (journal._worker,)).rowcount == 1
+        aged = f"UPDATE sinch_voice_dialer.contact SET {statement} WHERE campaign = %s"
+        assert connection.execute(aged, (journal._opened.campaign,)).rowcount
 
 
 async def collect(journal: PostgresJournal, *states: ContactState) -> list[Outcome]:
@@ -136,38 +134,35 @@ async def test_no_two_are_offered_the_same(journal: PostgresJournal, other: Post
     assert [outcome.number for outcome in await journal.due(1.0)] == mine
 
 
-async def test_what_a_worker_was_offered_is_offered_again(
-    url: str, journal: PostgresJournal, other: PostgresJournal
-) -> None:
-    """What was offered to a worker that is gone, without a word or with one, goes to others: nobody claimed it."""
+async def test_an_offer_ends(url: str, journal: PostgresJournal, other: PostgresJournal) -> None:
+    """What was offered to a run goes to others when it ends, or when its lease does: it was never claimed."""
     await journal.enqueue(PEOPLE[:4], 0.0)
     await other.due(1.0)
     assert await journal.due(1.0) == []
-    vanish(url, other)
+    age(url, "offered_until = clock_timestamp() - interval '1 s'", journal)
     assert len(await journal.due(1.0)) == 4
     await journal.end()
     await other.begin(2.0)
     assert len(await other.due(1.0)) == 4
 
 
-async def test_the_claims_of_the_gone_become_unknown(url: str, campaign: str, journal: PostgresJournal) -> None:
-    """Claims of a worker that is not seen any more become unknown when another begins; those of the living do not."""
+async def test_old_claims_become_unknown(url: str, journal: PostgresJournal, other: PostgresJournal) -> None:
+    """A claim without an answer for two minutes becomes unknown, in whichever process looks; a new one does not."""
     await journal.enqueue(PEOPLE[:3], 0.0)
-    async with worker(url, campaign) as gone, worker(url, campaign) as third:
-        await gone.claim(claim(PEOPLE[0].number, "of the gone"))
-        await journal.claim(claim(PEOPLE[1].number))
-        vanish(url, gone)
-        assert await third.begin(9.0) == 1
-        assert await third.begin(9.0) == 0
-        [unknown] = await collect(journal, ContactState.UNKNOWN)
-        assert (unknown.number, unknown.changed_at) == (PEOPLE[0].number, 9.0)
-        assert unknown.note == "the worker was gone while this callout was on its way"
-        assert [outcome.number for outcome in await journal.due(9.0)] == [PEOPLE[2].number]
-        # It was not gone, only asleep: what it learns still counts, and what it did not send stays in doubt.
-        assert await gone.change("of the gone", Change.GIVE_BACK, AttemptUpdate(), 10.0) is None
-        settled = await gone.change("of the gone", Change.ACCEPT, AttemptUpdate(call_id="its call"), 10.0)
-        assert settled is not None
-        assert settled.state is ContactState.ACCEPTED
+    await other.claim(claim(PEOPLE[0].number, "of the gone"))
+    age(url, "claimed_at = claimed_at - interval '121 s'", journal)
+    await journal.claim(claim(PEOPLE[1].number))
+    assert await journal.begin(9.0) == 1
+    assert await journal.begin(9.0) == 0
+    [unknown] = await collect(journal, ContactState.UNKNOWN)
+    assert (unknown.number, unknown.note) == (PEOPLE[0].number, "the worker was gone while this callout was on its way")
+    assert time.time() - (unknown.changed_at or 0.0) < 60
+    assert [outcome.number for outcome in await journal.due(9.0)] == [PEOPLE[2].number]
+    # It was only slow: what it learns still counts, and what it did not send stays unknown.
+    assert await other.change("of the gone", Change.GIVE_BACK, AttemptUpdate(), 10.0) is None
+    settled = await other.change("of the gone", Change.ACCEPT, AttemptUpdate(call_id="its call"), 10.0)
+    assert settled is not None
+    assert settled.state is ContactState.ACCEPTED
 
 
 async def test_a_contact_through_all_its_states(journal: PostgresJournal) -> None:
@@ -267,7 +262,7 @@ async def test_a_journal_of_another_version(postgres: Postgres, campaign: str) -
         pass
     with psycopg.connect(url) as connection:
         connection.execute("UPDATE sinch_voice_dialer.version SET version = 7")
-    with pytest.raises(JournalError, match="it is of version 7, and this program reads 2"):
+    with pytest.raises(JournalError, match="it is of version 7, and this program reads 3"):
         await PostgresJournal(url).open(campaign)
 
 
@@ -354,11 +349,18 @@ async def test_a_claim_that_was_cut_off(journal: PostgresJournal, monkeypatch: p
 
 
 async def test_an_answer_that_was_cut_off(journal: PostgresJournal, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever loses the connection while giving back is told that it was given back, though the token is gone."""
-    await journal.enqueue(PEOPLE[:1], 0.0)
+    """A statement whose connection broke after its commit is found by its mark, and is not carried out twice."""
+    await journal.enqueue(PEOPLE[:2], 0.0)
     await journal.claim(claim(PEOPLE[0].number, "mine"))
     cut_off(journal, monkeypatch)
-    back = await journal.change("mine", Change.GIVE_BACK, AttemptUpdate(), 1.0)
+    accepted = await journal.change("mine", Change.ACCEPT, AttemptUpdate(call_id="a call"), 1.0)
+    assert accepted is not None
+    assert (accepted.state, accepted.call_id) == (ContactState.ACCEPTED, "a call")
+    await journal.claim(claim(PEOPLE[1].number, "another"))
+    cut_off(journal, monkeypatch)
+    # Its token is gone, and with it the mark: it was given back once.
+    assert await journal.change("another", Change.GIVE_BACK, AttemptUpdate(), 1.0) is None
+    back = await journal.find_number(PEOPLE[1].number)
     assert back is not None
     assert (back.state, back.returned) == (ContactState.TODO, 1)
 

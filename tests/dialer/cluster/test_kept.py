@@ -180,6 +180,44 @@ def test_an_address_is_not_pickled() -> None:
         address.__reduce__()
 
 
+V2 = """
+CREATE TABLE sinch_voice_dialer.pace (
+    campaign integer PRIMARY KEY REFERENCES sinch_voice_dialer.campaign ON DELETE CASCADE,
+    target double precision NOT NULL DEFAULT 1,
+    instant timestamptz NOT NULL DEFAULT 'epoch',
+    next_at timestamptz NOT NULL DEFAULT 'epoch',
+    held_until timestamptz NOT NULL DEFAULT 'epoch',
+    slowed_rate double precision NOT NULL DEFAULT 'infinity',
+    slowed_at timestamptz NOT NULL DEFAULT 'epoch',
+    paused boolean NOT NULL DEFAULT false
+);
+CREATE FUNCTION sinch_voice_dialer.rate_at(pace sinch_voice_dialer.pace, instant timestamptz) RETURNS double precision
+    IMMUTABLE LANGUAGE sql AS 'SELECT pace.target';
+CREATE TABLE sinch_voice_dialer.worker (
+    id uuid PRIMARY KEY,
+    campaign integer NOT NULL REFERENCES sinch_voice_dialer.campaign ON DELETE CASCADE,
+    name text NOT NULL,
+    seen_at timestamptz NOT NULL
+);
+CREATE FUNCTION sinch_voice_dialer.alive(gone_after double precision) RETURNS SETOF uuid
+    STABLE LANGUAGE sql AS 'SELECT id FROM sinch_voice_dialer.worker';
+DROP FUNCTION sinch_voice_dialer.reserve;
+DROP FUNCTION sinch_voice_dialer.rate_at(double precision, double precision, timestamptz, timestamptz);
+DROP TABLE sinch_voice_dialer.spending;
+DROP INDEX sinch_voice_dialer.contact_due, sinch_voice_dialer.contact_batch, sinch_voice_dialer.contact_offered,
+    sinch_voice_dialer.contact_dialing;
+ALTER TABLE sinch_voice_dialer.contact DROP COLUMN batch, DROP COLUMN offered_until, DROP COLUMN claimed_at,
+    DROP COLUMN looked_at, ADD COLUMN worker uuid;
+CREATE INDEX contact_due ON sinch_voice_dialer.contact (campaign, due, position) WHERE state = 'todo';
+CREATE INDEX contact_offered ON sinch_voice_dialer.contact (campaign, worker)
+    WHERE state = 'todo' AND worker IS NOT NULL;
+CREATE INDEX contact_dialing ON sinch_voice_dialer.contact (campaign) WHERE state = 'dialing';
+ALTER TABLE sinch_voice_dialer.campaign DROP COLUMN pause, DROP COLUMN is_cancelled, DROP COLUMN wanted_rate,
+    DROP COLUMN target, DROP COLUMN instant, DROP COLUMN next_at, DROP COLUMN held_until, DROP COLUMN slowed_rate,
+    DROP COLUMN slowed_at;
+UPDATE sinch_voice_dialer.version SET version = 2;
+"""
+
 V1 = """
 DROP TABLE sinch_voice_dialer.row, sinch_voice_dialer.field, sinch_voice_dialer.phone;
 CREATE TABLE sinch_voice_dialer.broken (campaign integer NOT NULL REFERENCES sinch_voice_dialer.campaign
@@ -193,12 +231,42 @@ UPDATE sinch_voice_dialer.version SET version = 1;
 """
 
 
+async def test_a_database_of_version_2(postgres: Postgres) -> None:
+    """Its pace, pause, claims and costs are brought along, and then it is like a new one, column by column."""
+    url = postgres.database()
+    await fast(url, "x").enqueue(NUMBERS[:4])
+    columns = """SELECT table_name, column_name, data_type, is_nullable, column_default
+        FROM information_schema.columns WHERE table_schema = 'sinch_voice_dialer' ORDER BY 1, 2"""
+    indices = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'sinch_voice_dialer' ORDER BY 1"
+    with psycopg.connect(url, autocommit=True) as database:
+        new = [database.execute(each).fetchall() for each in (columns, indices)]
+        database.execute(V2)
+        database.execute(
+            """
+            INSERT INTO sinch_voice_dialer.pace (campaign, target, paused)
+                SELECT id, 7, false FROM sinch_voice_dialer.campaign;
+            UPDATE sinch_voice_dialer.campaign
+                SET control = '{"pause": "lunch", "calls_per_second": Infinity, "is_cancelled": false}';
+            UPDATE sinch_voice_dialer.contact SET state = 'dialing', token = 'a' WHERE number = '+46700000000';
+            UPDATE sinch_voice_dialer.contact SET state = 'done', spent = 5, amount = 3 WHERE number = '+46700000001';
+            """
+        )
+        control = await fast(url, "x").control()
+        assert control == Control(pause="lunch", calls_per_second=float("inf"))
+        assert [database.execute(each).fetchall() for each in (columns, indices)] == new
+        assert database.execute(
+            "SELECT target, spent, dearest FROM sinch_voice_dialer.campaign, sinch_voice_dialer.spending"
+        ).fetchall() == [(7.0, 5, 3)]
+    report = await fast(url, "x").report()
+    assert report.states == {ContactState.UNKNOWN: 1, ContactState.DONE: 1, ContactState.TODO: 2}
+
+
 async def test_a_database_of_version_1(postgres: Postgres) -> None:
     """It is brought to this version when its workers are gone."""
     url = postgres.database()
     await fast(url, "x").enqueue([Contact(NUMBERS[0], fields={"name": "Ann"}), Contact(NUMBERS[1])])
     with psycopg.connect(url, autocommit=True) as database:
-        database.execute(V1)
+        database.execute(V2 + V1)
         database.execute(
             "INSERT INTO sinch_voice_dialer.worker SELECT gen_random_uuid(), id, 'w', now() "
             "FROM sinch_voice_dialer.campaign"

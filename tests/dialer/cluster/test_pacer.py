@@ -52,7 +52,7 @@ def look(database: psycopg.Connection[dict[str, Any]], campaign: str) -> dict[st
     columns = ", ".join(f"extract(epoch FROM {moment})::float AS {moment}" for moment in moments)
     row = database.execute(
         f"""SELECT slowed_rate, extract(epoch FROM clock_timestamp())::float AS now, {columns}
-        FROM sinch_voice_dialer.pace JOIN sinch_voice_dialer.campaign ON id = campaign WHERE name = %s""",
+        FROM sinch_voice_dialer.campaign WHERE name = %s""",
         (campaign,),
     ).fetchone()
     assert row is not None
@@ -123,18 +123,18 @@ async def test_a_hold_holds_those_who_wait(
     url: str, campaign: str, journal: PostgresJournal, database: psycopg.Connection[dict[str, Any]]
 ) -> None:
     """Whoever has an instant already, and waits for it, takes a later one when the campaign is held meanwhile."""
-    holding = journal.pacer(5.0, SystemClock())
+    holding = journal.pacer(2.0, SystemClock())
 
     class Held(SystemClock):
         """Holds the campaign while it waits for the first time."""
 
         async def sleep(self, seconds: float) -> None:
             if seconds > 0 and look(database, campaign)["held_until"] == 0:
-                await holding.hold(0.4)
+                await holding.hold(0.7)
             await super().sleep(seconds)
 
     async with opened(url, campaign) as other:
-        pacer = other.pacer(5.0, Held())
+        pacer = other.pacer(2.0, Held())
         await pacer.wait()
         await pacer.wait()
     assert 0 < look(database, campaign)["held_until"] <= look(database, campaign)["now"]
@@ -194,12 +194,8 @@ def test_it_climbs_as_on_one_machine(
     database: psycopg.Connection[dict[str, Any]], target: float, slowed_rate: float, slowed_at: float, now: float
 ) -> None:
     """At any moment after a slowing down, the database's rate is the one that ``pace.py`` says."""
-    statement = """
-        SELECT sinch_voice_dialer.rate_at(pace, to_timestamp(%s)) AS rate FROM (
-            SELECT (0, %s, 'epoch', 'epoch', 'epoch', %s, to_timestamp(%s), false)::sinch_voice_dialer.pace AS pace
-        ) AS given
-    """
-    row = database.execute(statement, (now, target, slowed_rate, slowed_at)).fetchone()
+    statement = "SELECT sinch_voice_dialer.rate_at(%s, %s, to_timestamp(%s), to_timestamp(%s)) AS rate"
+    row = database.execute(statement, (target, slowed_rate, slowed_at, now)).fetchone()
     assert row is not None
     pace = Pace(target=target, slowed_rate=slowed_rate, slowed_at=slowed_at)
     # The database keeps microseconds.

@@ -27,18 +27,19 @@ PACE = 40.0
 PATIENCE = 120.0
 
 WORKER = """
-import json, sys, anyio
+import json, sys, warnings, anyio
 from sinch_voice_async import TtsCallout, VoiceClient
 from sinch_voice_async.dialer import Campaign
 from sinch_voice_async.dialer.cluster import PostgresJournal, worker
 
+warnings.simplefilter("ignore", DeprecationWarning)
 url, name, pace, backend, options = sys.argv[1:]
 
 def reminder(contact):
     return TtsCallout(destination=contact.number, text="See you tomorrow.", cli="+46700000000")
 
 async def main():
-    campaign = Campaign(name, journal=PostgresJournal(url, gone_after=1.0), calls_per_second=float(pace))
+    campaign = Campaign(name, journal=PostgresJournal(url, claim_timeout=1.0), calls_per_second=float(pace))
     async with VoiceClient(**json.loads(options)) as client, worker(campaign, client, reminder) as outcomes:
         await outcomes.wait()
 
@@ -91,7 +92,7 @@ INSTANTS = """
     CREATE TABLE instants (instant timestamptz);
     CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN INSERT INTO instants VALUES (NEW.instant); RETURN NEW; END $$;
-    CREATE TRIGGER note AFTER UPDATE OF instant ON sinch_voice_dialer.pace FOR EACH ROW EXECUTE FUNCTION note();
+    CREATE TRIGGER note AFTER UPDATE OF instant ON sinch_voice_dialer.campaign FOR EACH ROW EXECUTE FUNCTION note();
 """
 GAPS = "SELECT extract(epoch FROM instant - lag(instant) OVER (ORDER BY instant))::float FROM instants OFFSET 1"
 

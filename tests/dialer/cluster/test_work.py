@@ -3,6 +3,7 @@
 import sys
 import uuid
 from collections import Counter
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -11,7 +12,8 @@ import psycopg
 import pytest
 
 from sinch_voice_async.dialer import BrokenRow, Campaign, Contact, ContactState
-from sinch_voice_async.dialer.cluster import PostgresJournal, enqueue, worker
+from sinch_voice_async.dialer.cluster import PostgresJournal, Worker, enqueue
+from sinch_voice_async.dialer.cluster import worker as former_worker
 from sinch_voice_async.dialer.postgres.database import driver
 from sinch_voice_async.errors import ConfigurationError, JournalError
 from tests.dialer.cluster.clocks import CountingClock
@@ -19,6 +21,12 @@ from tests.dialer.cluster.postgres import Postgres
 from tests.dialer.platforms import Platform, reminder
 
 PEOPLE = [Contact(f"+4670000{last:04}") for last in range(40)]
+
+
+def worker(campaign: Campaign, client: Platform, callout: Any, *, stay: bool = False) -> Worker:
+    """Return a worker, which warns that it will go."""
+    with pytest.warns(DeprecationWarning, match="cluster.worker is deprecated"):
+        return former_worker(campaign, client, callout, stay=stay)
 
 
 def fast(url: str, name: str) -> Campaign:
@@ -95,7 +103,8 @@ async def test_a_database_that_cannot_write(postgres: Postgres, code: str, state
     assert platform.rang.total() == rung
     with psycopg.connect(url, autocommit=True) as database:
         database.execute("DROP FUNCTION refuse CASCADE")
-    async with worker(fast(url, "x"), platform, reminder) as outcomes:
+    again = Campaign("x", journal=PostgresJournal(url, claim_timeout=0.1), calls_per_second=1000.0)
+    async with worker(again, platform, reminder) as outcomes:
         await outcomes.wait()
     assert set(platform.rang.values()) == {1}
     assert [outcome.number for outcome in (await fast(url, "x").report()).unknown] == [*platform.rang][:rung]

@@ -1,0 +1,103 @@
+-- From version 2 to version 3, in one transaction. No worker of version 2 is left, so its claims are unknown.
+
+ALTER TABLE sinch_voice_dialer.campaign
+    ADD COLUMN pause text,
+    ADD COLUMN is_cancelled boolean NOT NULL DEFAULT false,
+    ADD COLUMN wanted_rate double precision,
+    ADD COLUMN target double precision NOT NULL DEFAULT 1,
+    ADD COLUMN instant timestamptz NOT NULL DEFAULT 'epoch',
+    ADD COLUMN next_at timestamptz NOT NULL DEFAULT 'epoch',
+    ADD COLUMN held_until timestamptz NOT NULL DEFAULT 'epoch',
+    ADD COLUMN slowed_rate double precision NOT NULL DEFAULT 'infinity',
+    ADD COLUMN slowed_at timestamptz NOT NULL DEFAULT 'epoch';
+UPDATE sinch_voice_dialer.campaign
+SET target = pace.target, slowed_rate = pace.slowed_rate, slowed_at = pace.slowed_at, instant = pace.instant,
+    next_at = pace.next_at, held_until = pace.held_until,
+    pause = CASE WHEN pace.paused THEN 'paused through the journal' END
+FROM sinch_voice_dialer.pace WHERE pace.campaign = campaign.id;
+-- A number of JSON here may be Infinity, which PostgreSQL does not read as JSON.
+UPDATE sinch_voice_dialer.campaign
+SET pause = coalesce(pause, substring(control FROM '"pause": "([^"]*)"')),
+    is_cancelled = control LIKE '%"is_cancelled": true%',
+    wanted_rate = substring(control FROM '"calls_per_second": ([0-9.eE+-]+|Infinity)')::double precision
+WHERE control IS NOT NULL;
+DROP FUNCTION sinch_voice_dialer.rate_at(sinch_voice_dialer.pace, timestamptz);
+DROP TABLE sinch_voice_dialer.pace;
+
+-- The rate at an instant: after a slowing down it climbs by 5 % of the target a second, up to the target.
+CREATE FUNCTION sinch_voice_dialer.rate_at(
+    target double precision, slowed_rate double precision, slowed_at timestamptz, instant timestamptz
+) RETURNS double precision
+IMMUTABLE LANGUAGE sql AS $$
+    SELECT least(target, slowed_rate + 0.05 * least(target, 1000)
+        * greatest(0, extract(epoch FROM instant - slowed_at)::double precision))
+$$;
+
+-- Reserves a quarter of a second of instants, at most 50 and at most ``wanted``. How long it is until the first is
+-- computed here, on the one clock. ``is_open`` is NULL if the campaign was deleted, and false if nothing may go out: it
+-- is paused, cancelled, or held for more than ten seconds.
+CREATE FUNCTION sinch_voice_dialer.reserve(
+    given integer, wanted integer,
+    OUT is_open boolean, OUT wait double precision, OUT gap double precision, OUT instants integer,
+    OUT rate double precision, OUT target double precision
+)
+LANGUAGE plpgsql AS $$
+DECLARE
+    known sinch_voice_dialer.campaign;
+    first timestamptz;
+BEGIN
+    SELECT * INTO known FROM sinch_voice_dialer.campaign WHERE id = given FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    is_open := known.pause IS NULL AND NOT known.is_cancelled
+        AND known.held_until < clock_timestamp() + interval '10 s';
+    IF NOT is_open THEN
+        RETURN;
+    END IF;
+    target := coalesce(known.wanted_rate, known.target);
+    first := greatest(known.next_at, clock_timestamp());
+    rate := sinch_voice_dialer.rate_at(target, known.slowed_rate, known.slowed_at, first);
+    gap := 1 / rate;
+    instants := least(greatest(least(ceil(rate * 0.25), 50), 1), wanted);
+    UPDATE sinch_voice_dialer.campaign
+    SET instant = first + make_interval(secs => gap * (instants - 1)),
+        next_at = first + make_interval(secs => gap * instants)
+    WHERE id = given;
+    wait := extract(epoch FROM first - clock_timestamp());
+END
+$$;
+
+-- What calls have cost, in parts that are added up, so that results do not queue for one row.
+CREATE TABLE sinch_voice_dialer.spending (
+    campaign integer NOT NULL REFERENCES sinch_voice_dialer.campaign ON DELETE CASCADE,
+    slot integer NOT NULL,
+    spent bigint NOT NULL,
+    dearest bigint NOT NULL,
+    PRIMARY KEY (campaign, slot)
+);
+
+INSERT INTO sinch_voice_dialer.spending (campaign, slot, spent, dearest)
+SELECT campaign, 0, sum(spent), coalesce(max(amount), 0)
+FROM sinch_voice_dialer.contact WHERE amount IS NOT NULL OR spent <> 0 GROUP BY campaign;
+
+DROP INDEX sinch_voice_dialer.contact_due, sinch_voice_dialer.contact_offered, sinch_voice_dialer.contact_dialing;
+ALTER TABLE sinch_voice_dialer.contact DROP COLUMN worker;
+ALTER TABLE sinch_voice_dialer.contact
+    ADD COLUMN batch uuid,
+    ADD COLUMN offered_until timestamptz,
+    ADD COLUMN claimed_at timestamptz,
+    ADD COLUMN looked_at timestamptz;
+UPDATE sinch_voice_dialer.contact
+SET state = 'unknown', note = 'the worker was gone while this callout was on its way' WHERE state = 'dialing';
+UPDATE sinch_voice_dialer.contact SET claimed_at = to_timestamp(placed_at) WHERE state = 'accepted';
+CREATE INDEX contact_due ON sinch_voice_dialer.contact (campaign, due, position)
+    WHERE state = 'todo' AND batch IS NULL;
+CREATE INDEX contact_batch ON sinch_voice_dialer.contact (campaign, batch) WHERE state = 'todo' AND batch IS NOT NULL;
+CREATE INDEX contact_offered ON sinch_voice_dialer.contact (campaign, offered_until)
+    WHERE state = 'todo' AND batch IS NOT NULL;
+CREATE INDEX contact_dialing ON sinch_voice_dialer.contact (campaign, claimed_at) WHERE state = 'dialing';
+DROP FUNCTION sinch_voice_dialer.alive(double precision);
+DROP TABLE sinch_voice_dialer.worker;
+
+UPDATE sinch_voice_dialer.version SET version = 3;
