@@ -29,7 +29,7 @@ from sinch_voice_async.dialer.cluster import PostgresJournal, enqueue, worker
 from tests.dialer.cluster.postgres import programs, server
 
 _NAME = "reminders"
-_GONE_AFTER = 5.0
+_CLAIM_TIMEOUT = 5.0
 _LATENCY = 0.25
 _ANSWER_BODY = '{"callId": "%s"}'
 _NUMBER = re.compile(rb'"endpoint": ?"(\+[0-9]+)"')
@@ -118,7 +118,7 @@ class Result:
 
 def campaign_of(url: str, pace: float) -> Campaign:
     """Return the campaign, as each process makes it."""
-    return Campaign(_NAME, journal=PostgresJournal(url, gone_after=_GONE_AFTER), calls_per_second=pace)
+    return Campaign(_NAME, journal=PostgresJournal(url, claim_timeout=_CLAIM_TIMEOUT), calls_per_second=pace)
 
 
 async def work(url: str, pace: float, platform: str) -> None:
