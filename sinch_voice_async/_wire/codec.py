@@ -26,7 +26,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import is_dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final, TypeAlias, TypeVar, get_origin
+from types import MemberDescriptorType
+from typing import Any, Final, NoReturn, TypeAlias, TypeVar, get_origin
 
 import attrs
 from cattrs import Converter
@@ -39,10 +40,12 @@ from sinch_voice_async._wire.json import (
     MARK,
     ODD_FROM_TEXT,
     TO_TEXT,
+    canonical_values,
     enumeration_reader,
     format_timestamp,
     marked,
     numbers_restored,
+    parse_timestamp,
     plain,
     read_bool,
     read_datetime,
@@ -56,6 +59,7 @@ from sinch_voice_async._wire.json import (
 )
 from sinch_voice_async._wire.registry import (
     EXTRA,
+    Plan,
     UnregisteredError,
     is_optional,
     item_of,
@@ -215,54 +219,89 @@ def _unwritable(model: object) -> str | None:
 
 
 def _model_reader(type_: Any, converter: Converter) -> Reader:
+    """Return the reader of a class, a generated function: what is usual needs neither a loop nor a call."""
     cls: type = model_of(type_) or type_
-    plan = plan_of(cls)
-    build, known = _builder(cls, converter), plan.known
-
-    def read(value: Any, _: Any) -> Any:
-        if value.__class__ is not dict:
-            raise TypeError("an object is expected")
-        if not value.keys() <= known or None in value.values():
-            value = plan.tidy(value)
-        return build(value)
-
+    names: dict[str, Any] = {"cls": cls, "new": cls.__new__, "set_": object.__setattr__, "plan": plan_of(cls)}
+    source = "\n    ".join(["def read(value, _):", *_reader_lines(cls, names, converter)])
+    exec(compile(source, f"<reader of {cls.__name__}>", "exec"), names)  # noqa: S102  # names of our own models alone
+    read: Reader = names["read"]
     envelope = models[cls].envelope
     return read if envelope is None else _out_of_envelope(envelope, read)
 
 
-def _builder(cls: type, converter: Converter) -> Callable[[Mapping[str, Any]], Any]:
-    """Return a function that makes a model of its tidied fields, generated for the class: one expression per field.
+def _reader_lines(cls: type, names: dict[str, Any], converter: Converter) -> list[str]:
+    """Return the lines of a reader.
 
-    A class without slots, converters and validators, as events are, gets its fields as one dictionary.
+    They take each field from the document and count those that are there. If something else is there too (an unknown
+    field, another spelling, a null), the document is tidied first.
     """
-    plan, fields = plan_of(cls), attrs.fields(cls)
-    names: dict[str, Any] = {"cls": cls, "new": cls.__new__, "set_": object.__setattr__}
-    parts = {field.alias: _expression(field, plan.wires.get(field.name, EXTRA), names, converter) for field in fields}
-    if cls.__dictoffset__ and not any(field.validator or field.converter for field in fields):
+    plan = plan_of(cls)
+    wires = {field.name: wire for field in attrs.fields(cls) if (wire := plan.wires.get(field.name)) is not None}
+    tag = tags[cls][0] if cls in tags else None
+    took = [f"its_{name} = get({wire!r})" for name, wire in wires.items()]
+    there = [f"its_{name}" for name in wires] + ([f"get({tag!r})"] if tag and tag not in wires.values() else [])
+    return [
+        "if value.__class__ is not dict:",
+        "    raise TypeError('an object is expected')",
+        "get = value.get",
+        *took,
+        f"there = {len(there)}",
+        *(line for each in there for line in (f"if {each} is None:", "    there -= 1")),
+        "extra = {}",
+        "if there != len(value):",
+        "    value = plan.tidy(value)",
+        "    get = value.get",
+        *(f"    {line}" for line in took),
+        f"    extra = get({EXTRA!r}) or extra",
+        *_maker_lines(cls, names, {f.alias: _expression(f, plan, names, converter) for f in attrs.fields(cls)}),
+    ]
+
+
+def _maker_lines(cls: type, names: dict[str, Any], parts: Mapping[str, str]) -> list[str]:
+    """Return the lines that make the model: without its constructor, if that does nothing but to set the fields."""
+    fields = attrs.fields(cls)
+    checked = any(field.validator or field.converter for field in fields) or hasattr(cls, "__attrs_post_init__")
+    if not checked and cls.__dictoffset__:
         items = ", ".join(f"{field.name!r}: {parts[field.alias]}" for field in fields)
-        lines = ["made = new(cls)", f"set_(made, '__dict__', {{{items}}})", "return made"]
-    else:
-        lines = [f"return cls({', '.join(f'{alias}={part}' for alias, part in parts.items())})"]
-    source = "\n    ".join(["def build(value):", "get = value.get", *lines])
-    exec(compile(source, f"<reader of {cls.__name__}>", "exec"), names)  # noqa: S102  # names of our own models alone
-    build: Callable[[Mapping[str, Any]], Any] = names["build"]
-    return build
+        return ["made = new(cls)", f"set_(made, '__dict__', {{{items}}})", "return made"]
+    slots = {field.name: getattr(cls, field.name, None) for field in fields}
+    if not checked and all(isinstance(slot, MemberDescriptorType) for slot in slots.values()):
+        names.update({f"set_{name}": slot.__set__ for name, slot in slots.items()})  # type: ignore[union-attr]
+        return ["made = new(cls)", *(f"set_{f.name}(made, {parts[f.alias]})" for f in fields), "return made"]
+    return [f"return cls({', '.join(f'{alias}={part}' for alias, part in parts.items())})"]
 
 
-def _expression(field: "attrs.Attribute[Any]", wire: str, names: dict[str, Any], converter: Converter) -> str:
-    """Return the source that reads one field out of ``value``, and put what it needs among the names."""
-    default, read = f"default_{field.name}", f"read_{field.name}"
+def _expression(field: "attrs.Attribute[Any]", plan: Plan, names: dict[str, Any], converter: Converter) -> str:
+    """Return the source that reads one field, and put what it needs among the names."""
     if field.name == "extra":
-        return f"get({wire!r}) or {{}}"
-    names[read] = converter.get_structure_hook(field.type)
+        return "extra"
+    read, default = _value_expression(field, names, converter), f"default_{field.name}"
     if field.default is attrs.NOTHING:
-        return f"{read}(value[{wire!r}], None)"
+        names["missing"] = _missing
+        return f"{read} if its_{field.name} is not None else missing({plan.wires[field.name]!r})"
     names[default] = field.default
     if (factory := getattr(field.default, "factory", None)) is not None:
         names[default], default = factory, f"{default}()"
-    known = f"item if (item := get({wire!r})).__class__ is str else " if names[read] is _read_str else ""
-    found = "item" if known else f"(item := get({wire!r}))"
-    return f"({known}{default} if {found} is None else {read}(item, None))"
+    return f"{default} if its_{field.name} is None else {read}"
+
+
+def _value_expression(field: "attrs.Attribute[Any]", names: dict[str, Any], converter: Converter) -> str:
+    """Return the source that reads the value of a field that is there; a value of the right class stays as it is."""
+    value, name = f"its_{field.name}", f"read_{field.name}"
+    hook, read = converter.get_structure_hook(field.type), f"{name}({value}, None)"
+    names |= {name: hook, "parse_timestamp": parse_timestamp, "Decimal": Decimal}
+    if hook in _TAKEN:
+        return f"{value} if {value}.__class__ is {_TAKEN[hook]} else {read}"
+    if hook is read_datetime:
+        return f"parse_timestamp({value}) if {value}.__class__ is str else {read}"
+    if known := known_values(field.type):
+        names[f"known_{field.name}"] = canonical_values(known)
+        return f"({value}.__class__ is str and known_{field.name}.get({value})) or {read}"
+    return read
+
+
+def _missing(wire: str) -> NoReturn:
+    raise KeyError(wire)
 
 
 def _out_of_envelope(envelope: str, read: Reader) -> Reader:
@@ -413,6 +452,9 @@ def _read_str(value: Any, _: Any) -> str:
     # Here rather than in scalars alone: most values are strings, and nearly all of these are read as they are.
     return value if value.__class__ is str else read_text(value)
 
+
+_TAKEN: Final[Mapping[Reader, str]] = {_read_str: "str", read_int: "int", read_bool: "bool", read_decimal: "Decimal"}
+"""The class whose values a reader returns as they are."""
 
 _OBJECTS: Final[Mapping[Any, Reader]] = {
     Mapping[str, Any]: read_object,

@@ -31,6 +31,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from json import encoder as json_encoder
 from typing import Any, Final, NoReturn
 
 BOM: Final = "\ufeff"
@@ -60,7 +61,27 @@ def writer(default: Callable[[Any], Any]) -> Callable[[Any], str]:
     encoder = json.JSONEncoder(
         ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"), default=default
     )
-    return encoder.encode
+    make: Any = getattr(json_encoder, "c_make_encoder", None)
+    if make is None:  # pragma: no cover  # a Python without the C part
+        return encoder.encode
+    # ``encode`` makes this anew for each document, which takes as long as to write a small one.
+    pieces = make(None, default, json_encoder.encode_basestring, None, ":", ",", False, False, False)
+    join = "".join
+    return lambda value: join(pieces(value, 0))
+
+
+def reader(decoder: json.JSONDecoder) -> Callable[[str], Any]:
+    """Return a function that does as ``decoder.decode``, without its search for white space where none is."""
+    scan: Callable[[str, int], tuple[Any, int]] = decoder.scan_once  # type: ignore[attr-defined]  # typeshed omits it
+
+    def read(text: str) -> Any:
+        try:
+            value, end = scan(text, 0)
+        except StopIteration:  # it begins with white space, or is not JSON
+            return decoder.decode(text)
+        return value if end == len(text) else decoder.decode(text)
+
+    return read
 
 
 def _refused(constant: str) -> NoReturn:
@@ -86,7 +107,7 @@ def _odd_whole(digits: str) -> int | OddNumber:
 
 
 TO_TEXT: Final = writer(marked)
-FROM_TEXT: Final = json.JSONDecoder(parse_float=Decimal, parse_constant=_refused).decode
+FROM_TEXT: Final = reader(json.JSONDecoder(parse_float=Decimal, parse_constant=_refused))
 ODD_FROM_TEXT: Final = json.JSONDecoder(
     parse_float=_odd_fraction, parse_int=_odd_whole, parse_constant=OddNumber
 ).decode
@@ -178,9 +199,14 @@ def read_text_or_json(value: Any, _: Any = None) -> str:
     return value if value.__class__ is str else numbers_restored(TO_TEXT(value))
 
 
+def canonical_values(known: tuple[str, ...]) -> dict[str, str]:
+    """Return known values by their documented and by their lower-case spelling."""
+    return {value.lower(): value for value in known} | {value: value for value in known}
+
+
 def enumeration_reader(known: tuple[str, ...]) -> Callable[[Any, Any], str]:
     """Return a reader that writes known values in their documented casing, and keeps unknown ones."""
-    canonical = {value.lower(): value for value in known} | {value: value for value in known}
+    canonical = canonical_values(known)
 
     def read_enumeration(value: Any, _: Any = None) -> str:
         text = value if value.__class__ is str else read_text(value)

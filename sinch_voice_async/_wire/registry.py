@@ -73,6 +73,8 @@ class Tagged:
         if value.__class__ is not dict:
             raise TypeError("an object is expected")
         name = value.get(self.tag)
+        if name.__class__ is str and (cls := self.table.get(name)) is not None:  # as it is documented
+            return cls
         if name is None:
             name = next((value[key] for key in value if key.lower() == self.tag), None)
         if name is None:
