@@ -42,7 +42,8 @@ MODELS: list[type] = [
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 LABEL = st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=20)
-NUMBER = st.from_regex(r"\A\+?[1-9][0-9]{4,14}\Z")
+# A 0 behind the country code would be a trunk zero, which requests refuse.
+NUMBER = st.from_regex(r"\A\+?(1|7|33|44|46|49|210)[1-9][0-9]{4,11}\Z")
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | FINITE | TEXT,
