@@ -28,12 +28,18 @@ exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"sinch_voice_async {release}"
 html_static_path = ["_static"]
+html_favicon = "../sinch_voice_async/sandbox/page/icon.svg"
+html_theme_options = {
+    "light_css_variables": {"color-brand-primary": "#4f46c8", "color-brand-content": "#4f46c8"},
+    "dark_css_variables": {"color-brand-primary": "#a5a1ff", "color-brand-content": "#a5a1ff"},
+}
+pygments_dark_style = "github-dark"
 html_copy_source = False
-html_css_files = ["narrow.css"]
+html_css_files = ["site.css"]
 copybutton_prompt_text = r"\$ "
 copybutton_prompt_is_regexp = True
 
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
