@@ -137,7 +137,7 @@ class Engine:
         now = self.clock.now()
         await self.journal.check(whole=True)
         if left := await self.journal.begin(now):
-            logger.warning("%d contacts were being dialled when the last run ended: they are unknown now", left)
+            logger.warning("contacts that were being dialled when the last run ended, and are unknown now: %d", left)
         await self._compare_options()
         if self.contacts is not None:
             self._is_whole_list = is_whole_list(self.contacts)
@@ -253,7 +253,7 @@ class Engine:
     async def _remove_the_others(self, listed: int) -> None:
         removed = await self.journal.end_list(listed, self.clock.now())
         if removed:
-            logger.warning("%d contacts of the journal are no longer in the list: they are not dialled", removed)
+            logger.warning("contacts that are no longer in the list, and are not dialled: %d", removed)
         for counts in (self.counts, self.this_run):
             counts.removed += removed
         self.counts.states[ContactState.TODO] -= removed

@@ -59,7 +59,7 @@ _DECIMAL: Final = re.compile(r"[+-]?[0-9]+[.,][0-9]+")
 _EXPONENT: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+")
 _WORD: Final = re.compile(r"[^\W\d_]{4,}")
 _SPREADSHEET_ERROR: Final = re.compile(r"#[A-Z/0]+[!?]?")
-_EXTENSION: Final = re.compile(r"(?:ext|extension|x|anknytning|durchwahl|poste|tel)\b|x[0-9]|#", re.IGNORECASE)
+_EXTENSION: Final = re.compile(r"(?:ext|extension|x|anknytning|ankn|durchwahl|poste|tel)\b|x[0-9]|#", re.IGNORECASE)
 
 # The assigned country codes of one and two digits; all others have three.
 _SHORT_CODE: Final = re.compile("1|7|2[07]|3[0-469]|4[0-13-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]")

@@ -85,7 +85,7 @@ async def test_a_corrected_row_is_spoken_as_corrected(tmp_path: Path, caplog: py
         (1, "changed", NUMBERS[0]),
         (None, "removed", NUMBERS[2]),
     ]
-    assert "1 contacts of the journal are no longer in the list" in caplog.text
+    assert "no longer in the list, and are not dialled: 1" in caplog.text
     assert "contacts that the last list no longer has: 1 (line 3 of a former list)" in str(report)
 
 

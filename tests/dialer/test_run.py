@@ -364,7 +364,7 @@ async def test_who_was_being_dialled_when_a_run_ended_is_told(tmp_path: Path, ca
     async with ours.run(platform, None, reminder) as outcomes:
         await outcomes.wait()
     assert {*platform.rang} == {NUMBERS[1]}
-    assert "1 contacts were being dialled" in caplog.text
+    assert "and are unknown now: 1" in caplog.text
 
 
 async def test_a_list_that_cannot_be_asked_stops_the_campaign(tmp_path: Path) -> None:
