@@ -18,7 +18,6 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import anyio
-import httpx
 from attrs import define, field, fields, frozen
 
 from sinch_voice_async import (
@@ -45,7 +44,6 @@ from sinch_voice_async.dialer import (
     Preview,
     RedialRules,
     Report,
-    ResultStream,
     kept,
     sql,
 )
@@ -54,13 +52,11 @@ from sinch_voice_async.dialer.window import known_zones
 from sinch_voice_async.models.destinations import ADVICE, country_code_of
 
 __all__ = [
-    "RESULTS_SECRET",
     "CampaignOptions",
     "Findings",
     "Template",
     "check_apart",
     "check_output",
-    "check_results_url",
     "estimate_cost",
     "foretold",
     "is_address",
@@ -71,7 +67,6 @@ __all__ = [
     "outcome_record",
     "outside_hours",
     "report_totals",
-    "results_secret",
     "resume_command",
     "write_rejects",
     "write_report",
@@ -80,7 +75,6 @@ __all__ = [
 
 _ADVICE: Final = f"; {ADVICE}"
 _BY_COUNTRY: Final = f"{_ADVICE}, or pass country="
-RESULTS_SECRET: Final = "SINCH_VOICE_RESULTS_SECRET"  # noqa: S105  # the name of a variable
 _FATE_COLUMNS: Final = ("line", "fate", "problem")
 _SHOWN: Final = 20
 _LOOKED_AT: Final = 20_000
@@ -573,25 +567,6 @@ def report_totals(found: Report) -> dict[str, Any]:
         "rows": found.fates,
         "broken": found.broken,
     }
-
-
-def check_results_url(url: str) -> None:
-    """Make sure that results can be posted to a URL, and signed, before anything begins.
-
-    :raises ConfigurationError: the URL or the secret cannot be used.
-    """
-    ResultStream(Campaign("check", journal="check"), url, secret=results_secret(), http_client=httpx.AsyncClient())
-
-
-def results_secret() -> str:
-    """Return the secret that signs results.
-
-    :raises ConfigurationError: it is not set.
-    """
-    secret = os.environ.get(RESULTS_SECRET)
-    if not secret:
-        raise ConfigurationError(f"--results-url needs the secret that signs results: set {RESULTS_SECRET}")
-    return secret
 
 
 def resume_command(journal: str, name: str | None, settings: Settings) -> str:

@@ -3,6 +3,7 @@
 All figures of a view have one scope, which its first line names: this run, or the campaign.
 """
 
+import os
 import shutil
 import signal
 import sys
@@ -19,8 +20,8 @@ import anyio
 import httpx
 from attrs import define, frozen
 
-from sinch_voice_async import RetryPolicy, VoiceClient
-from sinch_voice_async.cli.campaigns import outcome_record, report_totals, results_secret, write_report
+from sinch_voice_async import ConfigurationError, RetryPolicy, VoiceClient
+from sinch_voice_async.cli.campaigns import outcome_record, report_totals, write_report
 from sinch_voice_async.cli.client import with_client
 from sinch_voice_async.cli.failures import ExitCode, masked
 from sinch_voice_async.cli.output import count, duration, show, stderr_console, tell, visible
@@ -31,11 +32,13 @@ if TYPE_CHECKING:
     from rich.live import Live
 
 __all__ = [
+    "RESULTS_SECRET",
     "Display",
     "Interrupts",
     "Rate",
     "Standing",
     "Watched",
+    "check_results_url",
     "display_for",
     "standing_of_report",
     "standing_of_run",
@@ -45,6 +48,7 @@ _EVERY: Final = 10.0
 _BAR: Final = 24
 _SHORTEST_BAR: Final = 6
 _LOOK: Final = 0.1
+RESULTS_SECRET: Final = "SINCH_VOICE_RESULTS_SECRET"  # noqa: S105  # the name of a variable
 _RESULTS_TIMEOUT: Final = 10.0
 
 
@@ -269,7 +273,7 @@ class Watched:
         if self.results_url is None:
             return
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=_RESULTS_TIMEOUT))
-        stream = ResultStream(self.campaign, self.results_url, secret=results_secret(), http_client=http)
+        stream = ResultStream(self.campaign, self.results_url, secret=_results_secret(), http_client=http)
         await stack.enter_async_context(stream)
 
     def _end(self, found: Report) -> int:
@@ -330,6 +334,25 @@ class Watched:
         else:
             self.stopped = ExitCode.REJECTED, running.paused
             running.cancel()
+
+
+def check_results_url(url: str) -> None:
+    """Make sure that results can be posted to a URL, and signed, before anything begins.
+
+    :raises ConfigurationError: the URL or the secret cannot be used.
+    """
+    ResultStream(Campaign("check", journal="check"), url, secret=_results_secret(), http_client=httpx.AsyncClient())
+
+
+def _results_secret() -> str:
+    """Return the secret that signs results.
+
+    :raises ConfigurationError: it is not set.
+    """
+    secret = os.environ.get(RESULTS_SECRET)
+    if not secret:
+        raise ConfigurationError(f"--results-url needs the secret that signs results: set {RESULTS_SECRET}")
+    return secret
 
 
 def standing_of_run(running: CampaignRun, rate: Rate) -> Standing:

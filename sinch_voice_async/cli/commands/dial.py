@@ -26,7 +26,7 @@ from sinch_voice_async.cli.commands.dial_journal import (
     without_password,
 )
 from sinch_voice_async.cli.failures import ExitCode, in_options
-from sinch_voice_async.cli.live import Watched
+from sinch_voice_async.cli.live import RESULTS_SECRET, Watched, check_results_url
 from sinch_voice_async.cli.output import ask, count, show, tell, visible
 from sinch_voice_async.cli.settings import Group, Settings, settable
 from sinch_voice_async.dialer import Campaign, ContactFile, Difference, Preview, SqliteJournal, read_contacts
@@ -84,10 +84,35 @@ def _dialing(command: Any) -> Any:
     )
 
 
+def _following(command: Any) -> Any:
+    """Give a command how calls are followed to their end."""
+    return all_options(
+        command,
+        (
+            click.option(
+                "--follow",
+                type=click.Choice(["poll", "callbacks", "none"]),
+                default="poll",
+                show_default=True,
+                help="How results are learnt.",
+            ),
+            click.option("--poll-interval", type=POSITIVE, default=5.0, show_default=True, metavar="SECONDS"),
+            click.option(
+                "--max-call-duration",
+                type=POSITIVE,
+                default=14_400.0,
+                show_default=True,
+                metavar="SECONDS",
+                help="A call without news for so long is given up.",
+            ),
+        ),
+    )
+
+
 def _limits(command: Any) -> Any:
     """Give a command when a campaign calls, how often, and how its calls are followed."""
     return all_options(
-        command,
+        _following(command),
         (
             click.option("--window", metavar="HH:MM-HH:MM", help="When, by the callee's clock; `any` for any time."),
             click.option("--days", metavar="DAYS", help="Days of the window, such as mon-fri."),
@@ -110,22 +135,6 @@ def _limits(command: Any) -> Any:
                 "--redial-after", type=click.FloatRange(0), default=1800.0, show_default=True, metavar="SECONDS"
             ),
             click.option("--redial-declined", is_flag=True, help="Redial also those who seem to have declined."),
-            click.option(
-                "--follow",
-                type=click.Choice(["poll", "callbacks", "none"]),
-                default="poll",
-                show_default=True,
-                help="How results are learnt.",
-            ),
-            click.option("--poll-interval", type=POSITIVE, default=5.0, show_default=True, metavar="SECONDS"),
-            click.option(
-                "--max-call-duration",
-                type=POSITIVE,
-                default=14_400.0,
-                show_default=True,
-                metavar="SECONDS",
-                help="A call without news for so long is given up.",
-            ),
         ),
     )
 
@@ -203,7 +212,7 @@ for _command in COMMANDS:
 @click.option(
     "--results-url",
     metavar="URL",
-    help=f"Post results to this URL, signed with the secret in {campaigns.RESULTS_SECRET}.",
+    help=f"Post results to this URL, signed with the secret in {RESULTS_SECRET}.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would happen; place no calls.")
 @click.option("--resume", is_flag=True, help="Resume the journal's campaign; its options and FILE are kept there.")
@@ -268,7 +277,7 @@ class _Command:
             {"--report": self.report, "--rejects": self.rejects}, (journal, options.file, options.do_not_call)
         )
         if options.results_url is not None:
-            campaigns.check_results_url(options.results_url)
+            check_results_url(options.results_url)
         template = Template.parse(options.text)
         contacts = self._contacts(options)
         template.check(None if contacts is None else contacts.columns)
