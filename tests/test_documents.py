@@ -12,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,13 @@ def test_the_table_of_errors_is_whole() -> None:
     for table in (document for document in DOCUMENTS if document.match("reference/errors.md")):
         rows = re.findall(r"^\| `(\w+)` \|", table.read_text(encoding="utf-8"), re.MULTILINE)
         assert sorted([*rows, "SinchVoiceError"]) == sorted(name for name in errors.__all__ if name.endswith("Error"))
+
+
+def test_the_table_of_extras_is_whole() -> None:
+    """Each extra of the package has a row, and no other has."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    table = (ROOT / "docs" / "how-to" / "install.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == sorted(project["optional-dependencies"])
 
 
 def test_every_promise_of_security_has_its_test() -> None:
