@@ -47,8 +47,7 @@ from sinch_voice_async.dialer import (
     kept,
     sql,
 )
-from sinch_voice_async.dialer.eligibility import DoNotCall
-from sinch_voice_async.dialer.window import known_zones
+from sinch_voice_async.dialer.eligibility import DoNotCall, known_zones
 from sinch_voice_async.models.destinations import ADVICE, country_code_of
 
 __all__ = [

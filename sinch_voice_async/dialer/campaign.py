@@ -19,7 +19,7 @@ from sinch_voice_async.dialer.attempt import (
     learnt_from,
 )
 from sinch_voice_async.dialer.contacts import Contact, read_number
-from sinch_voice_async.dialer.eligibility import DoNotCall, RedialRules
+from sinch_voice_async.dialer.eligibility import CallingWindow, DoNotCall, RedialRules
 from sinch_voice_async.dialer.engine import Engine
 from sinch_voice_async.dialer.journal import (
     AttemptUpdate,
@@ -36,14 +36,12 @@ from sinch_voice_async.dialer.journals import KeptIn, to_journal
 from sinch_voice_async.dialer.pacing import Clock, Pace, Paces, SystemClock
 from sinch_voice_async.dialer.planned import PlannedCampaign, check_callout_of, get_call_of
 from sinch_voice_async.dialer.postgres.journal import PostgresJournal
-from sinch_voice_async.dialer.preview import Preview, Previewing
 from sinch_voice_async.dialer.queues import Contacts, feed, is_whole_list, to_line
 from sinch_voice_async.dialer.report import Report, report_of
-from sinch_voice_async.dialer.run import CampaignRun
+from sinch_voice_async.dialer.run import CampaignRun, Preview, Previewing
 from sinch_voice_async.dialer.settings import Difference, Follow, Settings, differences, fingerprint_of
 from sinch_voice_async.dialer.sources import ContactFile
 from sinch_voice_async.dialer.sqlite.journal import SqliteJournal
-from sinch_voice_async.dialer.window import CallingWindow
 from sinch_voice_async.errors import InvalidRequestError, JournalError
 from sinch_voice_async.models.events import AnsweredCall, CallEvent
 from sinch_voice_async.models.svaml.actions import Hangup

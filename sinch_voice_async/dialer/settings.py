@@ -18,6 +18,7 @@ from attrs import Attribute, field, frozen
 from sinch_voice_async import _bounds
 from sinch_voice_async.dialer.contacts import check_country
 from sinch_voice_async.dialer.eligibility import (
+    CallingWindow,
     DoNotCallFile,
     DoNotCallList,
     Eligibility,
@@ -26,7 +27,6 @@ from sinch_voice_async.dialer.eligibility import (
     to_do_not_call,
 )
 from sinch_voice_async.dialer.pacing import Clock, Pace
-from sinch_voice_async.dialer.window import CallingWindow
 from sinch_voice_async.errors import ConfigurationError
 
 __all__ = ["Difference", "Follow", "Settings", "check_differences", "differences", "fingerprint_of"]

@@ -15,7 +15,7 @@ import anyio
 
 from sinch_voice_async.sandbox import bounds
 from sinch_voice_async.sandbox.clock import Clock
-from sinch_voice_async.sandbox.exchange.callouts import Callout
+from sinch_voice_async.sandbox.exchange.documents import Callout
 from sinch_voice_async.sandbox.requests import LONGEST_TEXT, Fields, RefusalError, shortened, size_of_value
 
 __all__ = ["RATE", "Call", "Calls", "Conferences", "Ending", "Entry", "Handle", "Heard", "Participant", "Party", "Seat"]

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 
 from sinch_voice_async import _files
 from sinch_voice_async.sandbox.clock import Clock
-from sinch_voice_async.sandbox.exchange.callouts import Callout, read_callout
 from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Ending, Entry, Handle, Heard, Party, Seat
+from sinch_voice_async.sandbox.exchange.documents import Callout, read_callout
 from sinch_voice_async.sandbox.exchange.recordings import Recording, Recordings
 from sinch_voice_async.sandbox.requests import Fields
 
