@@ -351,9 +351,12 @@ class Call:
         return self.is_final and self.handle.is_settled
 
     def _unsettled(self, timeout: float | None) -> str:
-        doing = "its callbacks were not all sent" if self.is_final else f"it is {self.state}"
+        doing = "its callbacks were not all sent" if self.is_final else f"it is {_DOING.get(self.state, self.state)}"
         last = self.timeline[-1]
         return f"call {self.call_id} is not over after {timeout:g} s: {doing}; last entry: {last.summary()}"
+
+
+_DOING = {"menu": "in a menu", "conference": "in a conference", "stream": "connected to a stream"}
 
 
 def _timeout(timeout: float | None) -> float | None:
