@@ -21,7 +21,7 @@ from sinch_voice_async.dialer.journal import (
     Total,
 )
 from sinch_voice_async.dialer.journals import KeptCampaign, kept
-from sinch_voice_async.dialer.opt_out import OptOut, OptOutList
+from sinch_voice_async.dialer.opt_out import OptOut, OptOutList, SharedCap
 from sinch_voice_async.dialer.pacing import Clock, Pacer, SystemClock
 from sinch_voice_async.dialer.planned import dial_batch_blocking, plan_blocking
 from sinch_voice_async.dialer.queues import Batch, Engine, Plan, Tally
@@ -73,6 +73,7 @@ __all__ = [
     "ResultStream",
     "RowFate",
     "RunStatus",
+    "SharedCap",
     "Shift",
     "SqliteJournal",
     "SystemClock",

@@ -33,6 +33,7 @@ from sinch_voice_async.dialer.journal import (
     RowFate,
 )
 from sinch_voice_async.dialer.journals import KeptIn, to_journal
+from sinch_voice_async.dialer.opt_out import SharedCap
 from sinch_voice_async.dialer.pacing import Clock, Pace, Paces, SystemClock
 from sinch_voice_async.dialer.planned import PlannedCampaign, check_callout_of, get_call_of
 from sinch_voice_async.dialer.postgres.journal import PostgresJournal
@@ -86,7 +87,8 @@ class Campaign(PlannedCampaign):
     A call of which nothing was heard for ``max_call_duration`` seconds frees its slot and stays ``accepted``.
 
     ``starts_at`` is when dialling starts; a run that begins earlier waits. ``ramp`` is in how many seconds the pace of
-    a run climbs, evenly, from a tenth to ``calls_per_second``.
+    a run climbs, evenly, from a tenth to ``calls_per_second``. ``shared_cap`` bounds the callouts to a number over
+    several campaigns.
 
     ``window`` is when contacts may be called, None for any time; a run waits for it to open. ``until`` ends the
     campaign: contacts that could not be called before are skipped. ``redial`` says which contacts are dialled again,
@@ -114,6 +116,7 @@ class Campaign(PlannedCampaign):
         until: datetime | None = None,
         starts_at: datetime | None = None,
         ramp: float | None = None,
+        shared_cap: SharedCap | None = None,
         redial: RedialRules | None = None,
         do_not_call: DoNotCall = (),
         spend_limit: Decimal | int | str | None = None,
@@ -138,6 +141,7 @@ class Campaign(PlannedCampaign):
             until=until,
             starts_at=starts_at,
             ramp=ramp,
+            shared_cap=shared_cap,
             redial=redial,
             do_not_call=do_not_call,
             spend_limit=spend_limit,
@@ -481,6 +485,8 @@ class Campaign(PlannedCampaign):
         found = {*self._contact_files}
         if isinstance(self.journal, SqliteJournal):
             found |= {Path(f"{self.journal.path}{ending}") for ending in ("", "-wal", "-shm")}
+        if self.settings.shared_cap is not None:
+            found.add(self.settings.shared_cap.path)
         if (listed := getattr(self.settings.is_listed, "path", None)) is not None:
             found.add(Path(listed))
         return found

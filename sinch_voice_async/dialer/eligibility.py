@@ -39,6 +39,7 @@ from attrs import field, frozen
 from sinch_voice_async import _bounds
 from sinch_voice_async.dialer.contacts import Contact, read_number, read_numbers
 from sinch_voice_async.dialer.journal import ContactState, Outcome
+from sinch_voice_async.dialer.opt_out import SharedCap
 from sinch_voice_async.errors import CampaignError, ConfigurationError, InvalidRequestError
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "IsListed",
     "RedialRules",
     "Verdict",
+    "in_turn",
     "known_zones",
     "local_days",
     "next_days",
@@ -386,6 +388,12 @@ class RedialRules:
         )
 
 
+def in_turn(outcome: Outcome) -> str:
+    """Return the number of a contact whose turn it is."""
+    numbers = outcome.contact.numbers
+    return numbers[outcome.attempt % len(numbers)]
+
+
 @frozen(kw_only=True)
 class Verdict:
     """``may_dial`` says whether a contact may be dialled now.
@@ -507,6 +515,7 @@ class Eligibility:
     until: float | None
     starts_at: float | None = None
     attempts_in_days: tuple[int, int] | None = None
+    shared_cap: SharedCap | None = None
 
     async def verdict(self, outcome: Outcome, now: float, *, is_overspent: bool = False) -> Verdict:
         """Say whether a contact may be dialled now.
@@ -526,6 +535,8 @@ class Eligibility:
         full = self._is_full(outcome, places, now)
         start = self.starts_at or 0.0
         earliest = max(next_days(places, now) if full else now, self._end_of_cap(outcome), start)
+        if self.shared_cap is not None:
+            earliest = max(earliest, await self.shared_cap.free_at(in_turn(outcome), now))
         opening = earliest if self.window is None else self.window.next_opening(outcome.contact, earliest)
         if opening is None or (self.until is not None and opening >= self.until):
             return Verdict(may_dial=False, day=day, note=NEVER_OPEN)
