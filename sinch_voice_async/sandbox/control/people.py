@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from sinch_voice_async.sandbox.control.table import Control, Member, flag, given, member, number, seconds, texts
 from sinch_voice_async.sandbox.exchange.people import People, Person, Population
+from sinch_voice_async.sandbox.exchange.sounds import Espeak, Says, Wait
 from sinch_voice_async.sandbox.requests import Fields, RefusalError, path_member
 
 __all__ = ["PhoneControls", "PopulationControls", "described", "is_page", "seed_people"]
@@ -20,6 +21,9 @@ PERSON: dict[str, Member] = {
     ),
     "refuses": member("busy or declined; null: neither", ["string", "null"], enum=["busy", "declined", None]),
     "presses": texts('what they press, one text for each time that a menu asks: ["1", "4711#"]'),
+    "says": texts(
+        "what they say on a media stream, one text after the other, each when the server is silent"
+    ),
     "machine": flag("whether an answering machine picks up"),
     "beepsAfter": seconds("seconds after answering at which an answering machine beeps"),
     "manual": flag("whether it rings until a person answers it, here or on the page"),
@@ -181,6 +185,7 @@ def _described(person: Person) -> dict[str, object]:
         "hangsUpAfter": person.hangs_up_after,
         "refuses": person.refuses,
         "presses": list(person.keys),
+        "says": [each.text for each in person.says if isinstance(each, Espeak)],
         "machine": person.is_machine,
         "beepsAfter": person.beeps_after,
         "manual": person.is_manual,
@@ -219,6 +224,7 @@ def _person(fields: Fields, like: Person) -> Person:
         hangs_up_after=_seconds(fields, "hangsUpAfter", hangs_up_after),
         refuses="busy" if refuses == "busy" else "declined" if refuses == "declined" else None,
         keys=keys,
+        says=_says(fields) if given(fields, "says") else like.says,
         is_machine=fields.flag("machine"),
         beeps_after=number(fields, "beepsAfter") or like.beeps_after,
         is_manual=manual,
@@ -243,6 +249,13 @@ def _keys(fields: Fields) -> tuple[str, ...]:
     if not all(text and KEYS.issuperset(text) for text in keys):
         fields.illegal("presses", "must be texts of 0-9, * and #")
     return keys
+
+
+def _says(fields: Fields) -> tuple[Says, ...]:
+    try:
+        return tuple(step for text in fields.texts("says") for step in (Espeak(text), Wait.until_silence()))
+    except ValueError as error:
+        fields.illegal("says", str(error))
 
 
 def _seconds(fields: Fields, name: str, otherwise: float | None) -> float | None:

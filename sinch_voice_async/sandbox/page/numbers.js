@@ -32,7 +32,7 @@ function choose() {
   const from = person ?? it.everybody;
   if (!from) return;
   it.wrong = {};
-  it.form = { opened: id, number: id === "new" || id === "everybody" ? "" : id, does: doesOf(from), answersAfter: from.answersAfter ?? 2, hangsUpAfter: from.hangsUpAfter ?? "", presses: from.presses.join(" "), beepsAfter: from.beepsAfter };
+  it.form = { opened: id, number: id === "new" || id === "everybody" ? "" : id, does: doesOf(from), answersAfter: from.answersAfter ?? 2, hangsUpAfter: from.hangsUpAfter ?? "", presses: from.presses.join(" "), says: from.says.join("\n"), beepsAfter: from.beepsAfter };
 }
 
 const doesOf = (person) => (person.manual ? "manual" : person.refuses ?? (person.answersAfter === null ? "noAnswer" : person.machine ? "machine" : "answers"));
@@ -44,6 +44,7 @@ function told(person) {
   const parts = [person.answersAfter ? `answers after ${person.answersAfter} s` : "answers at once"];
   if (person.machine) parts.push(`a machine, beeps after ${person.beepsAfter} s`);
   if (person.presses.length) parts.push(`presses ${person.presses.join(", then ")}`);
+  if (person.says.length) parts.push(`says ${person.says.map((each) => `“${each}”`).join(", then ")}`);
   parts.push(person.hangsUpAfter === null ? "stays" : `hangs up after ${person.hangsUpAfter} s`);
   const all = parts.join(", ");
   return all[0].toUpperCase() + all.slice(1);
@@ -81,6 +82,7 @@ function form() {
     talks && field("Hangs up after, seconds", input("hangsUpAfter", { inputmode: "decimal" }), { note: "Empty: stays until the other side ends the call.", wrong: it.wrong.hangsUpAfter }),
     it_.does === "machine" && field("Beeps after, seconds", input("beepsAfter", { inputmode: "decimal" }), { wrong: it.wrong.beepsAfter }),
     it_.does === "answers" && field("Presses", input("presses"), { note: "One text for each time that a menu asks, as in: 1 4711#", wrong: it.wrong.presses }),
+    it_.does === "answers" && field("Says on a media stream", h("textarea", { id: "number-says", rows: "2", value: it_.says, oninput: put("says") }), { note: "A line each, when the server has fallen silent." }),
     h("div", { class: "two" }, h("button", { class: "btn main" }, "Save"), button("Cancel", () => go("#numbers"), { kind: "quiet" })), h("span", { class: "err", role: "alert" }, it.wrong.all));
 }
 
@@ -108,7 +110,7 @@ async function save(event) {
     ...(does === "noAnswer" ? { answersAfter: null } : talks ? { answersAfter: Number(it.form.answersAfter), hangsUpAfter: stays ? Number(stays) : null } : {}),
     ...(does === "busy" || does === "declined" ? { refuses: does } : {}),
     ...(does === "machine" ? { machine: true, beepsAfter: Number(it.form.beepsAfter) } : {}),
-    ...(does === "manual" ? { manual: true } : {}), ...(does === "answers" ? { presses: keys } : {}),
+    ...(does === "manual" ? { manual: true } : {}), ...(does === "answers" ? { presses: keys, says: it.form.says.split("\n").map((each) => each.trim()).filter(Boolean) } : {}),
   };
   try {
     await (address === "everybody" ? api.setEverybody(person) : api.setPhone(address.replace(/[ ]/g, ""), { ...person, ...(does === "manual" ? { lease: null } : {}) }));

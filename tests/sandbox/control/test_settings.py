@@ -144,6 +144,10 @@ async def test_people_are_put_at_numbers(sandbox: Sandbox, panel: Panel) -> None
     assert await panel.done("DELETE", "/phones/+46700000001") is None
     assert await panel.done("DELETE", "/phones/+46700000001") is None
     assert (await panel.get("/phones/+46700000001"))["presses"] == []
+    said = await panel.done("PUT", "/phones/+46700000001", {"says": ["Hello?", "What is my balance?"]})
+    assert said["says"] == ["Hello?", "What is my balance?"]
+    assert (await panel.done("PATCH", "/phones/+46700000001", {"answersAfter": 1}))["says"] == said["says"]
+    assert (await panel.done("PUT", "/phones/+46700000001", {"says": []}))["says"] == []
 
 
 async def test_the_person_everywhere_else_is_somebody_too(sandbox: Sandbox, panel: Panel) -> None:
@@ -195,6 +199,8 @@ WRONG = [
     ("POST", "/recordings", {"createdOn": "yesterday"}, "createdOn"),
     ("POST", "/recordings", {"key": "k" * 257}, "key"),
     ("PUT", "/phones/1", {"presses": "1"}, "presses"),
+    ("PUT", "/phones/1", {"says": [1]}, "says[0]"),
+    ("PUT", "/phones/1", {"says": ["x" * 4_001]}, "says"),
     ("PUT", "/phones/1", {"presses": ["A"]}, "presses"),
     ("PUT", "/phones/1", {"presses": [""]}, "presses"),
     ("PUT", "/phones/1", {"refuses": "politely"}, "refuses"),
