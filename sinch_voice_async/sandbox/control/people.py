@@ -21,9 +21,7 @@ PERSON: dict[str, Member] = {
     ),
     "refuses": member("busy or declined; null: neither", ["string", "null"], enum=["busy", "declined", None]),
     "presses": texts('what they press, one text for each time that a menu asks: ["1", "4711#"]'),
-    "says": texts(
-        "what they say on a media stream, one text after the other, each when the server is silent"
-    ),
+    "says": texts("what they say on a media stream, one text after the other, each when the server is silent"),
     "machine": flag("whether an answering machine picks up"),
     "beepsAfter": seconds("seconds after answering at which an answering machine beeps"),
     "manual": flag("whether it rings until a person answers it, here or on the page"),

@@ -17,7 +17,7 @@ from .page_helpers import NUMBER, go, place, send
 AXE = Path(os.environ.get("SINCH_NODE_MODULES", "")) / "axe-core" / "axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 RUN = f"axe.run(document, {{runOnly: {json.dumps(TAGS)}}}).then((found) => found.violations)"
-SIZES = [(False, 1280), (True, 1280), (False, 390), (True, 390)]
+SIZES = [(dark, width) for width in (390, 760, 1280, 1920) for dark in (False, True)]
 
 if not AXE.is_file():
     pytest.skip(
