@@ -74,8 +74,8 @@ def postgres() -> "Iterator[Postgres]":
 
 
 @pytest.fixture(scope="session")
-def redis() -> Iterator[str]:
-    """The URL of a Redis or Valkey."""
+def redis_server() -> Iterator[str]:
+    """The URL of a Redis or Valkey for all tests."""
     from tests import brokers
 
     found = brokers.program()
@@ -83,3 +83,13 @@ def redis() -> Iterator[str]:
         pytest.skip("no Redis on this machine: `apt install redis-server` runs the tests of Celery and taskiq")
     with brokers.server(found) as url:
         yield url
+
+
+@pytest.fixture
+def redis(redis_server: str) -> str:
+    """The URL of a Redis or Valkey that is empty."""
+    from redis import Redis
+
+    with Redis.from_url(redis_server) as server:
+        server.flushall()
+    return redis_server

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import signal
+import sys
 import threading
 import time
 from collections import Counter
@@ -473,3 +474,39 @@ class TestWorkers:
 
         press_ctrl_c(lambda: len(sandbox.calls) == len(NUMBERS))
         check(loud(command)("dial", "worker", *QUICK, "--stay"))
+
+
+class TestEngines:
+    """``dial worker module:engine`` runs the worker of an engine that a module of the user makes."""
+
+    ENGINE = (
+        "class Engine:\n    async def work(self, **options):\n        print(sorted(options))\n\n\nengine = Engine()\n"
+    )
+
+    @pytest.fixture(autouse=True)
+    def _module(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "path", [*sys.path])
+        monkeypatch.delitem(sys.modules, "my_engines", raising=False)
+        Path("my_engines.py").write_text(self.ENGINE, encoding="utf-8")
+
+    def test_it_works(self, command: Command) -> None:
+        """The worker gets the options, and those that PgBouncer needs."""
+        ran = command("dial", "worker", "my_engines:engine")
+        assert (ran.code, ran.out) == (ExitCode.OK, "['concurrency', 'shutdown_graceful_timeout']\n")
+        assert "The worker of my_engines:engine has started." in ran.err
+        assert "'listen_notify'" in command("dial", "worker", "my_engines:engine", "--no-listen").out
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (("my_other:engine",), "there is no module 'my_other'"),
+            (("my_engines:motor",), "there is no 'motor' in the module my_engines"),
+            (("my_engines:Engine.__name__",), "is a str, and must be a ProcrastinateEngine"),
+            (("my_engines:engine", "--backend", "trio"), "procrastinate runs on asyncio alone"),
+        ],
+    )
+    def test_what_is_no_engine(self, command: Command, arguments: tuple[str, ...], said: str) -> None:
+        """One sentence says what is missing."""
+        ran = command("dial", "worker", *arguments)
+        assert (ran.code, said in ran.err) == (ExitCode.USAGE, True), ran.err

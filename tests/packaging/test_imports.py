@@ -66,6 +66,9 @@ print(decode({document.encode()!r}, {name}))
         ("sinch_voice_async.sandbox", "starlette", "sandbox"),
         ("sinch_voice_async.otel", "opentelemetry", "otel"),
         ("sinch_voice_async.dialer.cluster", "psycopg", "cluster"),
+        ("sinch_voice_async.dialer.cluster.procrastinate", "procrastinate", "procrastinate"),
+        ("sinch_voice_async.dialer.cluster.celery", "celery", "celery"),
+        ("sinch_voice_async.dialer.cluster.taskiq", "taskiq", "taskiq"),
     ],
 )
 def test_a_missing_extra_says_its_name(module: str, needs: str, extra: str) -> None:

@@ -3,7 +3,7 @@
 import os
 import select
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -22,8 +22,10 @@ from sinch_voice_async.cli.commands.dial_journal import (
     POSITIVE,
     all_options,
     campaign_of,
+    is_engine,
     journal_argument,
     without_password,
+    work_for_engine,
 )
 from sinch_voice_async.cli.failures import ExitCode, in_options
 from sinch_voice_async.cli.live import RESULTS_SECRET, Watched, check_results_url
@@ -126,8 +128,6 @@ def _limits(command: Any) -> Any:
                 metavar="FILE",
                 help="Never called: numbers, one a line, or an opt-out list.",
             ),
-            click.option("--cap", metavar="N/DAYS", help="Callouts to a number over campaigns, such as 4/30."),
-            click.option("--cap-file", type=click.Path(path_type=str), metavar="FILE", help="What they share for it."),
             click.option("--spend-limit", metavar="AMOUNT", help="Stop when so much is spent."),
             click.option(
                 "--attempts", type=click.IntRange(1), default=1, show_default=True, help="Per number: busy, no answer."
@@ -275,8 +275,9 @@ class _Command:
         journal = self._journal_of(file, journal)
         kept = self._kept(journal)
         options = self._options(kept.options if kept and self.resume else {})
-        needed = (journal, options.file, options.do_not_call, options.cap_file)
-        campaigns.check_apart({"--report": self.report, "--rejects": self.rejects}, needed)
+        campaigns.check_apart(
+            {"--report": self.report, "--rejects": self.rejects}, (journal, options.file, options.do_not_call)
+        )
         if options.results_url is not None:
             check_results_url(options.results_url)
         template = Template.parse(options.text)
@@ -358,10 +359,10 @@ class _Command:
         return kept
 
     def _options(self, kept: Any) -> CampaignOptions:
-        for name in ("do_not_call", "cap_file"):
+        for name in ("do_not_call",):
             if self.said.get(name):
                 self.said[name] = str(Path(self.said[name]).absolute())
-        found = _merged(self.said, kept, _NAMES)
+        found = campaigns.merged(self.said, kept, _NAMES)
         if not found.get("text"):
             raise click.UsageError("Nothing to say: pass --text, such as --text 'Hi {name}'.")
         return CampaignOptions(**found)
@@ -424,11 +425,6 @@ class _Command:
         )
 
 
-def _merged(said: Mapping[str, Any], kept_before: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """Return options: what was said, else what the journal keeps; defaults are left out."""
-    return {name: said.get(name, kept_before.get(name)) for name in names if name in said or name in kept_before}
-
-
 def _short(path: str) -> str:
     """Return a path relative to this folder if it is in it: that is how messages name it."""
     try:
@@ -465,15 +461,41 @@ def _enqueue(settings: Settings, /, *, file: Path, journal: str, name: str | Non
 @_dialing
 @_limits
 @click.option("--stay", is_flag=True, help="Wait for more contacts, until Ctrl-C.")
+@click.option("--concurrency", type=click.IntRange(1), default=2, show_default=True, help="Batches of an engine.")
+@click.option(
+    "--graceful",
+    type=click.FloatRange(0),
+    default=45.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a batch of an engine may go on after SIGTERM.",
+)
+@click.option("--no-listen", is_flag=True, help="Let an engine poll for jobs, as PgBouncer needs.")
 @click.pass_context
-def _worker(context: click.Context, /, *, journal: str, name: str | None, stay: bool, **options: Any) -> int:
+def _worker(
+    context: click.Context,
+    /,
+    *,
+    journal: str,
+    name: str | None,
+    stay: bool,
+    concurrency: int,
+    graceful: float,
+    no_listen: bool,
+    **options: Any,
+) -> int:
     """Dial what was enqueued, together with other workers.
 
-    JOURNAL is postgresql://user@host/database. Give every worker the same options.
+    JOURNAL is postgresql://user@host/database; give every worker the same options. Or it names a ProcrastinateEngine in
+    a module of yours, MODULE:ENGINE, which has its own campaign and text. Run it under a supervisor that always
+    restarts it.
 
-    Example:
+    Examples:
       sinch-voice dial worker postgresql://me@host/calls --text "Hi {name}"
+      sinch-voice dial worker reminders:engine
     """
+    if is_engine(journal):
+        return work_for_engine(context.obj, journal, concurrency=concurrency, graceful=graceful, no_listen=no_listen)
     settings: Settings = context.obj
     said = {key: value for key, value in options.items() if _was_said(context, key)}
     if not said.get("text"):

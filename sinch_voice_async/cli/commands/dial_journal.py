@@ -1,5 +1,7 @@
 """``sinch-voice dial status``, ``report`` and the others that need only the journal of a campaign."""
 
+import pkgutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +19,16 @@ from sinch_voice_async.cli.settings import Command, Settings, holds_password, se
 from sinch_voice_async.dialer import Campaign, Outcome
 from sinch_voice_async.dialer.contacts import read_number
 
-__all__ = ["COMMANDS", "POSITIVE", "all_options", "campaign_of", "journal_argument", "without_password"]
+__all__ = [
+    "COMMANDS",
+    "POSITIVE",
+    "all_options",
+    "campaign_of",
+    "is_engine",
+    "journal_argument",
+    "without_password",
+    "work_for_engine",
+]
 
 POSITIVE: Final = click.FloatRange(0, min_open=True)
 
@@ -314,6 +325,47 @@ def campaign_of(settings: Settings, journal: str, name: str | None, *, must_exis
         raise ConfigurationError(f"there is no journal {journal}")
     country = kept.options.get("country") if kept else None
     return Campaign(name or (kept.name if kept else campaigns.name_of(journal)), journal=journal, country=country)
+
+
+def is_engine(journal: str) -> bool:
+    """Return whether an argument names an engine in a module, ``reminders:engine``, and no journal."""
+    module, colon, name = journal.partition(":")
+    return bool(colon) and all(part.isidentifier() for part in (*module.split("."), *name.split(".")))
+
+
+def work_for_engine(settings: Settings, engine: str, *, concurrency: int, graceful: float, no_listen: bool) -> int:
+    """Run the worker of procrastinate for an engine, until a signal ends it or the database is lost.
+
+    :raises ConfigurationError: there is no such engine.
+    """
+    found = _engine_of(engine)
+    if settings.backend != "asyncio":
+        raise ConfigurationError("procrastinate runs on asyncio alone: leave --backend out")
+    options: dict[str, Any] = {"concurrency": concurrency, "shutdown_graceful_timeout": graceful}
+    if no_listen:
+        options |= {"listen_notify": False, "fetch_job_polling_interval": 1.0, "abort_job_polling_interval": 1.0}
+    tell(f"The worker of {engine} has started. Ctrl-C stops it.")
+    on_loop(settings, lambda: found.work(**options))
+    tell("The worker has stopped.")
+    return ExitCode.OK
+
+
+def _engine_of(path: str) -> Any:
+    """Return the engine that ``module:name`` means; modules are looked for in this folder too.
+
+    :raises ConfigurationError: there is none.
+    """
+    module, _, name = path.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = pkgutil.resolve_name(path)
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(f"there is no module {error.name!r}, which {path} needs") from error
+    except AttributeError as error:
+        raise ConfigurationError(f"there is no {name!r} in the module {module}") from error
+    if not hasattr(found, "work"):
+        raise ConfigurationError(f"{path} is a {type(found).__name__}, and must be a ProcrastinateEngine")
+    return found
 
 
 COMMANDS: Final = (
