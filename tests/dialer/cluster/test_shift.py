@@ -47,7 +47,8 @@ from sinch_voice_async.errors import (
     ServerError,
 )
 from sinch_voice_async.models.calls import Call, Price
-from sinch_voice_async.models.events import DisconnectedCall
+from sinch_voice_async.models.events import AmdResult, AnsweredCall, DisconnectedCall
+from sinch_voice_async.svaml import Hangup, Svaml
 from tests.dialer.cluster.postgres import Postgres
 from tests.dialer.platforms import Platform, reminder
 
@@ -350,6 +351,27 @@ async def test_settled_elsewhere_and_dialled_again(url: str, campaign: str) -> N
         assert done is not None
         await dial_all(again, shift)
     assert sorted(platform.rang.values()) == [1, 1, 2]
+
+
+async def test_a_machine_that_is_settled_elsewhere(url: str, campaign: str) -> None:
+    """A web process learns of an answering machine: the call ends with that result, and is dialled once more."""
+    rules = RedialRules(attempts=2, results={"MACHINE"}, delay=0.0)
+    options: dict[str, Any] = {"follow": "callbacks", "redial": rules}
+    platform = Platform()
+    async with enqueued(url, campaign, 2, platform, **options) as (ours, shift):
+        await dial_all(ours, shift)
+    web = fast(url, campaign, **options)
+    met = AnsweredCall(call_id="call-1", custom=platform.custom["call-1"], amd=AmdResult(status="machine"))
+    assert await web.answer(met, human=Svaml(action=Hangup())) == Svaml(action=Hangup())
+    over = await web.settle(ended(platform, "call-1"))
+    assert over is not None
+    assert (over.state, over.result, over.note) == (ContactState.DONE, "MACHINE", "answered by a machine")
+    async with fast(url, campaign, **options) as again, again.shift(platform, reminder) as shift:
+        await dial_all(again, shift)
+        last = await again.settle(ended(platform, "call-3"))
+    assert last is not None
+    assert (last.result, last.note) == ("ANSWERED", None)
+    assert sorted(platform.rang.values()) == [1, 2]
 
 
 async def test_nothing_that_is_over_is_read(postgres: Postgres) -> None:
