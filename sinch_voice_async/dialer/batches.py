@@ -24,8 +24,8 @@ _MOST_AT_ANY_PACE: Final = 10_000
 class Batch:
     """Contacts that one machine is to dial: all that travels in a job of a task queue.
 
-    ``campaign`` is the name of the campaign, ``id`` is new for each batch, and ``size`` the number of contacts. There
-    is no telephone number in it, since task queues log the arguments of jobs.
+    ``campaign`` is the name of the campaign, ``id`` is new for each batch, and ``size`` the number of contacts. It
+    holds no telephone number, since task queues log the arguments of jobs.
     """
 
     campaign: str
@@ -94,7 +94,7 @@ class Tally:
 class OpenWork:
     """What is open in a campaign, counted by the planner: offered contacts, claims, calls, and what calls cost.
 
-    ``alive`` counts calls that are not over, ``uncosted`` all calls whose cost is not known.
+    ``alive`` counts calls that are not over, ``uncosted`` all calls whose cost the journal does not know.
     """
 
     rate: float

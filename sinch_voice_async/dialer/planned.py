@@ -24,7 +24,14 @@ from sinch_voice_async.dialer.settings import Settings, fingerprint_of
 from sinch_voice_async.dialer.shift import Looking, Shift, never
 from sinch_voice_async.errors import ConfigurationError
 
-__all__ = ["PlannedCampaign", "check_callout_of", "dial_batch_blocking", "get_call_of", "plan_blocking"]
+__all__ = [
+    "PlannedCampaign",
+    "check_callout_of",
+    "dial_batch_blocking",
+    "get_call_of",
+    "plan_blocking",
+    "shared_journal",
+]
 
 logger: Final = logging.getLogger("sinch_voice_async.dialer")
 
@@ -145,7 +152,7 @@ class PlannedCampaign(OpenCampaign):
         """
         check_callout_of(callout)
         return Shift(
-            journal=_shared(self.journal),
+            journal=shared_journal(self.journal),
             settings=self.settings,
             attempts=self._attempts(client, callout),
             opening=self._use_shared(),
@@ -197,7 +204,7 @@ class PlannedCampaign(OpenCampaign):
     @asynccontextmanager
     async def _use_shared(self) -> AsyncGenerator[PostgresJournal, None]:
         """Open a journal that several machines share; a campaign that it does not have is not added to it."""
-        journal = _shared(self.journal)
+        journal = shared_journal(self.journal)
         await self._acquire(create=False)
         try:
             yield journal
@@ -219,7 +226,11 @@ def get_call_of(client: Any) -> Any:
     return calls.get
 
 
-def _shared(journal: Journal) -> PostgresJournal:
+def shared_journal(journal: Journal) -> PostgresJournal:
+    """Return a journal that several machines can share.
+
+    :raises ConfigurationError: it is a file.
+    """
     if not isinstance(journal, PostgresJournal):
         raise ConfigurationError("several machines share a journal in PostgreSQL: postgresql://user@host/database")
     return journal

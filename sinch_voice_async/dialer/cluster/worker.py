@@ -16,10 +16,10 @@ from sinch_voice_async.dialer.batches import Plan
 from sinch_voice_async.dialer.campaign import Campaign
 from sinch_voice_async.dialer.journal import Outcome
 from sinch_voice_async.dialer.pacing import PauseControl
-from sinch_voice_async.dialer.postgres.journal import PostgresJournal
+from sinch_voice_async.dialer.planned import shared_journal
 from sinch_voice_async.dialer.queues import Outbox
 from sinch_voice_async.dialer.shift import Shift
-from sinch_voice_async.errors import CampaignError, JournalError
+from sinch_voice_async.errors import CampaignError
 
 __all__ = ["Worker", "worker"]
 
@@ -37,6 +37,7 @@ class Worker:
 
     def __init__(self, campaign: Campaign, client: Any, shift: Shift, outbox: Outbox, *, stay: bool) -> None:
         self._campaign = campaign
+        self._journal = shared_journal(campaign.journal)
         self._client = client
         self._shift = shift
         self._outbox = outbox
@@ -128,7 +129,7 @@ class Worker:
             await self._campaign.look(self._client)
         if (await self._campaign.control()).is_cancelled:
             return False
-        batches = await self._journal().open_batches()
+        batches = await self._journal.open_batches()
         if batches:
             await self._outbox.wait_for_room()
             # Any of them, also one that another worker has planned: the claims decide.
@@ -150,12 +151,6 @@ class Worker:
             if not self._pause.is_stopped:
                 await clock.sleep(min(max(due, _LOOK), _LONGEST_NAP) if not plan.batches else _LOOK)
         self._naps.remove(scope)
-
-    def _journal(self) -> PostgresJournal:
-        journal = self._campaign.journal
-        if not isinstance(journal, PostgresJournal):
-            raise JournalError("workers share a journal in PostgreSQL")
-        return journal
 
 
 def worker(

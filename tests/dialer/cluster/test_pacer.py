@@ -159,6 +159,30 @@ async def test_a_pause_is_everybodys(url: str, campaign: str, journal: PostgresJ
     assert clock.waits[:3] == [1.0, 1.0, 1.0]
 
 
+async def test_what_is_late_is_thrown_away(campaign: str, journal: PostgresJournal) -> None:
+    """Instants that passed while a process stood still are not made up for."""
+
+    class Jumping(CountingClock):
+        """Stands still when it is told to."""
+
+        offset = 0.0
+
+        def monotonic(self) -> float:
+            """Return seconds that may jump ahead."""
+            return super().monotonic() + self.offset
+
+    clock = Jumping()
+    pacer = journal.pacer(100.0, clock)
+    assert await pacer.obtain(20)
+    assert len(pacer._instants) == 19
+    pacer.put_back()
+    assert await pacer.obtain(20)
+    assert len(pacer._instants) == 19
+    clock.offset = 5.0
+    assert await pacer.obtain(3)
+    assert len(pacer._instants) == 2
+
+
 async def test_one_wave_is_one_piece_of_news(
     campaign: str, journal: PostgresJournal, database: psycopg.Connection[dict[str, Any]]
 ) -> None:

@@ -1,4 +1,4 @@
-"""A campaign on several machines: planned in batches, dialled by shifts, settled in any process; nobody twice."""
+"""A campaign on several machines: planned in batches, dialled by shifts, settled in any process; none dialled twice."""
 
 import logging
 import math
@@ -21,6 +21,7 @@ from attrs import define, field, frozen
 
 from sinch_voice_async import CalloutReceipt
 from sinch_voice_async.dialer import (
+    AttemptUpdate,
     Batch,
     CallingWindow,
     Campaign,
@@ -33,6 +34,7 @@ from sinch_voice_async.dialer import (
     plan_blocking,
 )
 from sinch_voice_async.dialer.cluster import PostgresJournal
+from sinch_voice_async.dialer.planned import shared_journal
 from sinch_voice_async.dialer.postgres.database import STATEMENTS, Database
 from sinch_voice_async.errors import (
     APIError,
@@ -219,7 +221,7 @@ class Held(Platform):
 
 @pytest.mark.parametrize("how", ["stop", "cancel"])
 async def test_it_is_stopped_in_the_middle(url: str, campaign: str, how: str) -> None:
-    """Callouts on their way come home, none is unknown, and the rest may be planned at once."""
+    """Callouts on their way come home, so the outcome of each is known, and the rest may be planned at once."""
     platform = Held(3)
     async with enqueued(url, campaign, 10, platform) as (ours, shift):
         [batch] = (await ours.plan()).batches
@@ -324,7 +326,7 @@ async def test_the_spend_limit_is_shared(url: str, campaign: str) -> None:
 
 
 async def test_calls_that_cost_nothing(url: str, campaign: str) -> None:
-    """A limit is no hindrance to them."""
+    """A limit does not stop them."""
     platform = Platform()
     async with enqueued(url, campaign, 9, platform, spend_limit=1, follow="callbacks") as (ours, shift):
         await shift.dial_batch((await ours.plan()).batches[0].id)
@@ -539,7 +541,7 @@ async def test_the_network_is_down(url: str, campaign: str) -> None:
 
 
 async def test_unknown_and_rejected(url: str, campaign: str) -> None:
-    """Each is counted, and none of them is offered again."""
+    """Each is counted, and neither is offered again."""
     platform = Platform(NotFoundError("no", status=404), ServerError("oops", status=500, outcome="unknown"))
     async with enqueued(url, campaign, 4, platform) as (ours, shift):
         tally = await shift.dial_batch((await ours.plan()).batches[0].id)
@@ -575,7 +577,7 @@ async def test_a_campaign_that_starts_later(url: str, campaign: str) -> None:
 
 
 async def test_a_list_that_cannot_be_asked(url: str, campaign: str) -> None:
-    """The batch fails, nobody is called, and all of it may be planned again."""
+    """The batch fails, no number is called, and all of it may be planned again."""
 
     def is_listed(number: str) -> bool:
         raise OSError(number)
@@ -648,10 +650,14 @@ async def test_how_a_shift_is_used(url: str, campaign: str, tmp_path: Path) -> N
         await file.plan()
     with pytest.raises(ConfigurationError, match="size"):
         await fast(url, campaign).plan(size=0)
+    with pytest.raises(ConfigurationError, match="callout must be a function"):
+        fast(url, campaign).shift(Platform(), None)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match=r"client\.calls\.get"):
+        await fast(url, campaign, follow="poll").look(Platform())
 
 
 async def test_the_pace_of_the_planner_and_of_a_person(url: str, campaign: str) -> None:
-    """The planner sets the pace for all, and a person's word replaces it until it is taken back."""
+    """The planner sets the pace for all machines; ``set_pace`` replaces it."""
     slow = fast(url, campaign, calls_per_second=0.01)
     await slow.enqueue(NUMBERS)
     assert [batch.size for batch in (await slow.plan()).batches] == [1]
@@ -718,7 +724,7 @@ async def test_looking_at_calls(url: str, campaign: str) -> None:
     ("failure", "count"), [(APIError("no", status=403), 12), (ConnectError("down", outcome="unsent"), 1)]
 )
 async def test_looking_that_is_refused(url: str, campaign: str, failure: Exception, count: int) -> None:
-    """The platform does not answer this program, or cannot be reached: whoever runs it is told."""
+    """If the platform does not answer this program, or cannot be reached, its error is raised."""
     client = Client(Platform(), Calls({"*": failure}))
     async with enqueued(url, campaign, count, client, follow="poll") as (ours, shift):
         await dial_all(ours, shift)
@@ -727,6 +733,30 @@ async def test_looking_that_is_refused(url: str, campaign: str, failure: Excepti
     with pytest.raises(ConfigurationError, match="follow"):
         await fast(url, campaign).look(client)
     assert (await fast(url, campaign).report()).states == {ContactState.ACCEPTED: count}
+
+
+async def test_a_question_that_fails_once(url: str, campaign: str) -> None:
+    """It is asked again in the next round."""
+    client = Client(Platform(), Calls({"*": ServerError("oops", status=500)}))
+    async with enqueued(url, campaign, 1, client, follow="poll") as (ours, shift):
+        await dial_all(ours, shift)
+        assert await ours.look(client) == 0
+
+
+async def test_two_processes_settle_one_call(url: str, campaign: str) -> None:
+    """The same DiCE at two machines ends the call once, and lets it be dialled again once."""
+    options: dict[str, Any] = {"follow": "callbacks", "redial": RedialRules(attempts=3, delay=0.0)}
+    platform = Platform()
+    async with enqueued(url, campaign, 1, platform, **options) as (ours, shift):
+        await dial_all(ours, shift)
+        [before] = [outcome async for outcome in ours.outcomes()]
+        update = AttemptUpdate(result="BUSY", reason="NOANSWER")
+        results = [
+            await journal.settle(before, update, time.time(), ours.settings.redial)
+            for journal in [shared_journal(ours.journal)] * 2
+        ]
+        assert [result is None for result in results] == [False, True]
+        assert (await ours.report()).states == {ContactState.TODO: 1}
 
 
 async def test_one_call_is_over_already(url: str, campaign: str) -> None:
@@ -772,6 +802,31 @@ async def test_dialled_alone_while_it_is_offered(url: str, campaign: str) -> Non
         assert (await ours.dial(NUMBERS[0], platform, reminder)).state is ContactState.ACCEPTED
         assert await shift.dial_batch(batch.id) == Tally(accepted=1)
     assert platform.rang == Counter(NUMBERS[:2])
+
+
+async def test_a_batch_that_stops_while_lists_are_asked(url: str, campaign: str) -> None:
+    """A contact whose list answers after the campaign was paused is given back, before its instant and after it."""
+    asked: Counter[str] = Counter()
+    first, second, third = NUMBERS[:3]
+
+    async def is_listed(number: str) -> bool:
+        asked[number] += 1
+        # The second has its instant, and the third has none yet.
+        if asked[number] == {second: 2, third: 1}.get(number):
+            while (await fast(url, campaign).control()).pause is None:
+                await anyio.lowlevel.checkpoint()
+            await anyio.sleep(0.05)
+        return False
+
+    async def wait_for_both() -> None:
+        while not (asked[third] and asked[second]):
+            await anyio.lowlevel.checkpoint()
+
+    platform = Platform(wait_for_both, PaymentRequiredError("pay", status=402))
+    async with enqueued(url, campaign, 4, platform, do_not_call=is_listed) as (ours, shift):
+        tally = await shift.dial_batch((await ours.plan()).batches[0].id, at_once=4)
+        assert (tally.accepted, tally.returned, tally.is_stopped) == (1, 3, True)
+    assert platform.rang == {first: 1}
 
 
 async def test_a_run_whose_calls_others_settle(url: str, campaign: str) -> None:

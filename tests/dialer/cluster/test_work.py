@@ -3,6 +3,7 @@
 import sys
 import uuid
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -14,8 +15,10 @@ import pytest
 from sinch_voice_async.dialer import BrokenRow, Campaign, Contact, ContactState
 from sinch_voice_async.dialer.cluster import PostgresJournal, Worker, enqueue
 from sinch_voice_async.dialer.cluster import worker as former_worker
+from sinch_voice_async.dialer.pacing import SystemClock
 from sinch_voice_async.dialer.postgres.database import driver
-from sinch_voice_async.errors import ConfigurationError, JournalError
+from sinch_voice_async.errors import AuthenticationError, CampaignError, ConfigurationError, JournalError
+from sinch_voice_async.models.calls import Call
 from tests.dialer.cluster.clocks import CountingClock
 from tests.dialer.cluster.postgres import Postgres
 from tests.dialer.platforms import Platform, reminder
@@ -23,15 +26,15 @@ from tests.dialer.platforms import Platform, reminder
 PEOPLE = [Contact(f"+4670000{last:04}") for last in range(40)]
 
 
-def worker(campaign: Campaign, client: Platform, callout: Any, *, stay: bool = False) -> Worker:
+def worker(campaign: Campaign, client: Any, callout: Any, *, stay: bool = False) -> Worker:
     """Return a worker, which warns that it will go."""
     with pytest.warns(DeprecationWarning, match="cluster.worker is deprecated"):
         return former_worker(campaign, client, callout, stay=stay)
 
 
-def fast(url: str, name: str) -> Campaign:
-    """Return a campaign that rings everybody at once."""
-    return Campaign(name, journal=url, calls_per_second=1000.0)
+def fast(url: str, name: str, **options: Any) -> Campaign:
+    """Return a campaign that calls all contacts at once."""
+    return Campaign(name, journal=url, calls_per_second=1000.0, **options)
 
 
 async def test_enqueued_once_and_dialled_by_many(url: str, campaign: str) -> None:
@@ -138,3 +141,87 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
             Campaign(f"reminders {uuid.uuid4()}", journal="postgresql://db/calls")
     finally:
         driver.cache_clear()
+
+
+async def test_the_switches_of_a_worker(url: str, campaign: str) -> None:
+    """It pauses and goes on, is used once, and ends when the campaign is cancelled on another machine."""
+    await enqueue(fast(url, campaign), PEOPLE[:3])
+    platform = Platform()
+    work = worker(fast(url, campaign), platform, reminder, stay=True)
+    async with work as outcomes:
+        first = await anext(outcomes)
+        outcomes.pause()
+        with pytest.raises(CampaignError, match="used once"):
+            await work.__aenter__()
+        outcomes.resume()
+        await fast(url, campaign).cancel()
+        numbers = {first.number, *[outcome.number async for outcome in outcomes]}
+    assert numbers == set(platform.rang)
+
+
+async def test_a_worker_that_is_ended_at_once(url: str, campaign: str) -> None:
+    """It does not sleep out, and it places no callout that was being prepared."""
+
+    class Sleeping(SystemClock):
+        """Says that it sleeps."""
+
+        async def sleep(self, seconds: float) -> None:
+            asleep.set()
+            await anyio.sleep(60.0)
+
+    async def is_listed(number: str) -> bool:
+        ending.cancel()
+        await anyio.sleep(0.4)  # longer than the time between two questions whether to stop
+        return False
+
+    asleep = anyio.Event()
+    napping = Campaign(campaign, journal=url, clock=Sleeping())
+    async with worker(napping, Platform(), reminder, stay=True) as outcomes:
+        await asleep.wait()
+        outcomes.cancel()
+        await outcomes.wait()
+    await enqueue(napping, PEOPLE[:1])
+    platform = Platform()
+    async with worker(fast(url, campaign, do_not_call=is_listed), platform, reminder) as ending:
+        await ending.wait()
+    assert platform.rang.total() == 0
+
+
+async def test_a_worker_that_asks_about_calls(url: str, campaign: str) -> None:
+    """It ends when the calls that it asks about are over; one that fails raises its error on leaving."""
+
+    class Client:
+        """A client whose calls are over at once."""
+
+        def __init__(self, platform: Platform) -> None:
+            self.callouts, self.calls = self, self
+            self.place = platform
+
+        async def get(self, call_id: str) -> Call:
+            return Call(call_id=call_id, status="FINAL", result="ANSWERED")
+
+    polled = Campaign(campaign, journal=url, calls_per_second=1000.0, follow="poll", poll_interval=0.1)
+    await enqueue(polled, PEOPLE[:3])
+    async with worker(polled, Client(Platform()), reminder) as outcomes:
+        await outcomes.wait()
+    assert (await polled.report()).states == {ContactState.DONE: 3}
+    await enqueue(polled, PEOPLE[3:5])
+    wrong = Platform(AuthenticationError("wrong", status=401))
+    with pytest.raises(AuthenticationError):
+        async with worker(polled, Client(wrong), reminder) as outcomes:
+            while not wrong.headers:
+                await anyio.lowlevel.checkpoint()
+            while outcomes._failure is None:
+                await anyio.lowlevel.checkpoint()
+
+
+def test_a_worker_needs_a_database(tmp_path: Path) -> None:
+    """A file is not shared."""
+    with pytest.raises(ConfigurationError, match="share a journal in PostgreSQL"):
+        worker(Campaign("x", journal=tmp_path / "x.sqlite"), Platform(), reminder)
+
+
+def test_a_worker_is_not_watched(url: str) -> None:
+    """The former option is ignored with a warning."""
+    with pytest.warns(DeprecationWarning, match="claim_timeout"):
+        PostgresJournal(url, gone_after=30.0)
