@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sinch_voice_async._wire import registry
-from sinch_voice_async._wire.documents import decode
+from sinch_voice_async._wire import documents, registry
+from sinch_voice_async._wire.codec import decode
 from sinch_voice_async.errors import DecodeError
 from sinch_voice_async.models.calls import Price
 from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.events import Event, IncomingCall
 from tests.wire.model_strategies import JSON, UNKNOWN
 
+assert documents  # it registers the events
 EVENTS = sorted(registry.unions[Event].table.items())
 VALUES: dict[Any, st.SearchStrategy[Any]] = {
     "timestamp": st.just("2022-03-21T13:13:59Z"),
