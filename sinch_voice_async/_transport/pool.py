@@ -104,13 +104,13 @@ class PoolState:
 
     async def connect(self, origin: Origin, timeout: httpx.Timeout) -> Connection:
         """Return a new connection, or one that another request releases meanwhile; wait for it if need be."""
-        route = Route(origin, self._proxies.for_origin(origin), self._tls)
         connection = None if self._reserve() else await self._wait(origin, timeout.pool)
         if connection is not None:
             if not connection.is_readable():
                 return connection
             self._forget(connection)
         try:
+            route = Route(origin, self._proxies.for_origin(origin), self._tls)
             connection = await self.backend.connect(route, timeout.connect)
             self._open.add(connection)
             await self._watch_the_loop()

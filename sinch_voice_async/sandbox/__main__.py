@@ -1,6 +1,7 @@
 """``python -m sinch_voice_async.sandbox``: a sandbox that is served until Ctrl-C."""
 
 import argparse
+import gc
 import logging
 import signal
 import sys
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         sandbox = _sandbox(options)
         address = {"host": options.host, "port": options.port, "allow_remote": options.allow_remote}
+        gc.freeze()  # a full collection would walk over all modules, and hold every call up for 30 ms
         with closing(sandbox), sandbox.serve(**address):
             _say(_greeting(sandbox, options.state))
             if options.open:
@@ -39,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # An error of a socket has no file name.
         problem = f"{problem}: {error.filename}" if isinstance(error, OSError) and error.filename else problem
         parser.exit(2, f"{parser.prog}: {problem}\n")
+    finally:
+        gc.unfreeze()
     placed = sandbox.executed
     _say(f"Stopped. {placed} {'callout was' if placed == 1 else 'callouts were'} placed.")
     return 0

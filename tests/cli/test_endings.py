@@ -1,5 +1,6 @@
 """How a command ends: exit codes that mean one thing each, a sentence or two, and Ctrl-C."""
 
+import gc
 import logging
 import os
 import signal
@@ -270,3 +271,14 @@ def test_the_real_program_ends_cleanly(sandbox: Sandbox) -> None:
     assert (process.returncode, out) == (130, "")
     assert err.startswith("sinch-voice: Stopped waiting; the call goes on.")
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_the_imports_are_kept_out_of_collections(backend: str) -> None:
+    """While a command runs, a full collection leaves out what was there before; afterwards all is as it was."""
+
+    async def frozen() -> int:
+        return gc.get_freeze_count()
+
+    assert on_loop(Settings(backend=backend), frozen, str) > 1000
+    assert gc.get_freeze_count() == 0

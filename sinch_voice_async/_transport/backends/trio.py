@@ -303,10 +303,12 @@ class TrioSignal:
 
     async def wait(self) -> None:
         """Return once ``set`` was called."""
-        await checkpoint_if_cancelled()
-        if not self._done:
-            self._task = trio.lowlevel.current_task()
-            await trio.lowlevel.wait_task_rescheduled(self._abort)
+        if self._done:
+            await checkpoint_if_cancelled()
+            return
+        # A cancellation that is there already is delivered as soon as the task waits.
+        self._task = trio.lowlevel.current_task()
+        await trio.lowlevel.wait_task_rescheduled(self._abort)
 
     def _abort(self, _raise_cancel: Callable[[], None]) -> trio.lowlevel.Abort:
         self._task = None
