@@ -29,7 +29,7 @@ from procrastinate.types import JSONDict
 from sinch_voice_async.dialer.attempt import CalloutOf
 from sinch_voice_async.dialer.batches import Batch
 from sinch_voice_async.dialer.campaign import Campaign
-from sinch_voice_async.dialer.cluster.process import Process
+from sinch_voice_async.dialer.planned import Process
 
 __all__ = ["ProcrastinateEngine"]
 
