@@ -19,6 +19,8 @@ from sinch_voice_async.sandbox.exchange.people import Person
 __all__ = ["main"]
 
 KINDS = ("answer", "busy", "no_answer", "machine")
+SETS = '$env:{} = "{}"' if sys.platform == "win32" else "export {}={}"
+"""How a variable is set in the shell of this system."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -90,15 +92,19 @@ def _greeting(sandbox: Sandbox, state: str | None) -> str:
     urls = account.callback_urls
     callbacks = urls.primary or "nowhere yet (set --callback-url to the URL of your application)"
     kept = f"State is kept in {state}.\n" if state else ""
+    variables = {
+        "SINCH_APPLICATION_KEY": account.application_key,
+        "SINCH_APPLICATION_SECRET": account.application_secret,
+        "SINCH_VOICE_BASE_URL": sandbox.url,
+    }
+    lines = "\n".join(SETS.format(name, value) for name, value in variables.items())
     return f"""Voice sandbox running at {sandbox.url}. No real calls are placed.
 Ctrl-C stops it. Watch and answer calls at {sandbox.url}/_sandbox/
 
   application key     {account.application_key}
   application secret  {account.application_secret}
 
-export SINCH_APPLICATION_KEY={account.application_key}
-export SINCH_APPLICATION_SECRET={account.application_secret}
-export SINCH_VOICE_BASE_URL={sandbox.url}
+{lines}
 
 Callbacks go to: {callbacks}
 {kept}"""

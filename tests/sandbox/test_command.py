@@ -51,6 +51,14 @@ def test_options_reach_the_sandbox(capsys: pytest.CaptureFixture[str]) -> None:
     assert "export SINCH_APPLICATION_KEY=my-key\nexport SINCH_APPLICATION_SECRET=c2VjcmV0\n" in output
 
 
+def test_lines_for_powershell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """On Windows, the lines to paste are those of its shell."""
+    monkeypatch.setattr(command, "SETS", '$env:{} = "{}"')
+    threading.Thread(target=_interrupt_soon).start()
+    assert main(["--port", "0", "--key", "my-key", "--secret", "c2VjcmV0", "--quiet"]) == 0
+    assert '\n$env:SINCH_APPLICATION_KEY = "my-key"\n$env:SINCH_APPLICATION_SECRET' in capsys.readouterr().out
+
+
 def test_help_is_a_page(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Run as a program, as ``python -m`` does."""
     monkeypatch.setattr(sys, "argv", ["sandbox", "--help"])
