@@ -207,6 +207,9 @@ class OptOutList:
 
 def _create(path: Path) -> None:
     """Make an empty list, which appears under its name only when it is whole."""
+    if os.path.lexists(f"{path}-journal"):
+        # SQLite would put back into the new list what a change of the old one had replaced.
+        raise CampaignError(f"the opt-out list {path}: it is gone, and its journal {path.name}-journal is still there")
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
         database.execute(_SCHEMA)
         database.execute(f"PRAGMA application_id = {_APPLICATION}")

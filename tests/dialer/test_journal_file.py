@@ -201,6 +201,36 @@ async def test_an_open_that_is_refused_leaves_the_log(tmp_path: Path, monkeypatc
     assert [each.name for each in tmp_path.iterdir()] == ["x.sqlite"]
 
 
+async def test_a_log_that_was_left_behind(tmp_path: Path) -> None:
+    """A journal that was moved away after a crash leaves its log: no new journal begins with the claims of another."""
+    path = tmp_path / "x.sqlite"
+    killed(path)
+    path.rename(tmp_path / "kept.sqlite")
+    with pytest.raises(JournalError, match=r"it is gone, and its log x\.sqlite-wal is still there"):
+        await SqliteJournal(path).open("x")
+    assert not path.exists()
+    (tmp_path / "kept.sqlite").rename(path)
+    journal = SqliteJournal(path)
+    await journal.open("x")
+    await journal.close()
+    path.unlink()
+    Path(f"{path}-wal").touch()  # an empty log has nothing of another
+    await journal.open("x")
+    await journal.close()
+
+
+async def test_a_journal_that_is_emptied_under_a_run(tmp_path: Path) -> None:
+    """The name and the inode are the same, and the content is gone."""
+    path = tmp_path / "x.sqlite"
+    journal = SqliteJournal(path)
+    await journal.open("x")
+    await journal.check()
+    os.truncate(path, 0)
+    with pytest.raises(JournalError, match="emptied while it was open"):
+        await journal.check()
+    await journal.close()
+
+
 @pytest.mark.parametrize("has_log", [True, False])
 async def test_a_log_has_what_the_file_lacks(tmp_path: Path, has_log: bool) -> None:
     """A file whose pages were being written when the machine stopped is read together with its log, if it has one."""

@@ -49,6 +49,14 @@ def test_another_process_makes_it_first(tmp_path: Path, monkeypatch: pytest.Monk
     second.close()
 
 
+def test_a_list_that_is_gone(tmp_path: Path) -> None:
+    """A new one does not begin beside what a change left of the old one."""
+    (tmp_path / "o.sqlite-journal").write_bytes(b"pages")
+    with pytest.raises(CampaignError, match="it is gone"):
+        OptOutList(tmp_path / "o.sqlite")
+    assert not (tmp_path / "o.sqlite").exists()
+
+
 def test_a_damaged_list(tmp_path: Path) -> None:
     """It is refused: nobody who opted out may be called because the table is gone."""
     path = tmp_path / "o.sqlite"

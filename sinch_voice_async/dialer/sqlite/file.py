@@ -129,6 +129,7 @@ class JournalFile:
         :raises JournalError: the file is empty, damaged, incomplete, locked, or of another program or campaign.
         """
         if campaign is not None and not os.path.lexists(self.path):
+            self._check_left_behind()
             self._create(campaign)
         # SQLite names the log after the real file, not after a symbolic link to it.
         self._log = Path(f"{os.path.realpath(self.path)}-wal")
@@ -194,6 +195,8 @@ class JournalFile:
         assert inode is not None
         if _key_of(self.path) != inode.key:
             raise JournalError(f"the journal {self.path}: it was moved, removed or replaced while it was open")
+        if not os.fstat(inode.descriptor).st_size:
+            raise JournalError(f"the journal {self.path}: it was emptied while it was open")
         if self._log_inode is not None and _inode_of(self._log) != self._log_inode:
             raise JournalError(f"the journal {self.path}: its log {self._log.name} was moved, removed or replaced")
 
@@ -242,6 +245,20 @@ class JournalFile:
         found = connection.execute(f"PRAGMA {check}(1)").fetchone()[0]
         if found != "ok":
             raise JournalError(f"the journal {self.path}: {_REASONS['SQLITE_CORRUPT']}")
+
+    def _check_left_behind(self) -> None:
+        """Look for the log of a journal that is gone: SQLite would take it for that of a new one.
+
+        :raises JournalError: there is one.
+        """
+        log = Path(f"{self.path}-wal")
+        with suppress(FileNotFoundError):
+            # Another process may be making the journal right now.
+            if log.stat().st_size and _key_of(self.path) is None:
+                raise JournalError(
+                    f"the journal {self.path}: it is gone, and its log {log.name} is still there; move the journal "
+                    "back, or move the log away to begin anew"
+                )
 
     def _create(self, campaign: str) -> None:
         """Make a whole journal under another name, and link it to its own: half of it is never seen."""
