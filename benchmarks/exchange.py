@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sinch_voice_async.sandbox import Sandbox
-from sinch_voice_async.sandbox.exchange.callouts import Callout, read_callout
+from sinch_voice_async.sandbox.exchange.documents import Callout, read_callout
 from sinch_voice_async.sandbox.requests import Fields
 
 __all__ = ["CALLS", "main"]

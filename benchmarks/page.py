@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from sinch_voice_async.sandbox import Sandbox
-from sinch_voice_async.sandbox.exchange.callouts import read_callout
+from sinch_voice_async.sandbox.exchange.documents import read_callout
 from sinch_voice_async.sandbox.requests import Fields
 from tests.sandbox.page.chromium import Chromium, chromium_program
 

@@ -160,6 +160,10 @@ def url(
     """Require an http or https URL with a host."""
     if (value is None and optional) or (isinstance(value, str) and value.isprintable() and _URL.fullmatch(value)):
         return value
+    if isinstance(value, str):
+        # Of a text the type says nothing, and its content may be a secret.
+        message = f"{name} must be an http or https URL with a host, such as https://example.com/voice"
+        raise error(message, field=name) if issubclass(error, InvalidRequestError) else error(message)
     refuse(name, _rule("an http or https URL", optional=optional), value, error=error)
 
 

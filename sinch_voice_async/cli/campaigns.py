@@ -44,11 +44,11 @@ from sinch_voice_async.dialer import (
     Preview,
     RedialRules,
     Report,
+    SharedCap,
     kept,
     sql,
 )
-from sinch_voice_async.dialer.eligibility import DoNotCall
-from sinch_voice_async.dialer.window import known_zones
+from sinch_voice_async.dialer.eligibility import DoNotCall, known_zones
 from sinch_voice_async.models.destinations import ADVICE, country_code_of
 
 __all__ = [
@@ -61,7 +61,6 @@ __all__ = [
     "foretold",
     "is_address",
     "kept_options",
-    "merged",
     "name_of",
     "now",
     "outcome_record",
@@ -148,6 +147,8 @@ class CampaignOptions:
     until: str | None = None
     start: str | None = None
     ramp: float | None = None
+    cap: str | None = None
+    cap_file: str | None = None
     results_url: str | None = None
     do_not_call: str | None = None
     spend_limit: str | None = None
@@ -185,6 +186,7 @@ class CampaignOptions:
             until=None if self.until is None else datetime.fromisoformat(self.until),
             starts_at=None if self.start is None else datetime.fromisoformat(self.start),
             ramp=self.ramp,
+            shared_cap=self._shared_cap(),
             redial=self._redial_rules(),
             do_not_call=() if self.do_not_call is None else self._barred(self.do_not_call),
             spend_limit=self.spend_limit,
@@ -194,6 +196,16 @@ class CampaignOptions:
             country=self.country,
             options=self.kept(),
         )
+
+    def _shared_cap(self) -> SharedCap | None:
+        if self.cap is None and self.cap_file is None:
+            return None
+        attempts, slash, days = (self.cap or "").partition("/")
+        if not (slash and attempts.isdigit() and days.isdigit() and self.cap_file):
+            raise ConfigurationError("--cap is such as 4/30, four callouts in 30 days, and needs --cap-file")
+        cap = SharedCap(self.cap_file, attempts=int(attempts), days=int(days))
+        atexit.register(cap.close)
+        return cap
 
     def _barred(self, path: str) -> DoNotCall:
         """Return the do-not-call list: an opt-out list, or a text, perhaps in another encoding than the contacts."""
@@ -584,8 +596,3 @@ def resume_command(journal: str, name: str | None, settings: Settings) -> str:
 def now() -> float:
     """Return the time, in seconds since 1970."""
     return time.time()
-
-
-def merged(said: Mapping[str, Any], kept_before: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """Return options: what was said, else what the journal keeps; defaults are left out."""
-    return {name: said.get(name, kept_before.get(name)) for name in names if name in said or name in kept_before}

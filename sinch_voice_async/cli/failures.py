@@ -66,6 +66,8 @@ _OPTIONS: Final = {
     "keys": "KEYS",
     "starts_at": "--start",
     "destination": "DESTINATION",
+    "primary": "PRIMARY",
+    "fallback": "FALLBACK",
 }
 _ASSIGNED: Final = re.compile(
     r"""(?:[Ss]et |[Pp]ass )?\b(?P<name>[a-z][a-z_]*)=(?:(?P<true>True)|(?P<quote>['"])(?P<text>.*?)(?P=quote))?"""

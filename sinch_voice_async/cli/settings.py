@@ -18,7 +18,17 @@ import click
 
 import sinch_voice_async
 
-__all__ = ["KEYRING_SERVICE", "Account", "Command", "Group", "Settings", "find_account", "holds_password", "settable"]
+__all__ = [
+    "KEYRING_SERVICE",
+    "Account",
+    "Command",
+    "Group",
+    "Settings",
+    "check_url",
+    "find_account",
+    "holds_password",
+    "settable",
+]
 
 AnyCommand = TypeVar("AnyCommand", bound=click.Command)
 
@@ -55,6 +65,17 @@ def holds_password(text: str) -> bool:
     user = re.match(r"(?:[a-z][a-z0-9+.-]*:)?(?://)?([^/?#]*)@", text, re.IGNORECASE)
     named = re.search(r"(?:^|[\s?&;])(?:password|passwd|pwd|sslpassword)\s*=", text, re.IGNORECASE)
     return bool(named) or bool(user and unquote(user[1]).partition(":")[2])
+
+
+def check_url(url: str, argument: str) -> None:
+    """Refuse a URL with a password on the command line.
+
+    :raises click.UsageError: it has one; the message does not repeat it.
+    """
+    if holds_password(url):
+        raise click.UsageError(
+            f"{argument} holds a password, which every user of this machine can read: leave it out of the URL."
+        )
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: object) -> None:

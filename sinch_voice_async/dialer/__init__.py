@@ -4,10 +4,9 @@ import warnings
 from typing import Any
 
 from sinch_voice_async.dialer.attempt import attempt_id_of, callout_with_detection, own_custom
-from sinch_voice_async.dialer.batches import Batch, Engine, Plan, Tally
 from sinch_voice_async.dialer.campaign import Campaign
 from sinch_voice_async.dialer.contacts import BrokenRow, Contact, read_numbers
-from sinch_voice_async.dialer.eligibility import DoNotCallFile, RedialRules
+from sinch_voice_async.dialer.eligibility import CallingWindow, DoNotCallFile, RedialRules
 from sinch_voice_async.dialer.journal import (
     Added,
     AttemptUpdate,
@@ -22,13 +21,13 @@ from sinch_voice_async.dialer.journal import (
     Total,
 )
 from sinch_voice_async.dialer.journals import KeptCampaign, kept
-from sinch_voice_async.dialer.opt_out import OptOut, OptOutList
+from sinch_voice_async.dialer.opt_out import OptOut, OptOutList, SharedCap
 from sinch_voice_async.dialer.pacing import Clock, Pacer, SystemClock
 from sinch_voice_async.dialer.planned import dial_batch_blocking, plan_blocking
-from sinch_voice_async.dialer.preview import Preview
+from sinch_voice_async.dialer.queues import Batch, Engine, Plan, Tally
 from sinch_voice_async.dialer.report import Report
 from sinch_voice_async.dialer.results import ResultStream, verify_results
-from sinch_voice_async.dialer.run import CampaignRun, RunStatus
+from sinch_voice_async.dialer.run import CampaignRun, Preview, RunStatus
 from sinch_voice_async.dialer.settings import Difference
 from sinch_voice_async.dialer.shift import Shift
 from sinch_voice_async.dialer.sources import (
@@ -41,7 +40,6 @@ from sinch_voice_async.dialer.sources import (
     read_xlsx,
 )
 from sinch_voice_async.dialer.sqlite.journal import SqliteJournal
-from sinch_voice_async.dialer.window import CallingWindow
 
 __all__ = [
     "Added",
@@ -75,6 +73,7 @@ __all__ = [
     "ResultStream",
     "RowFate",
     "RunStatus",
+    "SharedCap",
     "Shift",
     "SqliteJournal",
     "SystemClock",

@@ -35,7 +35,7 @@ import attrs
 from attrs import evolve, field, frozen
 
 from sinch_voice_async.dialer.contacts import Contact
-from sinch_voice_async.dialer.eligibility import MACHINE, Eligibility, Verdict
+from sinch_voice_async.dialer.eligibility import ENOUGH, MACHINE, Eligibility, Verdict, in_turn
 from sinch_voice_async.dialer.journal import AttemptUpdate, Change, Claim, ContactState, Journal, Outcome
 from sinch_voice_async.dialer.pacing import Clock, Health, PauseControl, Reaction
 from sinch_voice_async.errors import (
@@ -94,6 +94,7 @@ _LATE: Final = "paused, or asleep, between claim and sending"
 _CANCELLED_BEFORE: Final = "cancelled before sending"
 _CANCELLED: Final = "cancelled while this callout was on its way"
 _BY_MACHINE: Final = "answered by a machine"
+_NOT_CALLED: Final = frozenset({ContactState.TODO, ContactState.SKIPPED})
 _CHANGED: Final = "the row changed between reading and claim"
 
 
@@ -165,7 +166,7 @@ def place_of(client: Any) -> Place:
 def contact_in_turn(outcome: Outcome) -> Contact:
     """Return the contact as the callout function gets it: ``number`` is the number whose turn it is."""
     contact = outcome.contact
-    number = contact.numbers[outcome.attempt % len(contact.numbers)]
+    number = in_turn(outcome)
     if number == contact.number:
         return contact
     return Contact.restored(number, contact.fields, contact.zone, contact.numbers, contact.line)
@@ -391,7 +392,17 @@ class Attempts:
             return Dialed(outcome=await self._put_off(ready.outcome, verdict.note, verdict.due))
         if not self.pause.is_open:
             return Dialed(outcome=None)
-        return await self._claim_and_send(ready, verdict)
+        cap = self.eligibility.shared_cap
+        if cap is None:
+            return await self._claim_and_send(ready, verdict)
+        number, at = in_turn(ready.outcome), self.clock.now()
+        if not await cap.take(number, at):
+            # Another campaign was faster.
+            return Dialed(outcome=await self._put_off(ready.outcome, ENOUGH, await cap.free_at(number, at)))
+        dialed = await self._claim_and_send(ready, verdict)
+        if dialed.outcome is None or dialed.outcome.state in _NOT_CALLED:
+            await cap.give_back(number, at)
+        return dialed
 
     async def _claim_and_send(self, ready: Ready, verdict: Verdict) -> Dialed:
         token = new_attempt_id()

@@ -19,7 +19,7 @@ from sinch_voice_async.dialer.attempt import (
     learnt_from,
 )
 from sinch_voice_async.dialer.contacts import Contact, read_number
-from sinch_voice_async.dialer.eligibility import DoNotCall, RedialRules
+from sinch_voice_async.dialer.eligibility import CallingWindow, DoNotCall, RedialRules
 from sinch_voice_async.dialer.engine import Engine
 from sinch_voice_async.dialer.journal import (
     AttemptUpdate,
@@ -33,17 +33,16 @@ from sinch_voice_async.dialer.journal import (
     RowFate,
 )
 from sinch_voice_async.dialer.journals import KeptIn, to_journal
+from sinch_voice_async.dialer.opt_out import SharedCap
 from sinch_voice_async.dialer.pacing import Clock, Pace, Paces, SystemClock
 from sinch_voice_async.dialer.planned import PlannedCampaign, check_callout_of, get_call_of
 from sinch_voice_async.dialer.postgres.journal import PostgresJournal
-from sinch_voice_async.dialer.preview import Preview, Previewing
 from sinch_voice_async.dialer.queues import Contacts, feed, is_whole_list, to_line
 from sinch_voice_async.dialer.report import Report, report_of
-from sinch_voice_async.dialer.run import CampaignRun
+from sinch_voice_async.dialer.run import CampaignRun, Preview, Previewing
 from sinch_voice_async.dialer.settings import Difference, Follow, Settings, differences, fingerprint_of
 from sinch_voice_async.dialer.sources import ContactFile
 from sinch_voice_async.dialer.sqlite.journal import SqliteJournal
-from sinch_voice_async.dialer.window import CallingWindow
 from sinch_voice_async.errors import InvalidRequestError, JournalError
 from sinch_voice_async.models.events import AnsweredCall, CallEvent
 from sinch_voice_async.models.svaml.actions import Hangup
@@ -88,7 +87,8 @@ class Campaign(PlannedCampaign):
     A call of which nothing was heard for ``max_call_duration`` seconds frees its slot and stays ``accepted``.
 
     ``starts_at`` is when dialling starts; a run that begins earlier waits. ``ramp`` is in how many seconds the pace of
-    a run climbs, evenly, from a tenth to ``calls_per_second``.
+    a run climbs, evenly, from a tenth to ``calls_per_second``. ``shared_cap`` bounds the callouts to a number over
+    several campaigns.
 
     ``window`` is when contacts may be called, None for any time; a run waits for it to open. ``until`` ends the
     campaign: contacts that could not be called before are skipped. ``redial`` says which contacts are dialled again,
@@ -116,6 +116,7 @@ class Campaign(PlannedCampaign):
         until: datetime | None = None,
         starts_at: datetime | None = None,
         ramp: float | None = None,
+        shared_cap: SharedCap | None = None,
         redial: RedialRules | None = None,
         do_not_call: DoNotCall = (),
         spend_limit: Decimal | int | str | None = None,
@@ -140,6 +141,7 @@ class Campaign(PlannedCampaign):
             until=until,
             starts_at=starts_at,
             ramp=ramp,
+            shared_cap=shared_cap,
             redial=redial,
             do_not_call=do_not_call,
             spend_limit=spend_limit,
@@ -483,6 +485,8 @@ class Campaign(PlannedCampaign):
         found = {*self._contact_files}
         if isinstance(self.journal, SqliteJournal):
             found |= {Path(f"{self.journal.path}{ending}") for ending in ("", "-wal", "-shm")}
+        if self.settings.shared_cap is not None:
+            found.add(self.settings.shared_cap.path)
         if (listed := getattr(self.settings.is_listed, "path", None)) is not None:
             found.add(Path(listed))
         return found

@@ -1,4 +1,4 @@
-"""A durable list of numbers that must not be called any more: opt-outs, shared by campaigns, with who, when and why.
+"""What campaigns of a machine share: the numbers that opted out, with who, when and why; and a cap on callouts.
 
 Rules:
 
@@ -11,28 +11,28 @@ import os
 import sqlite3
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
+import anyio.to_thread
 from attrs import frozen
 
-from sinch_voice_async import _files
+from sinch_voice_async import _bounds, _files
 from sinch_voice_async.dialer.contacts import read_number
 from sinch_voice_async.errors import CampaignError, ConfigurationError
 from sinch_voice_async.models.events import CallEvent, IncomingCall, PromptInput
 from sinch_voice_async.models.svaml.actions import RunMenu
 from sinch_voice_async.models.svaml.menus import Menu, MenuOption, return_, tts
 
-__all__ = ["OptOut", "OptOutList"]
+__all__ = ["OptOut", "OptOutList", "SharedCap"]
 
-_APPLICATION: Final = 0x53564F4F  # "SVOO"
 _VALUE: Final = "opt-out"
-_SCHEMA: Final = (
-    "CREATE TABLE opt_out (number TEXT PRIMARY KEY, at REAL NOT NULL, why TEXT NOT NULL, who TEXT) WITHOUT ROWID"
-)
 _LONGEST: Final = 300
+_DAY: Final = 86_400.0
+_LONGEST_CAP: Final = 366
 
 
 @frozen
@@ -45,7 +45,75 @@ class OptOut:
     who: str | None = None
 
 
-class OptOutList:
+class _SharedFile(ABC):
+    """A small database in a private file that campaigns share. What is written is on the disk at once."""
+
+    path: Path
+    _kind: ClassVar[str]
+    _application: ClassVar[int]
+    _schema: ClassVar[str]
+    _lock: threading.Lock
+    _database: sqlite3.Connection
+
+    def close(self) -> None:
+        """Close the file; it cannot be used afterwards."""
+        with self._lock:
+            self._database.close()
+
+    @abstractmethod
+    def _look(self, database: sqlite3.Connection) -> None:
+        """Read from the table once, and add what a file of a former release has not."""
+
+    def _open(self) -> sqlite3.Connection:
+        if not os.path.lexists(self.path):
+            self._create()
+        self._check_file()
+        database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        try:
+            database.execute("PRAGMA synchronous = FULL")
+            self._look(database)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _create(self) -> None:
+        """Make an empty file, which appears under its name only when it is whole."""
+        if os.path.lexists(f"{self.path}-journal"):
+            # SQLite would put back into the new file what a change of the old one had replaced.
+            problem = f"it is gone, and its journal {self.path.name}-journal is still there"
+            raise CampaignError(f"{self._kind} {self.path}: {problem}")
+        with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
+            database.execute(self._schema)
+            database.execute(f"PRAGMA application_id = {self._application}")
+            content = database.serialize()
+        # Another process may have been first: then its file is the one.
+        with suppress(FileExistsError):
+            _files.write_whole(self.path, content, overwrite=False)
+
+    def _check_file(self) -> None:
+        """Check whose file it is before SQLite opens it, and change nothing about the file of another program."""
+        with _files.reopen(self.path) as file:
+            found = _files.application_of(file.fileno())
+            if found is None:
+                is_empty = not os.fstat(file.fileno()).st_size
+                problem = "the file is empty; remove it to begin a new list" if is_empty else "it is not a database"
+                raise CampaignError(f"{self._kind} {self.path}: {problem}")
+            if found[0] != self._application:
+                raise CampaignError(f"{self._kind} {self.path}: it is a file of another program")
+            _files.make_private(file.fileno())
+
+    @contextmanager
+    def _translated(self) -> Generator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise CampaignError(f"{self._kind} {self.path}: {error}") from error
+        except OSError as error:
+            raise CampaignError(f"{self._kind} {self.path}: {error.strerror}") from error
+
+
+class OptOutList(_SharedFile):
     """A file of numbers that must not be called; give it to campaigns as ``do_not_call=``.
 
     ::
@@ -60,22 +128,18 @@ class OptOutList:
     :raises CampaignError: the file cannot be used, or is another program's.
     """
 
+    _kind = "the opt-out list"
+    _application = 0x53564F4F  # "SVOO"
+    _schema = (
+        "CREATE TABLE opt_out (number TEXT PRIMARY KEY, at REAL NOT NULL, why TEXT NOT NULL, who TEXT) WITHOUT ROWID"
+    )
+
     def __init__(self, path: str | os.PathLike[str], *, country: str | None = None) -> None:
         self.path: Path = Path(path).absolute()
         self._country = country
         self._lock = threading.Lock()
         with self._translated():
-            if not os.path.lexists(self.path):
-                _create(self.path)
-            self._check_file()
-            self._database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
-            try:
-                self._database.execute("PRAGMA synchronous = FULL")
-                self._database.execute("SELECT 1 FROM opt_out LIMIT 1").fetchone()
-                self._migrate()
-            except BaseException:
-                self._database.close()
-                raise
+            self._database = self._open()
 
     def __repr__(self) -> str:
         return f"OptOutList({str(self.path)!r})"
@@ -171,52 +235,89 @@ class OptOutList:
         self.add(number, "key in a menu", who="callee")
         return True
 
-    def close(self) -> None:
-        """Close the file; the list cannot be used afterwards."""
-        with self._lock:
-            self._database.close()
-
-    def _check_file(self) -> None:
-        """Check whose file it is before SQLite opens it, and change nothing about the file of another program."""
-        with _files.reopen(self.path) as file:
-            found = _files.application_of(file.fileno())
-            if found is None:
-                is_empty = not os.fstat(file.fileno()).st_size
-                problem = "the file is empty; remove it to begin a new list" if is_empty else "it is not a database"
-                raise CampaignError(f"the opt-out list {self.path}: {problem}")
-            if found[0] != _APPLICATION:
-                raise CampaignError(f"the opt-out list {self.path}: it is a file of another program")
-            _files.make_private(file.fileno())
-
-    def _migrate(self) -> None:
-        """Add the column that a list of a former release has not."""
-        columns = {row[1] for row in self._database.execute("PRAGMA table_info(opt_out)")}
-        if "who" not in columns:
+    def _look(self, database: sqlite3.Connection) -> None:
+        database.execute("SELECT 1 FROM opt_out LIMIT 1").fetchone()
+        columns = {row[1] for row in database.execute("PRAGMA table_info(opt_out)")}
+        if "who" not in columns:  # a list of a former release
             with suppress(sqlite3.OperationalError):  # another process may be first
-                self._database.execute("ALTER TABLE opt_out ADD COLUMN who TEXT")
-
-    @contextmanager
-    def _translated(self) -> Generator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise CampaignError(f"the opt-out list {self.path}: {error}") from error
-        except OSError as error:
-            raise CampaignError(f"the opt-out list {self.path}: {error.strerror}") from error
+                database.execute("ALTER TABLE opt_out ADD COLUMN who TEXT")
 
 
-def _create(path: Path) -> None:
-    """Make an empty list, which appears under its name only when it is whole."""
-    if os.path.lexists(f"{path}-journal"):
-        # SQLite would put back into the new list what a change of the old one had replaced.
-        raise CampaignError(f"the opt-out list {path}: it is gone, and its journal {path.name}-journal is still there")
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
-        database.execute(_SCHEMA)
-        database.execute(f"PRAGMA application_id = {_APPLICATION}")
-        content = database.serialize()
-    # Another process may have been first: then its file is the list.
-    with suppress(FileExistsError):
-        _files.write_whole(path, content, overwrite=False)
+class SharedCap(_SharedFile):
+    """A cap on callouts to a number in so many days, over all campaigns that share its file.
+
+    ::
+
+        cap = SharedCap("attempts.sqlite", attempts=4, days=30)
+        first = Campaign("offers", journal="offers.sqlite", shared_cap=cap)
+        second = Campaign("reminders", journal="reminders.sqlite", shared_cap=cap)
+
+    Each callout is written into the file right before it is made, in one step with the look at the cap: two campaigns
+    that run at once cannot pass it. A callout that was certainly not made is taken out again. A crash in between counts
+    as a callout. Campaigns may have other caps with the same file; it keeps callouts for 366 days. ``attempts`` is at
+    least 1, and ``days`` 1 to 366, of 24 hours each.
+
+    :raises ConfigurationError: a number is out of range.
+    :raises CampaignError: the file cannot be used, or is another program's.
+    """
+
+    _kind = "the file of callouts"
+    _application = 0x53564154  # "SVAT"
+    _schema = "CREATE TABLE callout (number TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (number, at)) WITHOUT ROWID"
+
+    def __init__(self, path: str | os.PathLike[str], *, attempts: int, days: int) -> None:
+        self.path: Path = Path(path).absolute()
+        self._attempts: int = _bounds.whole(attempts, "attempts", least=1)
+        self._seconds: float = _bounds.whole(days, "days", least=1, most=_LONGEST_CAP) * _DAY
+        self._lock = threading.Lock()
+        with self._translated():
+            self._database = self._open()
+
+    def __repr__(self) -> str:
+        return f"SharedCap({str(self.path)!r}, attempts={self._attempts}, days={self._seconds / _DAY:g})"
+
+    async def free_at(self, number: str, at: float) -> float:
+        """Return from when a callout to a number is allowed; it is past if it is allowed now."""
+        return await anyio.to_thread.run_sync(self._free_at, number, at)
+
+    async def take(self, number: str, at: float) -> bool:
+        """Write down a callout if it is allowed now, and say whether it is."""
+        return await anyio.to_thread.run_sync(self._take, number, at)
+
+    async def give_back(self, number: str, at: float) -> None:
+        """Take out a callout that was not made."""
+        await anyio.to_thread.run_sync(self._give_back, number, at)
+
+    def _free_at(self, number: str, at: float) -> float:
+        with self._translated(), self._lock:
+            return self._end(number, at)
+
+    def _end(self, number: str, at: float) -> float:
+        statement = "SELECT at FROM callout WHERE number = ? AND at > ? ORDER BY at DESC LIMIT 1 OFFSET ?"
+        known = self._database.execute(statement, (number, at - self._seconds, self._attempts - 1)).fetchone()
+        return 0.0 if known is None else float(known[0]) + self._seconds
+
+    def _take(self, number: str, at: float) -> bool:
+        with self._translated(), self._lock:
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                is_free = self._end(number, at) <= at
+                if is_free:
+                    self._database.execute("INSERT OR IGNORE INTO callout VALUES (?, ?)", (number, at))
+                    forgotten = (number, at - _LONGEST_CAP * _DAY)
+                    self._database.execute("DELETE FROM callout WHERE number = ? AND at < ?", forgotten)
+                self._database.execute("COMMIT")
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+        return is_free
+
+    def _give_back(self, number: str, at: float) -> None:
+        with self._translated(), self._lock:
+            self._database.execute("DELETE FROM callout WHERE number = ? AND at = ?", (number, at))
+
+    def _look(self, database: sqlite3.Connection) -> None:
+        database.execute("SELECT 1 FROM callout LIMIT 1").fetchone()
 
 
 def _kept(text: str) -> str:

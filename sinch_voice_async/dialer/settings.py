@@ -18,6 +18,7 @@ from attrs import Attribute, field, frozen
 from sinch_voice_async import _bounds
 from sinch_voice_async.dialer.contacts import check_country
 from sinch_voice_async.dialer.eligibility import (
+    CallingWindow,
     DoNotCallFile,
     DoNotCallList,
     Eligibility,
@@ -25,8 +26,8 @@ from sinch_voice_async.dialer.eligibility import (
     RedialRules,
     to_do_not_call,
 )
+from sinch_voice_async.dialer.opt_out import SharedCap
 from sinch_voice_async.dialer.pacing import Clock, Pace
-from sinch_voice_async.dialer.window import CallingWindow
 from sinch_voice_async.errors import ConfigurationError
 
 __all__ = ["Difference", "Follow", "Settings", "check_differences", "differences", "fingerprint_of"]
@@ -134,6 +135,7 @@ class Settings:
     window: CallingWindow | None = field(default=None, validator=_optional(CallingWindow))
     until: float | None = field(default=None, converter=_to_timestamp)
     starts_at: float | None = field(default=None, converter=_to_start)
+    shared_cap: SharedCap | None = field(default=None, validator=_optional(SharedCap))
     ramp: float | None = field(default=None, validator=_optional_seconds)
     redial: RedialRules = field(default=None, converter=_to_rules)
     is_listed: IsListed
@@ -175,6 +177,7 @@ class Settings:
             attempts_in_days=self.redial.attempts_in_days,
             until=self.until,
             starts_at=self.starts_at,
+            shared_cap=self.shared_cap,
         )
 
     def described(self) -> dict[str, Any]:

@@ -20,12 +20,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from sinch_voice_async.sandbox.account import Account, OwnNumber, OwnNumbers, look_up
-from sinch_voice_async.sandbox.exchange.callouts import MUSIC, Callout, callback_headers, read_callout
 from sinch_voice_async.sandbox.exchange.calls import RATE, Call, Calls, Conferences, Participant, Party, Seat
+from sinch_voice_async.sandbox.exchange.documents import MUSIC, Callout, callback_headers, check_svaml, read_callout
 from sinch_voice_async.sandbox.exchange.events import party
 from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.exchange.recordings import PATH, Content, Recording, Recordings, Stored
-from sinch_voice_async.sandbox.exchange.svaml import check_svaml
 from sinch_voice_async.sandbox.faults import Faults
 from sinch_voice_async.sandbox.requests import Codes, Endpoint, Fields, RefusalError, body_of, note, path_member
 from sinch_voice_async.sandbox.server import drop, pause

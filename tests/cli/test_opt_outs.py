@@ -2,6 +2,7 @@
 
 import getpass
 import sqlite3
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,20 @@ def test_a_list_of_a_former_release(command: Command) -> None:
     entries = command("opt-outs", "list", "o.sqlite", "--json").document
     assert [(each["number"], each["who"]) for each in entries] == [(NUMBERS[0], None), (NUMBERS[1], "Bo")]
     assert len(entries[1]["why"]) == 300
+
+
+def test_a_cap_over_campaigns(command: Command, sandbox: Sandbox) -> None:
+    """A second campaign does not call within these days whom the first one has called."""
+    cap = ("--cap", "1/30", "--cap-file", "cap.sqlite", "--yes")
+    assert command("dial", contacts(), *QUICK, *cap).code == ExitCode.OK
+    tomorrow = (datetime.now(UTC).astimezone() + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M")
+    until = ("--until", tomorrow, "--journal", "second.sqlite")
+    assert command("dial", contacts(), *QUICK, *cap, *until).code == ExitCode.REJECTED
+    assert set(rung(sandbox).values()) == {1}
+
+
+@pytest.mark.parametrize("cap", [("--cap", "4"), ("--cap", "x/30", "--cap-file", "c"), ("--cap-file", "c")])
+def test_what_is_no_cap(command: Command, cap: tuple[str, ...]) -> None:
+    """It is said how one is written."""
+    ran = command("dial", contacts(), *QUICK, *cap)
+    assert (ran.code, "--cap is such as 4/30" in ran.err) == (ExitCode.USAGE, True)

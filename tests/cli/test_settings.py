@@ -280,3 +280,25 @@ class Vault(KeyringBackend):
     def set_password(self, service: str, username: str, password: str) -> None:
         """Keep nothing."""
         raise AssertionError("nothing here writes")  # pragma: no cover - that it is not called is the promise
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("listen", "--forward", "http://me:hunter2@127.0.0.1:9"),
+        ("listen", "--forward", "http://:hunter2@127.0.0.1:9/voice"),
+        ("stream", "wss://me:hunter2@127.0.0.1:9/streams"),
+        ("stream", "ws://127.0.0.1:9/streams?password=hunter2"),
+    ],
+)
+def test_no_argument_holds_a_password(command: Command, arguments: tuple[str, ...]) -> None:
+    """Every user of the machine can read arguments: a URL with a password is refused, and not repeated."""
+    ran = command(*arguments)
+    assert (ran.code, "holds a password" in ran.err, "hunter2" in ran.out + ran.err) == (2, True, False)
+
+
+def test_a_url_of_callbacks_is_named_as_the_command_names_it(command: Command) -> None:
+    """Neither a parameter of Python nor its types are mentioned."""
+    ran = command("callbacks", "set", "ftp://example.com")
+    assert ran.code == 2
+    assert "PRIMARY must be an http or https URL with a host" in ran.err

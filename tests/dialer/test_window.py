@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from sinch_voice_async import ConfigurationError
 from sinch_voice_async.dialer import CallingWindow, Contact
-from sinch_voice_async.dialer import window as looked_up
-from sinch_voice_async.dialer.window import local_days
+from sinch_voice_async.dialer import eligibility as looked_up
+from sinch_voice_async.dialer.eligibility import local_days
 
 ANN = Contact("+46700000001", zone="Europe/Stockholm")
 DAY = CallingWindow("09:00", "20:00")

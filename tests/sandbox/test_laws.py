@@ -7,12 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinch_voice_async.sandbox.account import look_up
-from sinch_voice_async.sandbox.auth import Arrival, authenticate
+from sinch_voice_async.sandbox.account import Arrival, authenticate, look_up
 from sinch_voice_async.sandbox.clock import Clock
-from sinch_voice_async.sandbox.exchange.callouts import read_callout
+from sinch_voice_async.sandbox.exchange.documents import check_svaml, read_callout
 from sinch_voice_async.sandbox.exchange.recordings import Tone
-from sinch_voice_async.sandbox.exchange.svaml import check_svaml
 from sinch_voice_async.sandbox.requests import RefusalError, read_object
 from sinch_voice_async.sandbox.routes import requested_span
 from tests.sandbox.shapes import JSON

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sinch_voice_async.sandbox import Call, Sandbox
 from sinch_voice_async.sandbox.exchange import calls as bounds
-from sinch_voice_async.sandbox.exchange.callouts import read_callout
+from sinch_voice_async.sandbox.exchange.documents import read_callout
 from sinch_voice_async.sandbox.requests import Fields, read_object, shortened, size_of_body, size_of_value
 from tests.sandbox.applications import Application, served
 from tests.sandbox.exchange.scripts import custom

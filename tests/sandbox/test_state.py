@@ -274,7 +274,7 @@ def test_two_sandboxes_do_not_share(file: Path, start: Callable[..., Any]) -> No
 
 
 @pytest.mark.parametrize(
-    ("place_", "problem"), [(".", "is not a regular file"), ("missing/state.sqlite", "No such file or directory")]
+    ("place_", "problem"), [(".", "Is a directory"), ("missing/state.sqlite", "No such file or directory")]
 )
 def test_a_place_that_cannot_be_written(
     tmp_path: Path, place_: str, problem: str, capsys: pytest.CaptureFixture[str]
@@ -286,6 +286,18 @@ def test_a_place_that_cannot_be_written(
     [line] = capsys.readouterr().err.splitlines()
     assert "cannot be opened for writing: " in line
     assert line.endswith(problem)
+
+
+def test_the_file_of_another_user_is_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It could be read and changed by that user; and so could a file that has another name."""
+    file.touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "geteuid", lambda: file.stat().st_uid + 1)
+        with pytest.raises(OSError, match="belongs to another user"):
+            Sandbox(state=file)
+    file.with_suffix(".other").hardlink_to(file)
+    with pytest.raises(OSError, match="not a regular file with one name"):
+        Sandbox(state=file)
 
 
 def test_a_full_disk_is_said_once(start: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sinch_voice_async.sandbox.exchange.svaml import check_svaml
+from sinch_voice_async.sandbox.exchange.documents import check_svaml
 from sinch_voice_async.sandbox.requests import Fields, RefusalError
 
 SAMPLES: dict[str, dict[str, Any]] = {

@@ -3,7 +3,7 @@
 import os
 import select
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -128,6 +128,8 @@ def _limits(command: Any) -> Any:
                 metavar="FILE",
                 help="Never called: numbers, one a line, or an opt-out list.",
             ),
+            click.option("--cap", metavar="N/DAYS", help="Callouts to a number over campaigns, such as 4/30."),
+            click.option("--cap-file", type=click.Path(path_type=str), metavar="FILE", help="What they share for it."),
             click.option("--spend-limit", metavar="AMOUNT", help="Stop when so much is spent."),
             click.option(
                 "--attempts", type=click.IntRange(1), default=1, show_default=True, help="Per number: busy, no answer."
@@ -275,9 +277,8 @@ class _Command:
         journal = self._journal_of(file, journal)
         kept = self._kept(journal)
         options = self._options(kept.options if kept and self.resume else {})
-        campaigns.check_apart(
-            {"--report": self.report, "--rejects": self.rejects}, (journal, options.file, options.do_not_call)
-        )
+        needed = (journal, options.file, options.do_not_call, options.cap_file)
+        campaigns.check_apart({"--report": self.report, "--rejects": self.rejects}, needed)
         if options.results_url is not None:
             check_results_url(options.results_url)
         template = Template.parse(options.text)
@@ -359,10 +360,10 @@ class _Command:
         return kept
 
     def _options(self, kept: Any) -> CampaignOptions:
-        for name in ("do_not_call",):
+        for name in ("do_not_call", "cap_file"):
             if self.said.get(name):
                 self.said[name] = str(Path(self.said[name]).absolute())
-        found = campaigns.merged(self.said, kept, _NAMES)
+        found = _merged(self.said, kept, _NAMES)
         if not found.get("text"):
             raise click.UsageError("Nothing to say: pass --text, such as --text 'Hi {name}'.")
         return CampaignOptions(**found)
@@ -423,6 +424,11 @@ class _Command:
             self.settings,
             yes=self.yes,
         )
+
+
+def _merged(said: Mapping[str, Any], kept_before: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Return options: what was said, else what the journal keeps; defaults are left out."""
+    return {name: said.get(name, kept_before.get(name)) for name in names if name in said or name in kept_before}
 
 
 def _short(path: str) -> str:

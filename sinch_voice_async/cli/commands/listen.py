@@ -22,7 +22,7 @@ from sinch_voice_async._files import make_private, open_or_create, write_all
 from sinch_voice_async._wire.signing import authorization, timestamp_at
 from sinch_voice_async.cli.failures import ExitCode
 from sinch_voice_async.cli.output import show, tell
-from sinch_voice_async.cli.settings import Command, Settings, find_account, settable
+from sinch_voice_async.cli.settings import Command, Settings, check_url, find_account, settable
 from sinch_voice_async.credentials import Credentials
 from sinch_voice_async.webhooks import verify
 
@@ -168,6 +168,7 @@ def listen(
 
 
 def _check_url(url: str) -> None:
+    check_url(url, "--forward")
     try:
         parts = urlsplit(url)
         is_one = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0

@@ -19,7 +19,7 @@ from sinch_voice_async import _files
 from sinch_voice_async.cli.client import on_loop
 from sinch_voice_async.cli.failures import ExitCode
 from sinch_voice_async.cli.output import show_table, tell
-from sinch_voice_async.cli.settings import Command, Settings, find_account, settable
+from sinch_voice_async.cli.settings import Command, Settings, check_url, find_account, settable
 from sinch_voice_async.streams import Pcm, StreamApp, StreamProtocol, StreamRequest
 from sinch_voice_async.streams.pacing import Playout
 from sinch_voice_async.streams.protocol import Answered, Ignored
@@ -222,6 +222,7 @@ def stream(
     """
     if sum((say is not None, file is not None, mic)) > 1:
         raise click.UsageError("--say, --file and --mic exclude each other.")
+    check_url(url, "URL")
     if not url.startswith(("ws://", "wss://")):
         raise click.UsageError("URL must begin with ws:// or wss://.")
     if importlib.util.find_spec("websockets") is None:

@@ -14,8 +14,8 @@ if importlib.util.find_spec("psycopg") is None:  # pragma: no cover  # tried in 
 
 from sinch_voice_async.dialer.campaign import Campaign
 from sinch_voice_async.dialer.cluster.worker import Worker, worker
+from sinch_voice_async.dialer.postgres.database import SharedPacer
 from sinch_voice_async.dialer.postgres.journal import PostgresJournal
-from sinch_voice_async.dialer.postgres.pacer import SharedPacer
 from sinch_voice_async.dialer.queues import Contacts
 
 __all__ = ["PostgresJournal", "SharedPacer", "Worker", "enqueue", "worker"]

@@ -25,9 +25,9 @@ from attrs import asdict
 from celery import Celery
 
 from sinch_voice_async.dialer.attempt import CalloutOf
-from sinch_voice_async.dialer.batches import Batch
 from sinch_voice_async.dialer.campaign import Campaign
 from sinch_voice_async.dialer.planned import dial_batch_blocking
+from sinch_voice_async.dialer.queues import Batch
 
 __all__ = ["CeleryEngine"]
 

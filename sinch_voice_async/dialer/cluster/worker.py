@@ -12,12 +12,11 @@ import anyio
 from anyio.abc import TaskGroup
 
 from sinch_voice_async.dialer.attempt import CalloutOf
-from sinch_voice_async.dialer.batches import Plan
 from sinch_voice_async.dialer.campaign import Campaign
 from sinch_voice_async.dialer.journal import Outcome
 from sinch_voice_async.dialer.pacing import PauseControl
 from sinch_voice_async.dialer.planned import shared_journal
-from sinch_voice_async.dialer.queues import Outbox
+from sinch_voice_async.dialer.queues import Outbox, Plan
 from sinch_voice_async.dialer.shift import Shift
 from sinch_voice_async.errors import CampaignError
 

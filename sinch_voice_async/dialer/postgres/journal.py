@@ -23,7 +23,6 @@ import anyio
 import attrs
 from attrs import define, evolve, frozen
 
-from sinch_voice_async.dialer.batches import Batch, Limits, OpenWork, Plan
 from sinch_voice_async.dialer.eligibility import RedialRules
 from sinch_voice_async.dialer.journal import (
     REMOVED,
@@ -43,11 +42,12 @@ from sinch_voice_async.dialer.postgres.database import (
     Database,
     Merging,
     Operation,
+    SharedPacer,
     driver,
     make_or_check,
     translated,
 )
-from sinch_voice_async.dialer.postgres.pacer import SharedPacer
+from sinch_voice_async.dialer.queues import Batch, Limits, OpenWork, Plan
 from sinch_voice_async.dialer.sql import (
     Cursor,
     GivenRow,

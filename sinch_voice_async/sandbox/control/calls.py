@@ -15,11 +15,11 @@ from starlette.types import ASGIApp
 from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.control.table import Control, Query, flag, member, page_of, query_whole, text
 from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Conferences, Entry, Seat
+from sinch_voice_async.sandbox.exchange.documents import check_svaml
 from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.exchange.recordings import Recordings
 from sinch_voice_async.sandbox.exchange.sounds import LEVEL_SECONDS
 from sinch_voice_async.sandbox.exchange.streams import Stream
-from sinch_voice_async.sandbox.exchange.svaml import check_svaml
 from sinch_voice_async.sandbox.requests import Fields, RefusalError, path_member, read_object
 
 __all__ = ["SEARCH", "CallControls", "ConferenceControls", "DialIn", "readable", "summary"]

@@ -18,8 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sinch_voice_async.sandbox.account import Account
-from sinch_voice_async.sandbox.auth import Arrival, signature, string_to_sign
+from sinch_voice_async.sandbox.account import Account, Arrival, signature, string_to_sign
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.control.signatures import compared, explain, scheme_of, steps_of, verdict_of
 from sinch_voice_async.sandbox.control.table import Control, Query, member, page_of, query_whole, text

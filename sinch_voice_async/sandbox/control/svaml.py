@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from sinch_voice_async.sandbox.control.table import Control, member, text
 from sinch_voice_async.sandbox.exchange.callbacks import Answer, Answers
-from sinch_voice_async.sandbox.exchange.svaml import ACTIONS, INSTRUCTIONS, check_svaml
+from sinch_voice_async.sandbox.exchange.documents import ACTIONS, INSTRUCTIONS, check_svaml
 from sinch_voice_async.sandbox.requests import Fields, RefusalError, path_member
 
 __all__ = ["AnswerControls", "SvamlControls", "faults_of", "menus_of", "schema"]

@@ -15,7 +15,7 @@ import anyio
 
 from sinch_voice_async.sandbox import bounds
 from sinch_voice_async.sandbox.clock import Clock
-from sinch_voice_async.sandbox.exchange.callouts import Callout
+from sinch_voice_async.sandbox.exchange.documents import Callout
 from sinch_voice_async.sandbox.requests import LONGEST_TEXT, Fields, RefusalError, shortened, size_of_value
 
 __all__ = ["RATE", "Call", "Calls", "Conferences", "Ending", "Entry", "Handle", "Heard", "Participant", "Party", "Seat"]
@@ -351,9 +351,12 @@ class Call:
         return self.is_final and self.handle.is_settled
 
     def _unsettled(self, timeout: float | None) -> str:
-        doing = "its callbacks were not all sent" if self.is_final else f"it is {self.state}"
+        doing = "its callbacks were not all sent" if self.is_final else f"it is {_DOING.get(self.state, self.state)}"
         last = self.timeline[-1]
         return f"call {self.call_id} is not over after {timeout:g} s: {doing}; last entry: {last.summary()}"
+
+
+_DOING = {"menu": "in a menu", "conference": "in a conference", "stream": "connected to a stream"}
 
 
 def _timeout(timeout: float | None) -> float | None:

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.exchange.callbacks import Callback, Reply
 from sinch_voice_async.sandbox.exchange.calls import RATE, Call, Party
+from sinch_voice_async.sandbox.exchange.documents import check_svaml
 from sinch_voice_async.sandbox.exchange.runner import CallRunner, DisconnectError
-from sinch_voice_async.sandbox.exchange.svaml import check_svaml
 from sinch_voice_async.sandbox.requests import Fields, RefusalError, read_object, size_of_body
 
 __all__ = [

@@ -15,8 +15,8 @@ import anyio
 from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.exchange.callbacks import Answers, CallbackSender, WakeUp
-from sinch_voice_async.sandbox.exchange.callouts import Callout
 from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Handle, Party
+from sinch_voice_async.sandbox.exchange.documents import Callout
 from sinch_voice_async.sandbox.exchange.events import is_called_back, take_reply
 from sinch_voice_async.sandbox.exchange.people import People
 from sinch_voice_async.sandbox.exchange.recordings import Recordings

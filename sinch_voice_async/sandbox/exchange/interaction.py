@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from sinch_voice_async.sandbox.exchange.calls import Call, Heard, Seat
+from sinch_voice_async.sandbox.exchange.documents import parts, without_markup
 from sinch_voice_async.sandbox.exchange.events import send_event
 from sinch_voice_async.sandbox.exchange.recordings import Recordings, Stored
 from sinch_voice_async.sandbox.exchange.runner import ActiveRecording, CallRunner, DisconnectError, RedirectError
-from sinch_voice_async.sandbox.exchange.svaml import parts, without_markup
 from sinch_voice_async.sandbox.requests import Fields, RefusalError
 
 __all__ = [

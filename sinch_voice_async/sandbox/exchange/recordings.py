@@ -29,7 +29,7 @@ from urllib.parse import quote
 
 from sinch_voice_async.sandbox import bounds
 from sinch_voice_async.sandbox.clock import Clock
-from sinch_voice_async.sandbox.exchange.svaml import without_markup
+from sinch_voice_async.sandbox.exchange.documents import without_markup
 
 __all__ = [
     "PATH",

@@ -11,22 +11,23 @@ import json
 import logging
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sinch_voice_async import _files
 from sinch_voice_async.sandbox.clock import Clock
-from sinch_voice_async.sandbox.exchange.callouts import Callout, read_callout
 from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Ending, Entry, Handle, Heard, Party, Seat
+from sinch_voice_async.sandbox.exchange.documents import Callout, read_callout
 from sinch_voice_async.sandbox.exchange.recordings import Recording, Recordings
 from sinch_voice_async.sandbox.requests import Fields
 
 __all__ = ["CallStore", "Database", "Thing"]
 
 APPLICATION = 0x53_56_41_53
+MAGIC, HEADER_SIZE = b"SQLite format 3\0", 100
 SCHEMA = 1
 TABLE = """CREATE TABLE kept (
     kind TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, content BLOB, PRIMARY KEY (kind, name)
@@ -89,19 +90,30 @@ def _check_file(path: Path) -> None:
 
     A file that is neither empty nor a sandbox's is refused before SQLite opens it, so that nothing about it changes.
     """
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
-        with _files.open_or_create(path) as file:
-            if os.fstat(file.fileno()).st_size:
-                _check_header(_files.application_of(file.fileno()), path)
-            _files.make_private(file.fileno())
+        file = os.open(path, flags, 0o600)
     except OSError as error:
         raise OSError(error.errno, f"{path} cannot be opened for writing: {error.strerror}") from None
+    try:
+        found = os.fstat(file)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            raise OSError(f"{path} cannot be opened for writing: it is not a regular file with one name")
+        if hasattr(os, "geteuid") and found.st_uid != os.geteuid():
+            raise OSError(f"{path} cannot be opened for writing: it belongs to another user")
+        if found.st_size:
+            _check_header(os.read(file, HEADER_SIZE), path)
+        if hasattr(os, "fchmod") and found.st_mode & 0o077:
+            os.fchmod(file, 0o600)
+    finally:
+        os.close(file)
 
 
-def _check_header(found: tuple[int, int] | None, path: Path) -> None:
-    if found is None:
+def _check_header(head: bytes, path: Path) -> None:
+    """Refuse what is not a database of this version. SQLite keeps both numbers in the header of a file."""
+    if len(head) < HEADER_SIZE or not head.startswith(MAGIC):
         raise ValueError(f"{path} is not a SQLite database")
-    application, schema = found
+    application, schema = int.from_bytes(head[68:72]), int.from_bytes(head[60:64])
     if application != APPLICATION:
         raise ValueError(f"{path} is a database of something else than a sandbox")
     if schema != SCHEMA:

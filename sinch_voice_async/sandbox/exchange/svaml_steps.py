@@ -14,8 +14,8 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from sinch_voice_async.sandbox.exchange.callouts import Callout
 from sinch_voice_async.sandbox.exchange.calls import Ending, Party
+from sinch_voice_async.sandbox.exchange.documents import Callout, call_headers_of, prompts_in
 from sinch_voice_async.sandbox.exchange.events import failure, illegal, request_svaml, send_event, without_credentials
 from sinch_voice_async.sandbox.exchange.interaction import (
     announce,
@@ -32,7 +32,6 @@ from sinch_voice_async.sandbox.exchange.interaction import (
 from sinch_voice_async.sandbox.exchange.people import Person
 from sinch_voice_async.sandbox.exchange.runner import CallRunner, DisconnectError, RedirectError
 from sinch_voice_async.sandbox.exchange.streams import Refused
-from sinch_voice_async.sandbox.exchange.svaml import call_headers_of, prompts_in
 from sinch_voice_async.sandbox.requests import Fields, RefusalError
 
 __all__ = ["manage", "run_call"]

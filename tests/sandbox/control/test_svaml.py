@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sinch_voice_async.sandbox import Sandbox
 from sinch_voice_async.sandbox.control.svaml import faults_of, menus_of, schema
-from sinch_voice_async.sandbox.exchange.svaml import check_svaml
+from sinch_voice_async.sandbox.exchange.documents import check_svaml
 from sinch_voice_async.sandbox.requests import Fields, RefusalError
 
 from .conftest import Panel

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from sinch_voice_async.sandbox import Call, Sandbox
-from sinch_voice_async.sandbox.exchange.callouts import read_callout
+from sinch_voice_async.sandbox.exchange.documents import read_callout
 from sinch_voice_async.sandbox.requests import Fields
 
 SOMEBODY = {"type": "number", "endpoint": "+46700000001"}

@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from sinch_voice_async.sandbox import Call, Person, Sandbox
-from sinch_voice_async.sandbox.exchange.callouts import read_callout
+from sinch_voice_async.sandbox.exchange.documents import read_callout
 from sinch_voice_async.sandbox.requests import Fields
 from tests.sandbox.applications import Answer, Application, always, served
 from tests.sandbox.caller import over_sockets

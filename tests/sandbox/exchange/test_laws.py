@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sinch_voice_async.sandbox import Sandbox
-from sinch_voice_async.sandbox.exchange.svaml import check_svaml
+from sinch_voice_async.sandbox.exchange.documents import check_svaml
 from sinch_voice_async.sandbox.requests import Fields, RefusalError
 from tests.sandbox.exchange.scripts import place
 

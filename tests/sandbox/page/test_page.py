@@ -406,7 +406,7 @@ def test_ten_thousand_calls(chromium: Chromium) -> None:
 
 def send_quickly(sandbox: Sandbox, number: int) -> None:
     """Place a call without HTTP."""
-    from sinch_voice_async.sandbox.exchange.callouts import read_callout
+    from sinch_voice_async.sandbox.exchange.documents import read_callout
     from sinch_voice_async.sandbox.requests import Fields
 
     destination = {"type": "number", "endpoint": f"+4670{number:07}"}
