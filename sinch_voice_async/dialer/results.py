@@ -17,7 +17,8 @@ Rules:
 - One request is on its way at a time, with up to a hundred results in order. Memory does not grow with what waits.
 - A request that fails is repeated without end, with growing pauses. 410 ends the stream. Redirects are not followed.
 - Nothing of this slows or stops the dialling.
-- A result may come twice: its ``id`` is the same then, and larger than those of all former results of the campaign.
+- A result may come twice: its ``id`` is the same then. Of two results of one contact the later has the larger id; with
+  one machine that holds for all results.
 
 The format is that of Standard Webhooks: the headers ``webhook-id``, ``webhook-timestamp`` and ``webhook-signature``
 (``v1``, HMAC-SHA256). :func:`verify_results` checks them; so do the libraries of that specification.
@@ -45,7 +46,7 @@ from anyio.abc import TaskGroup
 
 from sinch_voice_async.dialer.campaign import Campaign
 from sinch_voice_async.dialer.journal import ContactState
-from sinch_voice_async.dialer.sqlite.journal import SqliteJournal
+from sinch_voice_async.dialer.sql import SqlJournal
 from sinch_voice_async.errors import (
     ConfigurationError,
     InvalidEventError,
@@ -124,7 +125,7 @@ class ResultStream:
     ``line`` and ``fields``.
 
     :raises ConfigurationError: the URL is neither https nor on this machine, the secret is too short or not base64, or
-        the journal is not in a file.
+        the journal is another one than a file or PostgreSQL.
     """
 
     def __init__(
@@ -141,8 +142,8 @@ class ResultStream:
         del secret  # an error report shows the variables of frames
         if not self._key.is_usable:
             raise ConfigurationError(_BAD_SECRET)
-        if not isinstance(campaign.journal, SqliteJournal):
-            raise ConfigurationError("results are streamed from a journal in a file")
+        if not isinstance(campaign.journal, SqlJournal):
+            raise ConfigurationError("this journal keeps no results: use a file, or a database in PostgreSQL")
         self._journal = campaign.journal
         self._campaign = campaign
         self._url = _checked(url)
@@ -198,7 +199,6 @@ class ResultStream:
     async def _post(self, found: Sequence[tuple[int, Mapping[str, Any]]]) -> float | None:
         """Send results; return for how many seconds to wait then, None if there is nothing to wait for any more."""
         body = self._body(found)
-        last = found[-1][0]
         name = hashlib.sha256(body).hexdigest()[:24]  # a repetition has the same body, and so the same id
         timestamp = str(int(time.time()))
         headers = {
@@ -212,7 +212,7 @@ class ResultStream:
         except Exception as error:  # noqa: BLE001 - whatever the HTTP client raises, the results stay in the journal
             return self._failed(type(error).__name__, None)
         if 200 <= status < 300:
-            await self._journal.forget_results(last)
+            await self._journal.forget_results([key for key, _ in found])
             self.sent += len(found)
             if self._failures:
                 logger.warning("results are taken again")

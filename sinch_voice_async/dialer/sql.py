@@ -42,7 +42,6 @@ __all__ = [
     "Known",
     "Row",
     "SqlJournal",
-    "as_result",
     "changed",
     "clean",
     "is_address",
@@ -429,6 +428,22 @@ class SqlJournal(ABC):
     async def field_names(self) -> Sequence[str]:
         """Return the names of all fields."""
         return await self._read("field_names", {}, lambda cursor: [row["name"] for row in cursor])
+
+    async def stream_results(self, states: Collection[ContactState]) -> None:
+        """Keep a result each time that a contact reaches one of these states, until it is forgotten; none for none."""
+        await self._write("keep_result_states", {"states": self._set([state.value for state in states])}, changed)
+
+    async def results(self, limit: int) -> Sequence[tuple[int, Mapping[str, Any]]]:
+        """Return the first results that were not forgotten, each with its id, in order."""
+        return await self._read("results", {"limit": limit}, self._results)
+
+    async def forget_results(self, ids: Collection[int]) -> None:
+        """Forget results."""
+        await self._write("forget_results", {"ids": self._set([*map(str, ids)])}, changed)
+
+    def _results(self, cursor: Cursor) -> Sequence[tuple[int, Mapping[str, Any]]]:
+        with self._readable():
+            return [(row["id"], as_result(json.loads(row["body"]))) for row in cursor]
 
     def _transition(self, change: Change, *, but: ContactState | None = None) -> dict[str, Any]:
         transition = TRANSITIONS[change]

@@ -242,7 +242,7 @@ def test_other_journals_have_no_results(tmp_path: Path) -> None:
     class Other:
         claim = None
 
-    with pytest.raises(ConfigurationError, match="a journal in a file"):
+    with pytest.raises(ConfigurationError, match="this journal keeps no results"):
         ResultStream(
             Campaign("x", journal=Other()),  # type: ignore[arg-type]
             "https://me.example/r",

@@ -9,7 +9,8 @@ ALTER TABLE sinch_voice_dialer.campaign
     ADD COLUMN next_at timestamptz NOT NULL DEFAULT 'epoch',
     ADD COLUMN held_until timestamptz NOT NULL DEFAULT 'epoch',
     ADD COLUMN slowed_rate double precision NOT NULL DEFAULT 'infinity',
-    ADD COLUMN slowed_at timestamptz NOT NULL DEFAULT 'epoch';
+    ADD COLUMN slowed_at timestamptz NOT NULL DEFAULT 'epoch',
+    ADD COLUMN result_states text[];
 UPDATE sinch_voice_dialer.campaign
 SET target = pace.target, slowed_rate = pace.slowed_rate, slowed_at = pace.slowed_at, instant = pace.instant,
     next_at = pace.next_at, held_until = pace.held_until,
@@ -99,5 +100,30 @@ CREATE INDEX contact_offered ON sinch_voice_dialer.contact (campaign, offered_un
 CREATE INDEX contact_dialing ON sinch_voice_dialer.contact (campaign, claimed_at) WHERE state = 'dialing';
 DROP FUNCTION sinch_voice_dialer.alive(double precision);
 DROP TABLE sinch_voice_dialer.worker;
+
+-- Results that wait to be sent to a URL, each as it was.
+CREATE TABLE sinch_voice_dialer.result (
+    campaign integer NOT NULL REFERENCES sinch_voice_dialer.campaign ON DELETE CASCADE,
+    id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    body text NOT NULL,
+    PRIMARY KEY (campaign, id)
+);
+CREATE FUNCTION sinch_voice_dialer.keep_result() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO sinch_voice_dialer.result (campaign, body)
+    SELECT new.campaign, json_build_object(
+        'number', new.number, 'state', new.state, 'result', new.result, 'reason', new.reason, 'attempts', new.attempt,
+        'duration', new.duration, 'amount', new.amount, 'currency', new.currency, 'call_id', new.call_id,
+        'placed_at', new.placed_at, 'changed_at', new.changed_at, 'note', new.note, 'line', new.line,
+        'fields', new.fields
+    )::text
+    FROM sinch_voice_dialer.campaign WHERE id = new.campaign AND new.state = ANY (result_states);
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER contact_result AFTER UPDATE OF state ON sinch_voice_dialer.contact FOR EACH ROW
+    WHEN (new.state <> old.state AND new.state NOT IN ('todo', 'dialing'))
+    EXECUTE FUNCTION sinch_voice_dialer.keep_result();
 
 UPDATE sinch_voice_dialer.version SET version = 3;

@@ -13,7 +13,8 @@ INSERT INTO sinch_voice_dialer.version (version) VALUES (3);
 
 -- The pace and the pause are of the campaign, and so of all machines. ``target`` is in callouts per second, and
 -- ``wanted_rate`` replaces it if it is set. ``instant`` is the last that was given out, and ``next_at`` the next.
--- ``slowed_rate`` is what the rate was right after the last slowing down. ``pause`` is the reason of a pause.
+-- ``slowed_rate`` is what the rate was right after the last slowing down. ``pause`` is the reason of a pause,
+-- and ``result_states`` has the states in which a contact is a result for others.
 CREATE TABLE sinch_voice_dialer.campaign (
     id integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     name text NOT NULL UNIQUE,
@@ -28,7 +29,8 @@ CREATE TABLE sinch_voice_dialer.campaign (
     next_at timestamptz NOT NULL DEFAULT 'epoch',
     held_until timestamptz NOT NULL DEFAULT 'epoch',
     slowed_rate double precision NOT NULL DEFAULT 'infinity',
-    slowed_at timestamptz NOT NULL DEFAULT 'epoch'
+    slowed_at timestamptz NOT NULL DEFAULT 'epoch',
+    result_states text[]
 );
 
 -- The rate at an instant: after a slowing down it climbs by 5 % of the target a second, up to the target.
@@ -161,3 +163,28 @@ CREATE TABLE sinch_voice_dialer.field (
     name text NOT NULL,
     PRIMARY KEY (campaign, name)
 );
+
+-- Results that wait to be sent to a URL, each as it was.
+CREATE TABLE sinch_voice_dialer.result (
+    campaign integer NOT NULL REFERENCES sinch_voice_dialer.campaign ON DELETE CASCADE,
+    id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    body text NOT NULL,
+    PRIMARY KEY (campaign, id)
+);
+CREATE FUNCTION sinch_voice_dialer.keep_result() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO sinch_voice_dialer.result (campaign, body)
+    SELECT new.campaign, json_build_object(
+        'number', new.number, 'state', new.state, 'result', new.result, 'reason', new.reason, 'attempts', new.attempt,
+        'duration', new.duration, 'amount', new.amount, 'currency', new.currency, 'call_id', new.call_id,
+        'placed_at', new.placed_at, 'changed_at', new.changed_at, 'note', new.note, 'line', new.line,
+        'fields', new.fields
+    )::text
+    FROM sinch_voice_dialer.campaign WHERE id = new.campaign AND new.state = ANY (result_states);
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER contact_result AFTER UPDATE OF state ON sinch_voice_dialer.contact FOR EACH ROW
+    WHEN (new.state <> old.state AND new.state NOT IN ('todo', 'dialing'))
+    EXECUTE FUNCTION sinch_voice_dialer.keep_result();

@@ -416,3 +416,12 @@ SET slowed_rate = greatest(
     ),
     slowed_at = clock_timestamp()
 WHERE id = %(campaign)s AND slowed_at < clock_timestamp() - make_interval(secs => %(age)s + 0.1)
+
+-- name: keep_result_states
+UPDATE sinch_voice_dialer.campaign SET result_states = %(states)s::text[] WHERE id = %(campaign)s
+
+-- name: results
+SELECT id, body FROM sinch_voice_dialer.result WHERE campaign = %(campaign)s ORDER BY id LIMIT %(limit)s
+
+-- name: forget_results
+DELETE FROM sinch_voice_dialer.result WHERE campaign = %(campaign)s AND id = ANY (%(ids)s::bigint[])

@@ -12,11 +12,13 @@ CREATE TABLE IF NOT EXISTS result (
     body TEXT NOT NULL
 );
 
--- The states in which a contact is a result, between commas; no row if no results are sent.
+-- The states in which a contact is a result, as JSON.
 CREATE TABLE IF NOT EXISTS result_states (states TEXT NOT NULL);
 
+INSERT INTO result_states (states) SELECT '[]' WHERE NOT EXISTS (SELECT 1 FROM result_states);
+
 CREATE TRIGGER IF NOT EXISTS contact_result AFTER UPDATE OF state ON contact
-WHEN new.state <> old.state AND instr((SELECT states FROM result_states), ',' || new.state || ',') BEGIN
+WHEN new.state <> old.state AND instr((SELECT states FROM result_states), '"' || new.state || '"') BEGIN
     INSERT INTO result (body) VALUES (json_object(
         'number', new.number, 'state', new.state, 'result', new.result, 'reason', new.reason, 'attempts', new.attempt,
         'duration', new.duration, 'amount', new.amount, 'currency', new.currency, 'call_id', new.call_id,

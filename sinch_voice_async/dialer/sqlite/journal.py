@@ -26,7 +26,6 @@ from sinch_voice_async.dialer.sql import (
     GivenRow,
     Known,
     SqlJournal,
-    as_result,
     changed,
     is_address,
     names_in,
@@ -248,30 +247,6 @@ class SqliteJournal(SqlJournal):
             parameters = self._transition(change) | {"note": note, "at": at, "removed": REMOVED}
             return await self._write("reopen", parameters, changed)
         return await super().change_all(change, note, at, numbers)
-
-    async def stream_results(self, states: Collection[ContactState]) -> None:
-        """Keep a result each time that a contact reaches one of these states, until it is forgotten; none for none."""
-        written = f",{','.join(sorted(state.value for state in states))},"
-
-        def operation(connection: sqlite3.Connection) -> None:
-            connection.execute(STATEMENTS["no_result_states"])
-            if states:
-                connection.execute(STATEMENTS["keep_result_states"], {"states": written})
-
-        with translated(self.path):
-            await self._use().writer.run(operation)
-
-    async def results(self, limit: int) -> Sequence[tuple[int, Mapping[str, Any]]]:
-        """Return the first results that were not forgotten, each with its id, in order."""
-        return await self._read("results", {"limit": limit}, self._results)
-
-    async def forget_results(self, last: int) -> None:
-        """Forget the results up to this id."""
-        await self._write("forget_results", {"last": last}, changed)
-
-    def _results(self, cursor: Cursor) -> Sequence[tuple[int, Mapping[str, Any]]]:
-        with self._readable():
-            return [(row["id"], as_result(json.loads(row["body"]))) for row in cursor]
 
     async def _add(self, rows: Sequence[GivenRow], at: float, listed: int | None) -> Added:
         def operation(connection: sqlite3.Connection) -> Added:

@@ -172,17 +172,14 @@ SELECT * FROM contact
 WHERE state = 'accepted' AND state <> 'todo' AND state <> 'done' AND placed_at > :since AND position > :after
 ORDER BY position LIMIT :limit;
 
--- name: no_result_states
-DELETE FROM result_states;
-
 -- name: keep_result_states
-INSERT INTO result_states (states) VALUES (:states);
+UPDATE result_states SET states = :states;
 
 -- name: results
 SELECT id, body FROM result ORDER BY id LIMIT :limit;
 
 -- name: forget_results
-DELETE FROM result WHERE id <= :last;
+DELETE FROM result WHERE id IN (SELECT value FROM json_each(:ids));
 
 -- name: row_fates
 SELECT position, line, fate, detail, number FROM row

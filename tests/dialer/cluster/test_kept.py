@@ -201,6 +201,9 @@ CREATE TABLE sinch_voice_dialer.worker (
 );
 CREATE FUNCTION sinch_voice_dialer.alive(gone_after double precision) RETURNS SETOF uuid
     STABLE LANGUAGE sql AS 'SELECT id FROM sinch_voice_dialer.worker';
+DROP TABLE sinch_voice_dialer.result;
+DROP FUNCTION sinch_voice_dialer.keep_result CASCADE;
+ALTER TABLE sinch_voice_dialer.campaign DROP COLUMN result_states;
 DROP FUNCTION sinch_voice_dialer.reserve;
 DROP FUNCTION sinch_voice_dialer.rate_at(double precision, double precision, timestamptz, timestamptz);
 DROP TABLE sinch_voice_dialer.spending;

@@ -376,6 +376,29 @@ async def test_a_machine_that_is_settled_elsewhere(url: str, campaign: str) -> N
     assert sorted(platform.rang.values()) == [1, 2]
 
 
+async def test_results_wait_in_the_database(url: str, campaign: str) -> None:
+    """Each change to a state that is asked for is kept with its transaction, and forgotten one by one."""
+    options: dict[str, Any] = {"follow": "callbacks"}
+    platform = Platform()
+    async with enqueued(url, campaign, 2, platform, **options) as (ours, shift):
+        journal = ours.journal
+        assert isinstance(journal, PostgresJournal)
+        await journal.stream_results([ContactState.DONE])
+        await dial_all(ours, shift)
+        price = Price(amount=Decimal("0.25"), currency_id="EUR")
+        await ours.settle(ended(platform, "call-1", debit=price))
+        await ours.settle(ended(platform, "call-2"))
+        (first, one), (second, other) = await journal.results(9)
+        assert first < second
+        assert (one["state"], one["price"], one["currency"], one["fields"]) == ("done", "0.25", "EUR", {})
+        assert {one["number"], other["number"]} == {*platform.rang}
+        await journal.forget_results([first])
+        assert [key for key, _ in await journal.results(9)] == [second]
+        await journal.stream_results([])
+        await journal.forget_results([second])
+        assert await journal.results(9) == []
+
+
 async def test_nothing_that_is_over_is_read(postgres: Postgres) -> None:
     """No statement of a planner or a batch scans the table: each costs what is open."""
     url = postgres.database()
