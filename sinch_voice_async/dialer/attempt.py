@@ -222,20 +222,33 @@ def _dialled_by_ice(ice: Any) -> list[str | None]:
     """Return the number to which an inline answer to ICE connects the call, which overrides the destination."""
     if not isinstance(ice, str):
         action = ice.action
+        # Unknown fields are sent along as they are, and the platform does not look at the case of a name.
+        extra = {str(field).lower() for each in (ice, action) for field in getattr(each, "extra", None) or ()}
+        if extra & {"action", "name", "number", "destination"}:
+            return [None]
         name, number = getattr(action, "name", None) or type(action).__name__, getattr(action, "number", None)
+        destination = getattr(action, "destination", None)
     elif ice.lstrip().startswith("{"):
         try:
             fields = {**json.loads(ice, object_pairs_hook=_unambiguous)["action"]}
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return [None]
-        name, number = fields.get("name"), fields.get("number")
+        name, number, destination = fields.get("name"), fields.get("number"), _end_of(fields.get("destination"))
     else:
         return []  # the URL is asked later, with the destination
     kind = str(name).lower()
     if kind == "connectpstn":
-        return [] if number is None else [_number_of(number)]
+        # The documents have the number alone, and samples have both: which one the platform dials is not known.
+        return [_number_of(end) for end in (number, destination) if end is not None]
     dials = kind.startswith("connect") or number is not None
     return [None] if dials and not kind.startswith(_DIALS_NOBODY) else []
+
+
+def _end_of(written: Any) -> Any:
+    """Return the destination of a JSON document as a model, if it is one."""
+    if isinstance(written, dict) and isinstance(written.get("endpoint"), str):
+        return Destination(type=str(written.get("type") or "number"), endpoint=written["endpoint"])
+    return written
 
 
 def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -28,6 +28,9 @@ RIGHT: list[Any] = [
     CustomCallout(destination="+46700000001", ice="https://example.com/ice"),
     CustomCallout(ice=ice("+46700000001")),
     CustomCallout(ice=json.dumps({"Action": {"Name": "connectPstn", "number": "46700000001"}})),
+    CustomCallout(ice=svaml.Svaml(action=svaml.ConnectPstn("+46700000001", destination="+46700000001"))),
+    CustomCallout(ice=json.dumps({"action": {"name": "connectPstn", "destination": {"endpoint": "+46700000001"}}})),
+    CustomCallout(ice=json.dumps({"action": {"name": "connectPstn", "number": "46700000001", "destination": None}})),
     {"destination": "+46700000001"},
 ]
 WRONG: list[Any] = [
@@ -41,6 +44,18 @@ WRONG: list[Any] = [
     CustomCallout(ice=ice(None)),
     CustomCallout(ice=svaml.Svaml(action=svaml.ConnectSip("sip:ann@example.com"))),
     CustomCallout(ice=svaml.Svaml(action=svaml.Hangup())),
+    CustomCallout(ice=svaml.Svaml(action=svaml.ConnectPstn("+46700000001", destination=OTHER))),
+    CustomCallout(ice=svaml.Svaml(action=svaml.ConnectPstn("+46700000001", extra={"Number": OTHER}))),
+    CustomCallout(
+        ice=svaml.Svaml(action=svaml.ConnectPstn("+46700000001"), extra={"Action": {"name": "hangup"}}),
+    ),
+    *(
+        CustomCallout(
+            destination="+46700000001",
+            ice=json.dumps({"action": {"name": "connectPstn", "number": "+46700000001", "Destination": end}}),
+        )
+        for end in ({"EndPoint": OTHER}, {"type": "username", "endpoint": "+46700000001"}, OTHER, {}, [OTHER])
+    ),
     CustomCallout(ice='{"action": '),
     CustomCallout(ice="https://example.com/ice"),
     CustomCallout(
