@@ -150,8 +150,9 @@ def vendors(session: nox.Session) -> None:
         options = ["--prefix", str(home), "--ignore-scripts", "--no-audit", "--no-fund", "--no-save"]
         session.run("npm", "install", *options, *NODE_PACKAGES, external=True)
     modules = {"SINCH_NODE_MODULES": str(home / "node_modules")}
-    accessible = "tests/sandbox/page/test_accessibility.py"  # skipped without Chromium
-    session.run("pytest", "tests/sandbox/vendors", accessible, *session.posargs, env=modules)
+    # Skipped without Chromium.
+    page = [f"tests/sandbox/page/test_{name}.py" for name in ("accessibility", "clients")]
+    session.run("pytest", "tests/sandbox/vendors", *page, *session.posargs, env=modules)
 
 
 @nox.session
