@@ -15,7 +15,7 @@ import importlib.util
 import json
 import random
 import threading
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
@@ -318,6 +318,14 @@ def _connect(stream: Stream, key: str, headers: Mapping[str, str], rules: Stream
     }
 
 
+async def _in_a_turn(change: Callable[..., object], *args: object) -> None:
+    """Change a call, in a thread that may wait for its turn.
+
+    A turn of the exchange starts streams, and waits for this event loop to take them: the loop must not wait for turns.
+    """
+    await anyio.to_thread.run_sync(change, *args)
+
+
 class _Run:
     """One stream while it goes on."""
 
@@ -345,15 +353,15 @@ class _Run:
             sounds = [await anyio.to_thread.run_sync(sound_of, each, rate) for each in says]
             await self._connect(Caller(says, sounds, self._frame_bytes, self._stream.said_track, self._stream.latency))
         except Exception as error:  # noqa: BLE001  # the library has many of its own for a server that is none
-            self._fail(f"{type(error).__name__}: {error}")
+            await self._fail(f"{type(error).__name__}: {error}")
 
-    def _fail(self, note: str) -> None:
+    async def _fail(self, note: str) -> None:
         """End a call whose stream cannot go on; nothing may keep it waiting."""
         if self._stream.speaks:
-            self._call.handle.note(f"the stream failed: {note}")
-            self._call.handle.disconnect("ANSWERED", "GENERALERROR")
+            await _in_a_turn(self._call.handle.note, f"the stream failed: {note}")
+            await _in_a_turn(self._call.handle.disconnect, "ANSWERED", "GENERALERROR")
         else:
-            self._call.handle.reply(Refused("FAILED", "GENERALERROR", note))
+            await _in_a_turn(self._call.handle.reply, Refused("FAILED", "GENERALERROR", note))
         self._end(note)
 
     async def _connect(self, caller: Caller) -> None:
@@ -369,11 +377,11 @@ class _Run:
             refused = await self._ask()
             if refused is not None:
                 self._end(refused.note)
-                self._call.handle.reply(refused)
+                await _in_a_turn(self._call.handle.reply, refused)
                 return
             self._began = self._heard_at = self._clock.now()
             self._playout.begin(self._began)
-            self._call.handle.reply(None)
+            await _in_a_turn(self._call.handle.reply, None)
             await self._talk(caller)
 
     async def _ask(self) -> Refused | None:
@@ -382,7 +390,7 @@ class _Run:
         try:
             with anyio.fail_after(self._rules.answer_within):
                 while not self._stream.verdict:
-                    self._stream.verdict = self._verdict(await self._socket.recv())
+                    self._stream.verdict = await self._verdict(await self._socket.recv())
         except TimeoutError:
             return Refused("NOANSWER", "TIMEOUT", f"no answer within {self._rules.answer_within:g} s")
         except ConnectionClosed as closed:
@@ -393,12 +401,12 @@ class _Run:
             return Refused("FAILED", "CALLEEHANGUP", "the server rejects the call")
         return None
 
-    def _verdict(self, message: str | bytes) -> str:
+    async def _verdict(self, message: str | bytes) -> str:
         name = self._command(message)
         if name in {"answer", "busy", "reject"}:
             return name
         what = f"the command {name[:40]!r}" if name else "a message that is not a command"
-        self._call.handle.note(f"before its answer the server sent {what}")
+        await _in_a_turn(self._call.handle.note, f"before its answer the server sent {what}")
         return ""
 
     @staticmethod
@@ -415,16 +423,16 @@ class _Run:
             await self._speak(caller)
             tasks.cancel_scope.cancel()
         self._end("the call is over")
-        self._tell()
+        await self._tell()
 
-    def _tell(self) -> None:
+    async def _tell(self) -> None:
         out, back = len(self._stream.said_track.pcm), len(self._playout.sent.pcm)
-        self._call.handle.note(f"the stream is over: {out} bytes went out, {back} came back")
+        await _in_a_turn(self._call.handle.note, f"the stream is over: {out} bytes went out, {back} came back")
         if self._call.is_final:
             return
         # The documents: a stream that is closed or lost ends its call.
         result, reason = self._how()
-        self._call.handle.disconnect(result, reason)
+        await _in_a_turn(self._call.handle.disconnect, result, reason)
 
     def _how(self) -> tuple[str, str]:
         return ("ANSWERED", "TIMEOUT" if self._stream.ended.startswith("the server sent nothing") else "CALLEEHANGUP")
@@ -442,17 +450,17 @@ class _Run:
                 if isinstance(message, bytes):
                     self._playout.add(message, now)
                 else:
-                    self._obey(self._command(message), now)
+                    await self._obey(self._command(message), now)
                 if self._rules.reads_per_second is not None:
                     await anyio.sleep(len(message) / self._rules.reads_per_second)
         except ConnectionClosed as closed:
             self._end("the server closed the stream" if closed.rcvd else "the connection broke")
 
-    def _obey(self, name: str, now: float) -> None:
+    async def _obey(self, name: str, now: float) -> None:
         if name == "clear":
             self._playout.clear(now)
         elif name != "heartbeat":
-            self._call.handle.note(f"the server sent an unknown command, {name[:40]!r}")
+            await _in_a_turn(self._call.handle.note, f"the server sent an unknown command, {name[:40]!r}")
         self._stream.commands.append(Command(now - self._began, name))
 
     async def _speak(self, caller: Caller) -> None:
@@ -476,7 +484,7 @@ class _Run:
                 done_at = now
             if self._has_had_enough(caller, done_at, now):
                 self._end("the caller hung up")
-                self._call.put_down()
+                await _in_a_turn(self._call.put_down)
                 continue
             await self._send(self._frame(caller, now), now)
 

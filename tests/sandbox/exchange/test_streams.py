@@ -430,6 +430,25 @@ def test_many_callers_share_a_thread() -> None:
         assert all(sandbox.streams[call.call_id].speaks for call in calls[1:])
 
 
+def test_a_stream_begins_while_another_waits_for_its_turn() -> None:
+    """A turn of the exchange starts streams on an event loop that must not stand still until the turn is over."""
+    server = Independent()
+
+    def take_a_long_turn() -> None:
+        with sandbox.exchange.step():
+            calls.append(stream(sandbox, url))
+            wait_for(lambda: sandbox.streams[calls[0].call_id].verdict == "answer")
+            calls.append(stream(sandbox, url))
+
+    with served(server) as url, sandboxed() as sandbox:
+        calls: list[Call] = []
+        turn = threading.Thread(target=take_a_long_turn, daemon=True)
+        turn.start()
+        turn.join(60)
+        assert not turn.is_alive()
+        wait_for(lambda: all(sandbox.streams[call.call_id].speaks for call in calls))
+
+
 def test_a_fault_of_the_sandbox_ends_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test waits for a stream that has failed."""
 
