@@ -12,13 +12,32 @@ __all__ = ["Bar", "goals", "judge"]
 _FLOOR = "the floor sends fixed bytes: no model, JSON, signature, bounds or proof of what was sent"
 _STALL = "one full run of Python's garbage collector, over all that a thousand tasks and the imports keep alive"
 _CALLBACK = "it leaves a quarter of a bare request, which JSON, MD5 and HMAC take alone, without event and document"
+_OWN_WORK = "the other sends fixed bytes: here model, JSON, signature and the proof of what was sent are made in Python"
+_LINE = "a request that waits in line is one more switch of tasks, which takes trio 10 us and more"
+_SCOPE = (
+    "a cancel scope for each callback, 5 us and more in a new task: a time-out must respect the shields of a handler"
+)
+_AT_100 = "goal: processor per callout at 100 in flight"
+_CALLBACKS = "goal: callbacks for the same processor time"
 _REASONS: dict[str, str] = {
     **{
         f"processor per callout at 100 in flight, asyncio, {scheme}, against the bare floor": _FLOOR
         for scheme in ("plain", "TLS")
     },
+    **{
+        f"{_AT_100}, {how}, against the bare floor": _FLOOR
+        for how in ("asyncio, plain", "uvloop, plain", "asyncio, TLS")
+    },
+    f"{_AT_100}, asyncio, plain, against bare aiohttp": _OWN_WORK,
+    f"{_AT_100}, trio, plain, against twilio (asyncio)": "trio's own loop takes twice the time of asyncio's",
+    "processor per callout, 1,000 in flight against 100, trio": _LINE,
+    "goal: processor per callout, 1,000 in flight against 100, trio": _LINE,
+    "goal: 10,000 callouts, trio: of connections / latency": _LINE,
+    "10,000 callouts at 1,000 in flight, 100 connections, 50 ms away, trio: of connections / latency": _LINE,
     "longest stall of the event loop at 1,000 in flight, trio": _STALL,
+    **{f"goal: longest stall of the event loop at 1,000 in flight, {loop}": _STALL for loop in ("asyncio", "trio")},
     **{f"callbacks answered, {name} against a {BARE}": _CALLBACK for name in (BUILT, CONSTANT)},
+    **{f"{_CALLBACKS}, {name} against a {other}": _SCOPE for name in (BUILT, CONSTANT) for other in (BARE, VERIFYING)},
 }
 """Why a bar falls short, if that is known; by the bar's words."""
 

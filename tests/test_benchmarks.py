@@ -7,7 +7,7 @@ import pytest
 
 readme: Any = pytest.importorskip("benchmarks.readme", reason="only a clone has the benchmarks")
 
-from benchmarks import plan  # noqa: E402  # after the skip
+from benchmarks import bars, plan  # noqa: E402  # after the skip
 from benchmarks.results import Results  # noqa: E402  # likewise
 
 ROOT = Path(__file__).parents[1]
@@ -42,3 +42,10 @@ def test_the_readme_has_the_markers(results: Results) -> None:
     readme.renewed((ROOT / "README.md").read_text(encoding="utf-8"), results, ABOUT)
     with pytest.raises(ValueError, match="markers"):
         readme.renewed("# Title\n", results, ABOUT)
+
+
+def test_every_reason_is_for_a_bar(results: Results) -> None:
+    """A reason that no bar has any longer is a mistake in its words."""
+    words = {bar.what for bar in (*bars.judge(results), *bars.goals(results))}
+    callbacks = {what for what in bars._REASONS if "callbacks" in what}  # they are measured apart
+    assert bars._REASONS.keys() - callbacks <= words
