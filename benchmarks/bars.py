@@ -14,9 +14,7 @@ _STALL = "one full run of Python's garbage collector, over all that a thousand t
 _CALLBACK = "it leaves a quarter of a bare request, which JSON, MD5 and HMAC take alone, without event and document"
 _OWN_WORK = "the other sends fixed bytes: here model, JSON, signature and the proof of what was sent are made in Python"
 _LINE = "a request that waits in line is one more switch of tasks, which takes trio 10 us and more"
-_SCOPE = (
-    "a cancel scope for each callback, 5 us and more in a new task: a time-out must respect the shields of a handler"
-)
+_SCOPE = "event, document, age, repeats, limits and time-out: the other route has none of them"
 _AT_100 = "goal: processor per callout at 100 in flight"
 _CALLBACKS = "goal: callbacks for the same processor time"
 _REASONS: dict[str, str] = {

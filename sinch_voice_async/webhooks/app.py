@@ -31,7 +31,16 @@ from sinch_voice_async.errors import ConfigurationError, InvalidEventError, Webh
 from sinch_voice_async.models.events import Event
 from sinch_voice_async.webhooks.inbound import DEFAULT_MAX_AGE, Proof, authenticate, read_event, repeated, several
 from sinch_voice_async.webhooks.replay import AsyncReplayCache, MemoryReplayCache, ReplayCache
-from sinch_voice_async.webhooks.router import Answer, EventRouter, Fallbacks, event_name, within
+from sinch_voice_async.webhooks.router import (
+    Answer,
+    EventRouter,
+    Fallbacks,
+    Overdue,
+    begun_within,
+    event_name,
+    is_on_asyncio,
+    within,
+)
 from sinch_voice_async.webhooks.tracker import CallTracker
 
 __all__ = ["WebhookApp"]
@@ -142,6 +151,7 @@ class WebhookApp(EventRouter):
         self._public_path = _prefix(public_path)
         self._include_query = _bounds.flag(include_query, "include_query")
         self._replay_cache = _cache(replay_cache, allow_repeats=_bounds.flag(allow_repeats, "allow_repeats"))
+        self._remembers_at_once = self._replay_cache is None or type(self._replay_cache) is MemoryReplayCache
         self._tracker = _bounds.instance(tracker, "tracker", CallTracker, optional=True)
         self._max_body = _bounds.whole(max_body, "max_body", least=1)
         self._clock = _bounds.function(clock, "clock")
@@ -164,6 +174,8 @@ class WebhookApp(EventRouter):
         # One time-out for body and handler, since the platform waits for both.
         request = _Request()
         try:
+            if is_on_asyncio():
+                return await self._work_on_asyncio(scope, receive, request)
             return await within(self._timeout, self._work(scope, receive, request), lambda: self._overdue(request))
         except BaseException:
             # Only a cancellation gets here: by the server, or of a task that the handler has awaited.
@@ -173,14 +185,39 @@ class WebhookApp(EventRouter):
             raise
 
     async def _work(self, scope: Scope, receive: Receive, request: "_Request") -> Reply:
-        if scope["method"] != "POST":
-            return _refusal(Refused(405, "the method is not POST"))
         try:
-            body = await read_body(receive, self._max_body)
-            proof, event = self._prove(scope, body), read_event(body)
+            body = await self._read(scope, receive)
+            proof, event = self._opened(scope, body, request)
         except (Refused, WebhookError) as error:
             return _refusal(error)
+        return await self._answered(proof, event, request)
+
+    async def _work_on_asyncio(self, scope: Scope, receive: Receive, request: "_Request") -> Reply:
+        """Do the same, with a scope only around what may wait: in a new task it takes a sixth of all the time."""
+        end = time.perf_counter() + self._timeout
+        try:
+            body = await begun_within(self._timeout, self._read(scope, receive))
+            proof, event = self._opened(scope, body, request)
+        except (Refused, WebhookError) as error:
+            return _refusal(error)
+        except Overdue:
+            return self._overdue(request)
+        work = self._answered(proof, event, request)
+        if self._remembers_at_once and event_name(event) not in self._may_wait:
+            return await work
+        return await within(end - time.perf_counter(), work, lambda: self._overdue(request))
+
+    async def _read(self, scope: Scope, receive: Receive) -> bytes:
+        if scope["method"] != "POST":
+            raise Refused(405, "the method is not POST")
+        return await read_body(receive, self._max_body)
+
+    def _opened(self, scope: Scope, body: bytes, request: "_Request") -> tuple[Proof, Event]:
+        proof, event = self._prove(scope, body), read_event(body)
         request.event = event
+        return proof, event
+
+    async def _answered(self, proof: Proof, event: Event, request: "_Request") -> Reply:
         try:
             request.claimed = proof
             new = self._replay_cache is None or self._replay_cache.add(proof.signature, proof.lifetime)

@@ -11,10 +11,12 @@ Rules:
   dropped.
 """
 
+import dis
 import functools
 import inspect
 import logging
 import math
+import sys
 import time
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
@@ -36,7 +38,17 @@ from sinch_voice_async.models.events import (
 from sinch_voice_async.models.svaml.actions import Continue, Hangup
 from sinch_voice_async.models.svaml.document import AceSvaml, DiceSvaml, IceSvaml, PieSvaml, Svaml
 
-__all__ = ["Answer", "EventName", "EventRouter", "Fallbacks", "event_name", "within"]
+__all__ = [
+    "Answer",
+    "EventName",
+    "EventRouter",
+    "Fallbacks",
+    "Overdue",
+    "begun_within",
+    "event_name",
+    "is_on_asyncio",
+    "within",
+]
 
 T = TypeVar("T")
 EventName: TypeAlias = Literal["ice", "ace", "dice", "pie", "notify"]
@@ -55,6 +67,8 @@ logger: Final = logging.getLogger("sinch_voice_async.webhooks")
 _CONTINUE: Final = Svaml(action=Continue())
 _HANGUP: Final = Svaml(action=Hangup())
 _FALLBACKS: Final[Fallbacks] = {"ice": _HANGUP, "ace": _CONTINUE, "dice": None, "pie": _HANGUP, "notify": None}
+_WAITS: Final = frozenset({"GET_AWAITABLE", "GET_AITER", "GET_ANEXT", "YIELD_FROM", "SEND"})
+"""The bytecodes of ``await``, ``async for`` and ``async with``, of which one is in each function that may wait."""
 _NAMES: Final[dict[type, EventName]] = {
     IncomingCall: "ice",
     AnsweredCall: "ace",
@@ -67,6 +81,10 @@ _NAMES: Final[dict[type, EventName]] = {
 def event_name(event: Event) -> EventName:
     """Return the platform's short name of an event: ice, ace, dice, pie or notify."""
     return _NAMES[type(event)]
+
+
+class Overdue(Exception):  # noqa: N818  # an event, not an error
+    """The time of some work is up."""
 
 
 class EventRouter:
@@ -98,6 +116,7 @@ class EventRouter:
         self._silence: dict[EventName, Answer] = {**self._fallbacks, "ace": _CONTINUE, "dice": None, "notify": None}
         self._handlers: dict[EventName, Callable[[Any], Awaitable[object]]] = {}
         self._passed: dict[EventName, object] = {}
+        self._may_wait: set[EventName] = set()
 
     def ice(self, handler: IceHandler) -> IceHandler:
         """Register the handler of the Incoming Call Event, which returns ``IceSvaml``.
@@ -152,6 +171,8 @@ class EventRouter:
         :raises InvalidRequestError: the handler returned something else than ``Svaml`` or None, or a document that the
             platform would refuse there.
         """
+        if event_name(event) not in self._may_wait:
+            return await self._ask(event)
         return await within(self._timeout, self._ask(event), lambda: self._late(event))
 
     async def _ask(self, event: Event) -> Answer:
@@ -179,6 +200,8 @@ class EventRouter:
         if not callable(handler):
             raise ConfigurationError(f"the {name} handler must be callable: write @app.{name} without parentheses")
         self._handlers[name] = handler if _is_async(handler) else functools.partial(_in_thread, handler)
+        if _may_wait(handler):
+            self._may_wait.add(name)
         return handler
 
 
@@ -198,7 +221,49 @@ async def within(seconds: float, work: Coroutine[Any, Any, T], late: Callable[[]
 def _begun(work: Coroutine[Any, Any, T], scope: anyio.CancelScope, end: float) -> Generator[Any, Any, T]:
     try:
         awaited = work.send(None)
-        scope.deadline = anyio.current_time() + end - time.perf_counter()
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    scope.deadline = anyio.current_time() + end - time.perf_counter()
+    return (yield from _resumed(work, awaited))
+
+
+async def begun_within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    """Return the result of some work of the server; on asyncio only, where it costs nothing if the work does not wait.
+
+    Work that waits is limited by asyncio's own time-out, which need not nest with the scopes that the work has opened
+    by then. It does not respect their shields either, so this is not for the work of a handler.
+
+    :raises Overdue: the work was cancelled after so many seconds.
+    """
+    end = time.perf_counter() + seconds
+    try:
+        awaited = work.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    left = None if math.isinf(seconds) else end - time.perf_counter()
+    timer = sys.modules["asyncio"].timeout(left)
+    try:
+        async with timer:
+            return await _resumed(work, awaited)
+    except TimeoutError:
+        if timer.expired():
+            raise Overdue from None
+        raise
+
+
+def is_on_asyncio() -> bool:
+    """Return whether the current task is one of asyncio. If trio is a guest of its loop, it is not."""
+    asyncio = sys.modules.get("asyncio")
+    # The public function raises an exception on trio, which takes longer than all else here.
+    return asyncio is not None and asyncio._get_running_loop() is not None and asyncio.current_task() is not None  # noqa: SLF001
+
+
+@types.coroutine
+def _resumed(work: Coroutine[Any, Any, T], awaited: object) -> Generator[Any, Any, T]:
+    """Resume work that waits for ``awaited`` until it is done."""
+    try:
         while True:
             # What the event loop sends and throws is passed on as it is.
             try:
@@ -210,6 +275,15 @@ def _begun(work: Coroutine[Any, Any, T], scope: anyio.CancelScope, end: float) -
     except StopIteration as done:
         result: T = done.value
         return result
+
+
+def _may_wait(handler: Handler) -> bool:
+    """Return whether a handler may wait: an ``async def`` without ``await`` cannot, and needs no time-out."""
+    function = handler.__func__ if inspect.ismethod(handler) else handler
+    # A compiled function has bytecodes that say nothing.
+    if not inspect.isfunction(function) or not function.__code__.co_flags & inspect.CO_COROUTINE:
+        return True
+    return any(instruction.opname in _WAITS for instruction in dis.get_instructions(function.__code__))
 
 
 def _is_async(handler: Handler) -> bool:

@@ -274,7 +274,7 @@ def test_the_real_program_ends_cleanly(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_the_imports_are_kept_out_of_collections(backend: str) -> None:
+def test_the_imports_are_kept_out_of_collections(backend: Any) -> None:
     """While a command runs, a full collection leaves out what was there before; afterwards all is as it was."""
 
     async def frozen() -> int:
