@@ -272,3 +272,32 @@ def test_two_keys_have_two_names() -> None:
     names = [next(_files.safe_names(key, reserved=(".part",))) for key in keys]
     assert len(set(names)) == len(keys)
     assert next(_files.safe_names("call-1.wav")) == "call-1.wav"
+
+
+def test_a_database_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its content, by its log's name, and without opening one that a connection of this process has open."""
+    database, log, text = tmp_path / "x", tmp_path / "x-wal", tmp_path / "text"
+    database.write_bytes(b"SQLite format 3\0" + bytes(100))
+    log.touch()
+    text.write_text("SQLite")
+    for target in (database, log):
+        with pytest.raises(OSError, match="a database or its log"):
+            _files.check_target(target, overwrite=True)
+    _files.check_target(text, overwrite=True)
+    found = text.stat()
+    monkeypatch.setattr(_files, "OPEN_DATABASES", {(found.st_dev, found.st_ino)})
+    with pytest.raises(OSError, match="a database or its log"):
+        _files.check_target(text, overwrite=True)
+    for base in ("gone", "folder"):
+        (tmp_path / "folder").mkdir(exist_ok=True)
+        (tmp_path / f"{base}-shm").touch()
+        _files.check_target(tmp_path / f"{base}-shm", overwrite=True)
+
+
+def test_what_is_needed_is_not_replaced(tmp_path: Path) -> None:
+    """By whatever name: a link to it is it."""
+    (tmp_path / "list").touch()
+    (tmp_path / "link").symlink_to("list")
+    _files.check_apart(tmp_path / "new", [tmp_path / "list", tmp_path / "gone"])
+    with pytest.raises(OSError, match="which the campaign reads"):
+        _files.check_apart(tmp_path / "link", [tmp_path / "gone", tmp_path / "list"])

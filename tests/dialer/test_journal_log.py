@@ -211,3 +211,20 @@ def test_what_cannot_be_read_is_no_record(tmp_path: Path) -> None:
         assert nothing.read() is None
         nothing.clear()
     connection.close()
+
+
+async def test_an_index_that_was_made_anew(tmp_path: Path) -> None:
+    """The index goes with the last connection; the next one of this process looks at the new one."""
+    journal = SqliteJournal(tmp_path / "x.sqlite")
+    await journal.open("x")
+    opened = journal._opened
+    assert opened is not None
+    inode = opened.file._inode
+    assert inode is not None
+    assert inode.index is not None
+    former = os.open(tmp_path / "x.sqlite-wal", os.O_RDONLY)  # a descriptor of another file than the index
+    kept, inode.index = inode.index, former
+    assert opened.file._open_record(opened.connections[0]) is not None
+    assert os.fstat(inode.index).st_ino == os.fstat(kept).st_ino
+    await journal.close()
+    os.close(kept)

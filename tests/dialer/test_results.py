@@ -120,7 +120,7 @@ async def test_every_result_comes_once_and_in_order(tmp_path: Path, receiver: Re
     "answer",
     [
         (500, {}, b""),
-        (429, {"retry-after": "0.01"}, b""),
+        (429, {"retry-after": "0.01", "content-length": "4"}, b"slow"),
         (503, {"retry-after": "soon"}, b""),
         (307, {"location": "/elsewhere"}, b""),
         (400, {}, b"x" * 200_000),
