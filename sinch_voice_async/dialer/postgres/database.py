@@ -460,13 +460,15 @@ class SharedPacer:
         return None
 
     async def _reserve(self, callers: int) -> float | None:
+        asked_at = self._clock.monotonic()
         reserved = await self._run("reserve", wanted=max(callers, 1))
         if reserved["is_open"] is None:
             raise JournalError(f"the journal at {self._place}: the campaign was deleted")
         if not reserved["is_open"]:
             return None
         gap: float = reserved["gap"]
-        first: float = self._clock.monotonic() + reserved["wait"]
+        # The database has answered in between; on average, in the middle.
+        first: float = (asked_at + self._clock.monotonic()) / 2 + reserved["wait"]
         self.rate, self._wanted = reserved["rate"], reserved["target"]
         self._instants.extend(first + gap * place for place in range(1, reserved["instants"]))
         return first
