@@ -42,6 +42,7 @@ LONG = {
         "cli.campaigns": "what the commands of dial share",
         "cli.commands.dial": "one command: its options are written where they are used",
         "cli.commands.doctor": "one command: a list of checks",
+        "cli.live": "what a person sees of a running campaign, and how it is stopped",
         "dialer.attempt": "one attempt, from the claim to its outcome",
         "dialer.campaign": "the public class, mostly docstrings",
         "dialer.eligibility": "who may be called, and when: windows, zones, lists and caps",

@@ -20,7 +20,6 @@ from sinch_voice_async.dialer.journal import (
     RowFate,
     Total,
 )
-from sinch_voice_async.dialer.journals import KeptCampaign, kept
 from sinch_voice_async.dialer.opt_out import OptOut, OptOutList, SharedCap
 from sinch_voice_async.dialer.pacing import Clock, Pacer, SystemClock
 from sinch_voice_async.dialer.planned import dial_batch_blocking, plan_blocking
@@ -28,7 +27,7 @@ from sinch_voice_async.dialer.queues import Batch, Engine, Plan, Tally
 from sinch_voice_async.dialer.report import Report
 from sinch_voice_async.dialer.results import ResultStream, verify_results
 from sinch_voice_async.dialer.run import CampaignRun, Preview, RunStatus
-from sinch_voice_async.dialer.settings import Difference
+from sinch_voice_async.dialer.settings import Difference, KeptCampaign, kept
 from sinch_voice_async.dialer.shift import Shift
 from sinch_voice_async.dialer.sources import (
     ContactFile,

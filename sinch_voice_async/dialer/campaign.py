@@ -32,7 +32,6 @@ from sinch_voice_async.dialer.journal import (
     Outcome,
     RowFate,
 )
-from sinch_voice_async.dialer.journals import KeptIn, to_journal
 from sinch_voice_async.dialer.opt_out import SharedCap
 from sinch_voice_async.dialer.pacing import Clock, Pace, Paces, SystemClock
 from sinch_voice_async.dialer.planned import PlannedCampaign, check_callout_of, get_call_of
@@ -40,7 +39,15 @@ from sinch_voice_async.dialer.postgres.journal import PostgresJournal
 from sinch_voice_async.dialer.queues import Contacts, feed, is_whole_list, to_line
 from sinch_voice_async.dialer.report import Report, report_of
 from sinch_voice_async.dialer.run import CampaignRun, Preview, Previewing
-from sinch_voice_async.dialer.settings import Difference, Follow, Settings, differences, fingerprint_of
+from sinch_voice_async.dialer.settings import (
+    Difference,
+    Follow,
+    KeptIn,
+    Settings,
+    differences,
+    fingerprint_of,
+    to_journal,
+)
 from sinch_voice_async.dialer.sources import ContactFile
 from sinch_voice_async.dialer.sqlite.journal import SqliteJournal
 from sinch_voice_async.errors import InvalidRequestError, JournalError

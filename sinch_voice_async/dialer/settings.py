@@ -1,4 +1,6 @@
-"""The settings of a campaign: checked when it is made, and described for the journal, which keeps them.
+"""The settings of a campaign, checked when it is made, and the journal that keeps a description of them.
+
+A journal is given as the path of a file, as the address of a database in any of its spellings, or as a journal.
 
 The journal keeps a description, so that a later run with other settings is noticed. A run that lost what protects
 people (the do-not-call list, the window, the end, the spend limit) is refused.
@@ -6,6 +8,7 @@ people (the do-not-call list, the window, the end, the spend limit) is refused.
 
 import hashlib
 import math
+import os
 import re
 import types
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +19,7 @@ from typing import Any, Final, Literal, TypeAlias
 from attrs import Attribute, field, frozen
 
 from sinch_voice_async import _bounds
+from sinch_voice_async.credentials import hidden
 from sinch_voice_async.dialer.contacts import check_country
 from sinch_voice_async.dialer.eligibility import (
     CallingWindow,
@@ -26,11 +30,26 @@ from sinch_voice_async.dialer.eligibility import (
     RedialRules,
     to_do_not_call,
 )
+from sinch_voice_async.dialer.journal import Journal
 from sinch_voice_async.dialer.opt_out import SharedCap
 from sinch_voice_async.dialer.pacing import Clock, Pace
+from sinch_voice_async.dialer.postgres.journal import PostgresJournal
+from sinch_voice_async.dialer.sql import is_address
+from sinch_voice_async.dialer.sqlite.journal import SqliteJournal
 from sinch_voice_async.errors import ConfigurationError
 
-__all__ = ["Difference", "Follow", "Settings", "check_differences", "differences", "fingerprint_of"]
+__all__ = [
+    "Difference",
+    "Follow",
+    "KeptCampaign",
+    "KeptIn",
+    "Settings",
+    "check_differences",
+    "differences",
+    "fingerprint_of",
+    "kept",
+    "to_journal",
+]
 
 Follow: TypeAlias = Literal["callbacks", "poll"] | None
 """How results are learnt: by events given to ``settle``, by asking the platform, or not at all."""
@@ -253,3 +272,67 @@ def _shown(value: object) -> str:
     if found := _LIST.fullmatch(text):
         text = f"{found[1]} number{'s' * (found[1] != '1')}"
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+KeptIn: TypeAlias = str | os.PathLike[str] | Journal
+"""A path, ``postgresql://user@host/database``, a connection string such as ``host=... dbname=...``, or a journal."""
+
+
+@frozen
+class KeptCampaign:
+    """What a journal keeps about its campaign: its name and its options, by name."""
+
+    name: str
+    options: Mapping[str, Any] = field(factory=dict)
+
+
+def to_journal(kept_in: KeptIn) -> Journal:
+    """Return the journal that is meant.
+
+    :raises ConfigurationError: it is neither a path nor a database in PostgreSQL, or the extra ``cluster`` is missing.
+    :raises JournalError: the address of the database is not valid.
+    """
+    if not isinstance(kept_in, (str, bytes, os.PathLike)):
+        if not hasattr(kept_in, "claim"):
+            raise ConfigurationError(f"the journal must be a path, a URL or a Journal, not {type(kept_in).__name__}")
+        return kept_in
+    written, kept_in = os.fsdecode(kept_in), ""
+    # What is wrong is raised from here, where no variable holds the password any more.
+    found, written = _journal_or_error(written), ""
+    if isinstance(found, Exception):
+        raise found.with_traceback(None)
+    return found
+
+
+def _journal_or_error(written: str) -> Journal | Exception:
+    try:
+        return PostgresJournal(written) if is_address(written) else SqliteJournal(written)
+    except Exception as error:  # noqa: BLE001 - the caller raises it, from a frame that does not know the password
+        return error
+
+
+async def kept(journal: KeptIn, name: str | None = None) -> KeptCampaign | None:
+    """Return what a journal keeps about its campaign, None if it has none; nothing is made by asking.
+
+    ``name`` is for a database, which may have several campaigns; it may be left out if there is one.
+
+    :raises ConfigurationError: a database has several campaigns, and ``name`` is None.
+    :raises JournalError: the journal cannot be used: empty, foreign, damaged, without its log, or out of reach.
+    """
+    # Neither this frame nor that of an error holds a password.
+    journal = hidden(journal) or "" if isinstance(journal, str) else journal
+    found = to_journal(journal)
+    if isinstance(found, SqliteJournal):
+        return await _kept_in_file(found)
+    known = await found.kept(name) if isinstance(found, PostgresJournal) else None
+    return None if known is None else KeptCampaign(*known)
+
+
+async def _kept_in_file(journal: SqliteJournal) -> KeptCampaign | None:
+    if not journal.path.exists():
+        return None
+    await journal.open(None)
+    try:
+        return KeptCampaign(await journal.name(), await journal.options() or {})
+    finally:
+        await journal.close()
