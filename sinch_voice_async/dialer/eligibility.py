@@ -432,7 +432,7 @@ class DoNotCallFile:
 
     The file is looked at before each claim, and read again if it has changed. If it cannot be read any more, or a line
     is not a number with one certain reading, no contact is called and the run ends with ``CampaignError``. A number
-    that is taken off the list stays listed for this object, so that a file that is just being saved protects everybody.
+    that is taken off the list stays listed for this object, so that a file that is being saved protects every number.
     ``country`` and ``encoding`` are those of :func:`read_numbers`.
 
     :raises ConfigurationError: the file cannot be read; the message names the line.

@@ -31,7 +31,7 @@ from sinch_voice_async.dialer.queues import Batch
 
 __all__ = ["CeleryEngine"]
 
-# A plan that nobody took for so long is not worth taking: a newer one waits behind it.
+# A plan that no worker took for so long is not worth taking: a newer one waits behind it.
 _EXPIRES: Final = 60.0
 
 

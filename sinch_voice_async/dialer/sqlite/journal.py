@@ -93,7 +93,7 @@ class Writer:
             self._next = _Batch()
             try:
                 batch.results = await anyio.to_thread.run_sync(self._commit, batch.operations, limiter=self._thread)
-            except Exception as error:  # noqa: BLE001 - everybody in the batch raises it
+            except Exception as error:  # noqa: BLE001 - each step of the batch raises it
                 batch.failure = error
         batch.done.set()
 
