@@ -30,6 +30,7 @@ from sinch_voice_async.dialer.attempt import CalloutOf
 from sinch_voice_async.dialer.campaign import Campaign
 from sinch_voice_async.dialer.planned import Process
 from sinch_voice_async.dialer.queues import Batch
+from sinch_voice_async.errors import JournalError
 
 __all__ = ["ProcrastinateEngine"]
 
@@ -105,14 +106,18 @@ class ProcrastinateEngine:
 
         ``options`` replace those of procrastinate's worker that are chosen here. After SIGTERM the worker takes no job;
         batches that last longer than ``shutdown_graceful_timeout`` give the contacts back that they did not dial.
+
+        :raises JournalError: the database was lost, or the tables of procrastinate cannot be made.
         """
         chosen: dict[str, Any] = {"concurrency": 2, "shutdown_graceful_timeout": 45.0, "delete_jobs": "successful"}
-        async with self.app.open_async():
-            await self._create_tables()
-            try:
+        try:
+            async with self.app.open_async():
+                await self._create_tables()
                 await self.app.run_worker_async(**{"queues": [self.queue], **chosen, **options})
-            finally:
-                await self._process.aclose()
+        except ConnectorException as error:
+            raise JournalError("the worker has lost the database of its jobs, or cannot make its tables") from error
+        finally:
+            await self._process.aclose()
 
     async def _create_tables(self) -> None:
         if not await self.app.check_connection_async():

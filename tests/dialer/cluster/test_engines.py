@@ -207,6 +207,15 @@ def test_a_campaign_that_is_not_there(postgres: Postgres, monkeypatch: pytest.Mo
         asyncio.run(engine.plan(timestamp=0))
 
 
+@pytest.mark.usefixtures("sandbox")
+def test_a_database_that_is_away() -> None:
+    """A worker that loses its database ends with an exception of this package."""
+    engine = reminders.by_procrastinate()
+    lost = AsyncMock(side_effect=ConnectorException)
+    with patch.object(engine.app, "check_connection_async", lost), pytest.raises(JournalError, match="has lost"):
+        asyncio.run(engine.work(install_signal_handlers=False))
+
+
 async def tables(engine: Any, answers: list[bool]) -> None:
     """Look for the tables of procrastinate, which are there, as a worker that is told otherwise."""
     async with engine.app.open_async():
