@@ -187,7 +187,7 @@ class Campaign(PlannedCampaign):
         and contacts in ``todo`` that it no longer has are skipped. An iterator or async iterable adds and replaces.
 
         With ``stay`` the run does not end with the last contact; it waits for contacts from :meth:`enqueue`.
-        ``accept_changes`` lets the campaign go on with other options than the journal keeps: without the do-not-call
+        ``accept_changes`` lets the campaign continue with other options than the journal keeps: without the do-not-call
         list, window, end or spend limit that it began with, or with other ``options``.
 
         :raises JournalError: on entering; the journal cannot be used, or another run dials from it.

@@ -13,7 +13,7 @@
 Rules:
 
 - The journal keeps each result in the same transaction that changes the contact, until the URL has confirmed it with a
-  2xx. So none is lost by a crash, a restart, or a URL that is away; the next stream goes on where this one ended.
+  2xx. So none is lost by a crash, a restart, or a URL that is away; the next stream resumes where this one ended.
 - One request is on its way at a time, with up to a hundred results in order. Memory does not grow with what waits.
 - A request that fails is repeated without end, with growing pauses. 410 ends the stream. Redirects are not followed.
 - Nothing of this slows or stops the dialling.

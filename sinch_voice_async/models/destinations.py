@@ -271,7 +271,7 @@ def _without_trunk_zero(code: str, area: str, written: str, field: str) -> str:
 def _refuse_trunk_zero(digits: str, written: object, field: str) -> None:
     code = country_code_of(digits)
     rest = digits[len(code) :]
-    # Two zeros are nobody's number: the platform's own samples have such.
+    # The platform's own samples have two zeros there, which belong to no telephone.
     if rest[:1] == "0" and rest[1:2] not in ("", "0") and code not in _ZERO_MAY_FOLLOW:
         refuse_number(field, f"has a 0 behind +{code}, which is dialled within the country only", written)
 

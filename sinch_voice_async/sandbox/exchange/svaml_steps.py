@@ -236,7 +236,7 @@ async def carry_out(runner: CallRunner, document: Fields) -> None:
 
 
 def at_once(steps: Coroutine[Any, Any, object]) -> None:
-    """Perform steps without waiting, while the call goes on with what it does."""
+    """Perform steps without waiting, while the call continues with what it does."""
     try:
         while True:
             steps.send(None)
