@@ -115,12 +115,16 @@ def map_exception(
     An answer whose head arrived stands: a refusal is the refusal although its body is cut, and the platform acted on a
     request that it answered with success.
     """
-    if isinstance(error, SinchVoiceError):
-        return error
+    # Ours too: a transport of the user's may raise one, and its class and its outcome prove no more than any other's.
+    ours = error if isinstance(error, SinchVoiceError) else None
+    if ours is not None and request_sent(error) is not True:
+        return ours
     status = answered_status(error)
     if status is not None and not 200 <= status < 300:
         return api_error(status, Headers(), b"")
     outcome = outcome_of(error)
+    if ours is not None and ours.outcome == outcome:
+        return ours
     if isinstance(error, httpx.TimeoutException):
         return _timeout_error(error, where, timeout, outcome)
     if outcome == "accepted":

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import sinch_voice_async
 from sinch_voice_async import (
     ConnectError,
     ConnectionPool,
@@ -70,7 +71,14 @@ def _of(kind: type[Exception]) -> Exception | None:
     return None
 
 
+def ours() -> list[type[Exception]]:
+    """Return the errors of this library, which a transport that is built upon it may raise."""
+    found = [each for _, each in inspect.getmembers(sinch_voice_async, inspect.isclass)]
+    return [each for each in found if issubclass(each, SinchVoiceError) and _of(each) is not None]
+
+
 KINDS = kinds()
+OURS = ours()
 
 
 def test_there_are_kinds_enough() -> None:
@@ -78,6 +86,20 @@ def test_there_are_kinds_enough() -> None:
     names = {each.__name__ for each in KINDS}
     assert {"PoolTimeout", "ConnectError", "UnicodeError", "ImportError", "SSLError", "IDNAError", "KeyError"} <= names
     assert len(KINDS) > 90
+    assert {"ConnectError", "ConfigurationError"} <= {each.__name__ for each in OURS}
+
+
+@pytest.mark.parametrize("kind", OURS, ids=lambda kind: kind.__name__)
+def test_the_outcome_of_an_error_of_ours_is_no_evidence(kind: type[Exception]) -> None:
+    """What was seen to be sent stands; without evidence, and before the point of sending, the error is its own."""
+    for status, expected in ((None, "unknown"), (200, "accepted"), (404, "rejected")):
+        error = _of(kind)
+        assert error is not None
+        assert map_exception(mark(error, request_sent=True, status=status)).outcome == expected
+    for sent in (None, False):
+        error = _of(kind)
+        assert error is not None
+        assert map_exception(error if sent is None else mark(error, request_sent=False)) is error
 
 
 @given(st.sampled_from(KINDS), st.sampled_from([True, False, None]), st.sampled_from([None, 200, 404, 500]))
@@ -139,7 +161,7 @@ def test_every_seam_and_every_class(way: str) -> None:
     """What somebody's transport raises ends in an error of ours that says the truth, and one phone rings at most."""
 
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(st.sampled_from(KINDS), st.booleans(), st.sampled_from(["asyncio", "trio"]))
+    @given(st.sampled_from(KINDS) | st.sampled_from(OURS), st.booleans(), st.sampled_from(["asyncio", "trio"]))
     def law(kind: type[Exception], after: bool, backend: str) -> None:
         async def place() -> None:
             async with seam(way, server.url, kind, after=after) as client:
