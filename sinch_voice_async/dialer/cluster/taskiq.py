@@ -2,7 +2,7 @@
 
 ::
 
-    broker = RedisStreamBroker(os.environ["REDIS_URL"])
+    broker = ListQueueBroker(os.environ["REDIS_URL"])
     engine = TaskiqEngine(broker, reminders, VoiceClient, reminder)
     scheduler = TaskiqScheduler(broker, [LabelScheduleSource(broker)])
 
