@@ -2,7 +2,8 @@
 
 A whole run also renews the table and the pictures of the README.
 
-``python -m benchmarks dialer`` and ``... dialer_kills`` measure campaigns instead, ``... exchange`` the sandbox.
+``python -m benchmarks dialer`` and ``... dialer_kills`` measure campaigns instead, ``... exchange`` the sandbox,
+``... costs`` counts bytecodes.
 """
 
 import argparse
@@ -24,7 +25,7 @@ __all__ = ["main"]
 
 def main() -> None:
     """Measure, and say where the results are."""
-    if sys.argv[1:2] in (["dialer"], ["dialer_kills"], ["exchange"]):
+    if sys.argv[1:2] in (["costs"], ["dialer"], ["dialer_kills"], ["exchange"]):
         importlib.import_module(f"benchmarks.{sys.argv[1]}").main(sys.argv[2:])
         return
     arguments = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
