@@ -50,8 +50,9 @@ python_use_unqualified_type_names = True
 
 # The documentation of other packages is on the network, and the build must not depend on it.
 nitpick_ignore_regex = [
-    ("py:.*", r"(anyio|attr|attrs|httpx|opentelemetry|starlette)(\..*)?"),
-    ("py:.*", r"(_socket|collections|datetime|decimal|enum|json|os|pathlib|random|ssl|types|typing|zoneinfo)(\..*)?"),
+    ("py:.*", r"(anyio|attr|attrs|celery|httpx|opentelemetry|procrastinate|starlette|taskiq)(\..*)?"),
+    ("py:.*", r"(_socket|collections|contextlib|datetime|decimal|enum|json|os|pathlib|random)(\..*)?"),
+    ("py:.*", r"(ssl|types|typing|zoneinfo)(\..*)?"),
     # Private names have no page, although a signature may name them.
     ("py:.*", r"sinch_voice_async\.(.*\.)?_\w+(\..*)?"),
     ("py:.*", r"sinch_voice_async\.(dialer|sandbox|streams|webhooks)\.\w+\.(.*\.)?\w+"),

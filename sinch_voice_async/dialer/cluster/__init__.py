@@ -41,8 +41,9 @@ _LONGEST_NAP: Final = 5.0
 class Worker:
     """A loop that plans and dials: ``async with worker(...) as outcomes:``, then ``async for`` over it.
 
-    It yields an :class:`Outcome` for each callout of this process that was answered, and for each contact that it
-    skipped. It ends when no contact of the campaign is left to dial, and no call that is followed is alive.
+    It yields an :class:`~sinch_voice_async.dialer.Outcome` for each callout of this process that was answered, and for
+    each contact that it skipped. It ends when no contact of the campaign is left to dial, and no call that is followed
+    is alive.
     """
 
     def __init__(self, campaign: Campaign, client: Any, shift: Shift, outbox: Outbox, *, stay: bool) -> None:
