@@ -33,7 +33,7 @@ def test_numbers_are_added_listed_and_checked(command: Command, terminal: Termin
     ran = command("opt-outs", "check", "o.sqlite", NUMBERS[0], NUMBERS[3])
     assert (ran.code, ran.out.count("\n"), "letter" in ran.out) == (ExitCode.REJECTED, 1, True)
     assert command("opt-outs", "check", "o.sqlite", NUMBERS[3]).out == "Not on the list.\n"
-    assert command("opt-outs", "check", "o.sqlite", NUMBERS[2], NUMBERS[3]).out == "None is on the list.\n"
+    assert command("opt-outs", "check", "o.sqlite", NUMBERS[2], NUMBERS[3]).out == "Not on the list.\n"
     ran = command("opt-outs", "check", "o.sqlite", NUMBERS[3], "--json")
     assert (ran.code, ran.document) == (ExitCode.OK, [])
     with terminal():
@@ -54,8 +54,8 @@ def test_they_are_not_called(command: Command, sandbox: Sandbox) -> None:
         (("add", "o.sqlite"), "Name the NUMBERS, or pass --from"),
         (("add", "o.sqlite", "0701"), "number begins with 0"),
         (("check", "o.sqlite"), "Name the NUMBERS"),
-        (("check", "o.sqlite", NUMBERS[0]), "there is no opt-out list o.sqlite"),
-        (("list", "o.sqlite"), "there is no opt-out list o.sqlite"),
+        (("check", "o.sqlite", NUMBERS[0]), "the opt-out list o.sqlite does not exist"),
+        (("list", "o.sqlite"), "the opt-out list o.sqlite does not exist"),
     ],
 )
 def test_what_is_missing_is_said(command: Command, arguments: tuple[str, ...], said: str) -> None:

@@ -112,14 +112,14 @@ def _check(settings: Settings, /, *, file: Path, numbers: tuple[str, ...], count
     if entries or settings.json:
         show_table(settings, [_record(each) for each in entries], ("number", "since", "who", "why"), map(_row, entries))
         return ExitCode.REJECTED if entries else ExitCode.OK
-    show(settings, [], f"{'Not' if len(numbers) == 1 else 'None is'} on the list.")
+    show(settings, [], "Not on the list.")
     return ExitCode.OK
 
 
 def _look(file: Path, country: str | None, read: Callable[[OptOutList], Any]) -> Any:
     """Return what is read of a list; looking makes none."""
     if not file.exists():
-        raise ConfigurationError(f"there is no opt-out list {file}")
+        raise ConfigurationError(f"the opt-out list {file} does not exist")
     with closing(OptOutList(file, country=country)) as listed:
         return read(listed)
 
