@@ -22,7 +22,7 @@ class ExitCode(enum.IntEnum):
     REJECTED = 3
     """The platform refused; or a campaign ended in which contacts were rejected or skipped."""
     NOT_FOUND = 4
-    """There is no such call, conference or recording."""
+    """The call, conference or recording does not exist."""
     AUTHENTICATION = 5
     """The key, the secret or the timestamp was refused."""
     UNSENT = 6

@@ -336,7 +336,7 @@ def is_engine(journal: str) -> bool:
 def work_for_engine(settings: Settings, engine: str, *, concurrency: int, graceful: float, no_listen: bool) -> int:
     """Run the worker of procrastinate for an engine, until a signal ends it or the database is lost.
 
-    :raises ConfigurationError: there is no such engine.
+    :raises ConfigurationError: the engine does not exist.
     """
     found = _engine_of(engine)
     if settings.backend != "asyncio":
