@@ -51,7 +51,7 @@ def test_other_spellings(owner: object, name: str, hint: str) -> None:
     assert f": {hint}" in refused(owner, name)
 
 
-@pytest.mark.parametrize("owner", OWNERS.values(), ids=str)
+@pytest.mark.parametrize("owner", OWNERS.values(), ids=OWNERS)
 def test_another_name_has_none(owner: object) -> None:
     """Then the error is the usual one, and tools that ask for odd names get it too."""
     for name in ("nonsense", "__nonsense__", "Event_", ""):
