@@ -288,7 +288,7 @@ class Process:
         make_client: Callable[[], AbstractAsyncContextManager[Any]],
         callout: CalloutOf,
     ) -> None:
-        self.campaign = make_campaign()
+        self.campaign: PlannedCampaign = make_campaign()
         self._make_client = make_client
         self._callout = callout
         self._opening = anyio.Lock()

@@ -22,7 +22,6 @@ if importlib.util.find_spec("celery") is None:  # pragma: no cover  # tried in a
 import anyio
 import anyio.to_thread
 from attrs import asdict
-from celery import Celery
 
 from sinch_voice_async.dialer.attempt import CalloutOf
 from sinch_voice_async.dialer.campaign import Campaign
@@ -47,7 +46,7 @@ class CeleryEngine:
 
     def __init__(
         self,
-        app: Celery,
+        app: Any,  # a Celery app; Celery has no types
         make_campaign: Callable[[], Campaign],
         make_client: Callable[[], AbstractAsyncContextManager[Any]],
         callout: CalloutOf,

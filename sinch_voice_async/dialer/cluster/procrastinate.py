@@ -109,11 +109,12 @@ class ProcrastinateEngine:
 
         :raises JournalError: the database was lost, or the tables of procrastinate cannot be made.
         """
-        chosen: dict[str, Any] = {"concurrency": 2, "shutdown_graceful_timeout": 45.0, "delete_jobs": "successful"}
+        chosen = {"concurrency": 2, "shutdown_graceful_timeout": 45.0, "delete_jobs": "successful"}
+        wanted: dict[str, Any] = {"queues": [self.queue], **chosen, **options}
         try:
             async with self.app.open_async():
                 await self._create_tables()
-                await self.app.run_worker_async(**{"queues": [self.queue], **chosen, **options})
+                await self.app.run_worker_async(**wanted)
         except ConnectorException as error:
             raise JournalError("the worker has lost the database of its jobs, or cannot make its tables") from error
         finally:
