@@ -39,7 +39,8 @@ from sinch_voice_async._wire.json import (
     FROM_TEXT,
     MARK,
     ODD_FROM_TEXT,
-    TO_TEXT,
+    SCAN,
+    TO_PIECES,
     canonical_values,
     enumeration_reader,
     format_timestamp,
@@ -120,7 +121,7 @@ def encode_json(document: object) -> bytes:
 
 def encode_text(model: object) -> str:
     """Return the compact JSON of a model as text."""
-    text = TO_TEXT(_writer(model.__class__)(model))
+    text = "".join(TO_PIECES(_writer(model.__class__)(model), 0))
     return numbers_restored(text) if MARK in text else text
 
 
@@ -132,7 +133,7 @@ def decode(body: bytes, type_: type[T], *, status: int | None = None, attempts: 
     :raises DecodeError: the document is something else; ``path`` says where.
     """
     try:
-        return _reader(type_)(FROM_TEXT(body.decode().removeprefix(BOM)), type_)  # type: ignore[no-any-return]
+        return _reader(type_)(_parsed(body.decode().removeprefix(BOM)), type_)  # type: ignore[no-any-return]
     except FAILURES:
         pass
     # Outside of the block above: a JSONDecodeError holds the whole document, and must not travel along.
@@ -144,6 +145,15 @@ def decode(body: bytes, type_: type[T], *, status: int | None = None, attempts: 
     path, reason = explain(body, type_, _read_strictly if strict else _salvaged, strict=strict)
     name = unions[type_].tag if type_ in unions else type_.__name__
     raise DecodeError(f"the body is not {_a(name)}: {path}: {reason}", path=path, status=status, attempts=attempts)
+
+
+def _parsed(text: str) -> Any:
+    """Do as ``FROM_TEXT``, without its search for white space if there is none."""
+    try:
+        value, end = SCAN(text, 0)
+    except StopIteration:  # it begins with white space, or is not JSON
+        return FROM_TEXT(text)
+    return value if end == len(text) else FROM_TEXT(text)
 
 
 def _a(noun: str) -> str:

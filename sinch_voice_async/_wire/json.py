@@ -28,7 +28,7 @@ may be secret.
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from json import encoder as json_encoder
@@ -55,33 +55,29 @@ def marked(value: object) -> str:
     raise TypeError(f"JSON cannot hold a {type(value).__name__}")
 
 
-def writer(default: Callable[[Any], Any]) -> Callable[[Any], str]:
-    """Return a function from plain values to compact JSON; ``default`` turns any other value into plain ones."""
+def pieces_writer(default: Callable[[Any], Any]) -> Callable[[Any, int], Iterable[str]]:
+    """Return a function from plain values, and 0, to the pieces of their compact JSON.
+
+    ``default`` turns any other value into plain ones.
+    """
     # A document that contains itself is found by its depth, which is cheaper than a list of all that was entered.
     encoder = json.JSONEncoder(
         ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"), default=default
     )
     make: Any = getattr(json_encoder, "c_make_encoder", None)
     if make is None:  # pragma: no cover  # a Python without the C part
-        return encoder.encode
+        return lambda value, _: encoder.iterencode(value)
     # ``encode`` makes this anew for each document, which takes as long as to write a small one.
-    pieces = make(None, default, json_encoder.encode_basestring, None, ":", ",", False, False, False)
-    join = "".join
-    return lambda value: join(pieces(value, 0))
+    pieces: Callable[[Any, int], Iterable[str]] = make(
+        None, default, json_encoder.encode_basestring, None, ":", ",", False, False, False
+    )
+    return pieces
 
 
-def reader(decoder: json.JSONDecoder) -> Callable[[str], Any]:
-    """Return a function that does as ``decoder.decode``, without its search for white space where none is."""
-    scan: Callable[[str, int], tuple[Any, int]] = decoder.scan_once  # type: ignore[attr-defined]  # typeshed omits it
-
-    def read(text: str) -> Any:
-        try:
-            value, end = scan(text, 0)
-        except StopIteration:  # it begins with white space, or is not JSON
-            return decoder.decode(text)
-        return value if end == len(text) else decoder.decode(text)
-
-    return read
+def writer(default: Callable[[Any], Any]) -> Callable[[Any], str]:
+    """Return a function from plain values to compact JSON; ``default`` turns any other value into plain ones."""
+    pieces = pieces_writer(default)
+    return lambda value: "".join(pieces(value, 0))
 
 
 def _refused(constant: str) -> NoReturn:
@@ -106,8 +102,12 @@ def _odd_whole(digits: str) -> int | OddNumber:
     return int(digits) if len(digits) <= 4000 else OddNumber(digits)
 
 
+TO_PIECES: Final = pieces_writer(marked)
 TO_TEXT: Final = writer(marked)
-FROM_TEXT: Final = reader(json.JSONDecoder(parse_float=Decimal, parse_constant=_refused))
+_DECODER: Final = json.JSONDecoder(parse_float=Decimal, parse_constant=_refused)
+FROM_TEXT: Final = _DECODER.decode
+SCAN: Final[Callable[[str, int], tuple[Any, int]]] = _DECODER.scan_once  # type: ignore[attr-defined]  # not in typeshed
+"""Read a document from a place in a text on, and return it and where it ends; no white space before it is skipped."""
 ODD_FROM_TEXT: Final = json.JSONDecoder(
     parse_float=_odd_fraction, parse_int=_odd_whole, parse_constant=OddNumber
 ).decode

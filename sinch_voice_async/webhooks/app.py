@@ -16,9 +16,11 @@ Source: Callbacks; ASGI, HTTP and WebSocket protocol; RFC 9110.
 """
 
 import logging
+import math
+import sys
 import time
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping, Sequence
+from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import quote, unquote
 
 import anyio
@@ -35,16 +37,15 @@ from sinch_voice_async.webhooks.router import (
     Answer,
     EventRouter,
     Fallbacks,
-    Overdue,
-    begun_within,
     event_name,
-    is_on_asyncio,
+    resumed,
     within,
 )
 from sinch_voice_async.webhooks.tracker import CallTracker
 
 __all__ = ["WebhookApp"]
 
+T = TypeVar("T")
 Message: TypeAlias = MutableMapping[str, Any]
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -67,6 +68,10 @@ _STATUS_HEADERS: Final = {
 
 class Disconnected(Exception):  # noqa: N818  # an event, not an error
     """The platform has closed the connection, so no answer can reach it."""
+
+
+class Overdue(Exception):  # noqa: N818  # an event, not an error
+    """The time of some work is up."""
 
 
 class Refused(Exception):  # noqa: N818  # likewise
@@ -279,6 +284,38 @@ class _Request:
     def __init__(self) -> None:
         self.event: Event | None = None
         self.claimed: Proof | None = None
+
+
+async def begun_within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    """Return the result of some work of the server; on asyncio only, where it costs nothing if the work does not wait.
+
+    Work that waits is limited by asyncio's own time-out, which need not nest with the scopes that the work has opened
+    by then. It does not respect their shields either, so this is not for the work of a handler.
+
+    :raises Overdue: the work was cancelled after so many seconds.
+    """
+    end = time.perf_counter() + seconds
+    try:
+        awaited = work.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    left = None if math.isinf(seconds) else end - time.perf_counter()
+    timer = sys.modules["asyncio"].timeout(left)
+    try:
+        async with timer:
+            return await resumed(work, awaited)
+    except TimeoutError:
+        if timer.expired():
+            raise Overdue from None
+        raise
+
+
+def is_on_asyncio() -> bool:
+    """Return whether the current task is one of asyncio. If trio is a guest of its loop, it is not."""
+    asyncio = sys.modules.get("asyncio")
+    # The public function raises an exception on trio, which takes longer than all else here.
+    return asyncio is not None and asyncio._get_running_loop() is not None and asyncio.current_task() is not None  # noqa: SLF001
 
 
 async def read_body(receive: Receive, max_body: int) -> bytes:

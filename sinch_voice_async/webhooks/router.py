@@ -16,7 +16,6 @@ import functools
 import inspect
 import logging
 import math
-import sys
 import time
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
@@ -43,10 +42,8 @@ __all__ = [
     "EventName",
     "EventRouter",
     "Fallbacks",
-    "Overdue",
-    "begun_within",
     "event_name",
-    "is_on_asyncio",
+    "resumed",
     "within",
 ]
 
@@ -81,10 +78,6 @@ _NAMES: Final[dict[type, EventName]] = {
 def event_name(event: Event) -> EventName:
     """Return the platform's short name of an event: ice, ace, dice, pie or notify."""
     return _NAMES[type(event)]
-
-
-class Overdue(Exception):  # noqa: N818  # an event, not an error
-    """The time of some work is up."""
 
 
 class EventRouter:
@@ -225,43 +218,11 @@ def _begun(work: Coroutine[Any, Any, T], scope: anyio.CancelScope, end: float) -
         result: T = done.value
         return result
     scope.deadline = anyio.current_time() + end - time.perf_counter()
-    return (yield from _resumed(work, awaited))
-
-
-async def begun_within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
-    """Return the result of some work of the server; on asyncio only, where it costs nothing if the work does not wait.
-
-    Work that waits is limited by asyncio's own time-out, which need not nest with the scopes that the work has opened
-    by then. It does not respect their shields either, so this is not for the work of a handler.
-
-    :raises Overdue: the work was cancelled after so many seconds.
-    """
-    end = time.perf_counter() + seconds
-    try:
-        awaited = work.send(None)
-    except StopIteration as done:
-        result: T = done.value
-        return result
-    left = None if math.isinf(seconds) else end - time.perf_counter()
-    timer = sys.modules["asyncio"].timeout(left)
-    try:
-        async with timer:
-            return await _resumed(work, awaited)
-    except TimeoutError:
-        if timer.expired():
-            raise Overdue from None
-        raise
-
-
-def is_on_asyncio() -> bool:
-    """Return whether the current task is one of asyncio. If trio is a guest of its loop, it is not."""
-    asyncio = sys.modules.get("asyncio")
-    # The public function raises an exception on trio, which takes longer than all else here.
-    return asyncio is not None and asyncio._get_running_loop() is not None and asyncio.current_task() is not None  # noqa: SLF001
+    return (yield from resumed(work, awaited))
 
 
 @types.coroutine
-def _resumed(work: Coroutine[Any, Any, T], awaited: object) -> Generator[Any, Any, T]:
+def resumed(work: Coroutine[Any, Any, T], awaited: object) -> Generator[Any, Any, T]:
     """Resume work that waits for ``awaited`` until it is done."""
     try:
         while True:

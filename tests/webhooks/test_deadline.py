@@ -10,8 +10,9 @@ import pytest
 
 from sinch_voice_async import svaml
 from sinch_voice_async.webhooks import EventRouter, IncomingCall, WebhookApp
+from sinch_voice_async.webhooks.app import Overdue, begun_within, is_on_asyncio
 from sinch_voice_async.webhooks.replay import MemoryReplayCache
-from sinch_voice_async.webhooks.router import Overdue, begun_within, is_on_asyncio, within
+from sinch_voice_async.webhooks.router import within
 from tests.webhooks.callbacks import CREDENTIALS, call_back
 
 
