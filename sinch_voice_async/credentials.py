@@ -3,7 +3,7 @@
 import base64
 import binascii
 import os
-from typing import Any, Final, NoReturn, SupportsIndex
+from typing import Any, Final, NoReturn, SupportsIndex, overload
 
 from sinch_voice_async.errors import ConfigurationError
 
@@ -40,6 +40,10 @@ class _HiddenBytes(bytes):
         return _HiddenBytes(found) if isinstance(found, bytes) else found
 
 
+@overload
+def hidden(secret: str) -> str: ...
+@overload
+def hidden(secret: str | None) -> str | None: ...
 def hidden(secret: str | None) -> str | None:
     """Return a secret as a text that does not show itself: in a traceback with local variables, for example."""
     if isinstance(secret, str):
@@ -75,7 +79,7 @@ class Credentials:
     signing_key: bytes
 
     def __init__(self, application_key: str, application_secret: str) -> None:
-        application_secret = hidden(application_secret)  # type: ignore[assignment]  # a str stays one
+        application_secret = hidden(application_secret)
         if not _is_token(application_key) or ":" in application_key:
             raise ConfigurationError(_explain("application_key", KEY_VARIABLE, "one word of visible ASCII, no colon"))
         signing_key = _decoded(application_secret) if _is_token(application_secret) else None

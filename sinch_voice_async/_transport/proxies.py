@@ -110,7 +110,7 @@ class Proxies:
         self._proxy = proxy
         self._is_exempt = is_exempt
         # The values may hold passwords.
-        self._environment = {name: hidden(value) or "" for name, value in (environment or {}).items()}
+        self._environment = {name: hidden(value) for name, value in (environment or {}).items()}
         self._exempt = [
             _Exemption.parse(entry) for entry in re.split(r"[,\s]+", self._environment.get("no", "")) if entry
         ]
@@ -124,7 +124,7 @@ class Proxies:
         """
         proxy = hidden_url(proxy)
         if proxy is None:
-            found = {name: hidden(value) or "" for name, value in urllib.request.getproxies().items()}
+            found = {name: hidden(value) for name, value in urllib.request.getproxies().items()}
             if found and not urllib.request.getproxies_environment():
                 # What macOS and Windows have configured has exceptions of its own.
                 return cls(environment=found, is_exempt=urllib.request.proxy_bypass)
@@ -165,9 +165,9 @@ def hidden_url(url: "str | httpx.URL | httpx.Proxy | None") -> "str | httpx.URL 
 
 def _parsed(url: "str | httpx.URL | httpx.Proxy") -> httpx.URL | None:
     """Return the URL of a proxy, None if it is not one: an error of httpx has frames that show the password."""
-    text = hidden(str(url.url if isinstance(url, httpx.Proxy) else url).strip()) or ""
+    text = hidden(str(url.url if isinstance(url, httpx.Proxy) else url).strip())
     try:
-        parsed = httpx.URL(text if _SCHEME.match(text) else hidden(f"http://{text}") or "")
+        parsed = httpx.URL(text if _SCHEME.match(text) else hidden(f"http://{text}"))
         # `host` decodes an internationalised name, and finds out what `raw_host` lets pass.
         is_one = bool(parsed.host)
     except (httpx.InvalidURL, TypeError, ValueError):

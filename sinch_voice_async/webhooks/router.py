@@ -218,12 +218,10 @@ def _begun(work: Coroutine[Any, Any, T], scope: anyio.CancelScope, end: float) -
         result: T = done.value
         return result
     scope.deadline = anyio.current_time() + end - time.perf_counter()
-    return (yield from resumed(work, awaited))
+    return (yield from _passed_on(work, awaited))
 
 
-@types.coroutine
-def resumed(work: Coroutine[Any, Any, T], awaited: object) -> Generator[Any, Any, T]:
-    """Resume work that waits for ``awaited`` until it is done."""
+def _passed_on(work: Coroutine[Any, Any, T], awaited: object) -> Generator[Any, Any, T]:
     try:
         while True:
             # What the event loop sends and throws is passed on as it is.
@@ -236,6 +234,12 @@ def resumed(work: Coroutine[Any, Any, T], awaited: object) -> Generator[Any, Any
     except StopIteration as done:
         result: T = done.value
         return result
+
+
+@types.coroutine
+def resumed(work: Coroutine[Any, Any, T], awaited: object) -> Generator[Any, Any, T]:
+    """Resume work that waits for ``awaited`` until it is done."""
+    return (yield from _passed_on(work, awaited))
 
 
 def _may_wait(handler: Handler) -> bool:

@@ -33,17 +33,13 @@ import anyio.lowlevel
 import anyio.to_thread
 from attrs import define, field
 
+from sinch_voice_async.dialer.pacing import Clock
 from sinch_voice_async.dialer.sql import named_statements
 from sinch_voice_async.errors import ConfigurationError, JournalError
 
 if TYPE_CHECKING:
     import psycopg
     from psycopg.rows import DictRow
-
-
-import anyio
-
-from sinch_voice_async.dialer.pacing import Clock
 
 __all__ = [
     "SCHEMA",
