@@ -11,7 +11,8 @@ import random
 import sys
 import time
 import zlib
-from typing import Final, Literal, TypeVar
+from collections.abc import Awaitable
+from typing import ClassVar, Final, Literal, TypeVar
 
 import anyio
 import attrs
@@ -55,10 +56,10 @@ logger = logging.getLogger("sinch_voice_async")
 class RetryClock:
     """The time of the machine, and the random part of a delay. Tests replace a method to have a time of their own."""
 
-    now = staticmethod(time.time)
-    monotonic = staticmethod(time.monotonic)
-    jitter = staticmethod(random.random)
-    sleep = staticmethod(anyio.sleep)
+    now: "ClassVar[staticmethod[[], float]]" = staticmethod(time.time)
+    monotonic: "ClassVar[staticmethod[[], float]]" = staticmethod(time.monotonic)
+    jitter: "ClassVar[staticmethod[[], float]]" = staticmethod(random.random)
+    sleep: "ClassVar[staticmethod[[float], Awaitable[None]]]" = staticmethod(anyio.sleep)
 
 
 @attrs.define(kw_only=True, eq=False)
