@@ -51,7 +51,11 @@ def signed_callback(
 def _body(event: Event | Mapping[str, Any] | bytes) -> bytes:
     if isinstance(event, bytes):
         return event
-    return encode_json(dict(event)) if isinstance(event, Mapping) else encode(event)
+    if isinstance(event, Mapping):
+        return encode_json(dict(event))
+    if not isinstance(event, Event):
+        _bounds.refuse("event", "an event, its JSON object or bytes", event, error=InvalidRequestError)
+    return encode(event)
 
 
 def _seconds(now: datetime | float | None) -> float:

@@ -237,6 +237,22 @@ def test_what_is_no_database(file: Path, content: bytes) -> None:
     assert file.read_bytes() == content
 
 
+def test_the_log_of_a_file_that_is_gone(file: Path, start: Callable[..., Any]) -> None:
+    """It does not become part of the next file of that name, and stays as it was."""
+    with start() as before:
+        place(before)
+        log = Path(f"{file}-wal")
+        content = log.read_bytes()
+    log.write_bytes(content)
+    for content_of_file in (None, b""):
+        file.unlink(missing_ok=True)
+        if content_of_file is not None:
+            file.write_bytes(content_of_file)
+        with pytest.raises(ValueError, match="is the log of a file that is gone"):
+            Sandbox(state=file)
+        assert (file.exists(), log.read_bytes()) == (content_of_file is not None, content)
+
+
 def test_a_database_of_something_else(file: Path) -> None:
     """It is not written to."""
     with closing(sqlite3.connect(file)) as database:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import sinch_voice_async.testing
+from sinch_voice_async import svaml
 from sinch_voice_async.credentials import Credentials
 from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.testing import signed_callback
@@ -76,6 +77,13 @@ def test_a_time_that_is_none_is_refused(now: Any) -> None:
     """A naive time, a flag and a text are no moment."""
     with pytest.raises(InvalidRequestError, match="now must be"):
         signed_callback(b"{}", CREDENTIALS, now=now)
+
+
+@pytest.mark.parametrize("event", [5, None, "ice", ["ice"], svaml.Svaml()])
+def test_what_is_no_event_is_refused(event: Any) -> None:
+    """The platform sends only objects that are events."""
+    with pytest.raises(InvalidRequestError, match="event must be an event, its JSON object or bytes, not"):
+        signed_callback(event, CREDENTIALS)
 
 
 @pytest.mark.parametrize("event", [{"event": object()}, {"event": "ice", "x": {1}}, {"event": "\ud800"}, object()])

@@ -90,6 +90,9 @@ def _check_file(path: Path) -> None:
 
     A file that is neither empty nor a sandbox's is refused before SQLite opens it, so that nothing about it changes.
     """
+    # SQLite would take the log of a file that is gone for that of the new one.
+    if os.path.lexists(f"{path}-wal") and not (path.exists() and path.stat().st_size):
+        raise ValueError(f"{path}-wal is the log of a file that is gone: move or remove it, or name another file")
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
         file = os.open(path, flags, 0o600)
