@@ -50,3 +50,14 @@ def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
                 return
         time.sleep(0.01)
     raise AssertionError("the program does not answer")  # pragma: no cover  # it answers
+
+
+def keep_logging() -> None:
+    """Have workers of Celery in this process leave its logging as it is: the tests that follow read what is logged."""
+    from celery.signals import setup_logging
+
+    setup_logging.connect(_leave, weak=False)
+
+
+def _leave(**_: object) -> None:
+    """Configure nothing."""

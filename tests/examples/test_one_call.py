@@ -86,6 +86,7 @@ def test_celery(sandbox: Sandbox, load: Load, redis: str, monkeypatch: pytest.Mo
     from celery.contrib.testing.worker import start_worker
 
     monkeypatch.setenv("REDIS_URL", redis)
+    brokers.keep_logging()
     example = load("celery")
     with start_worker(example.app, pool="solo", perform_ping_check=False, shutdown_timeout=30):
         states = [example.call.delay(order).get(timeout=30) for order in THRICE]

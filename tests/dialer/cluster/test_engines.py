@@ -18,6 +18,7 @@ from attrs import frozen
 from sinch_voice_async import JournalError
 from sinch_voice_async.dialer import Batch, ContactState, cluster
 from sinch_voice_async.sandbox import Sandbox
+from tests.brokers import keep_logging
 from tests.dialer.cluster.postgres import Postgres
 
 pytest.importorskip("procrastinate", reason="procrastinate is not installed")
@@ -137,6 +138,7 @@ def test_celery(sandbox: Sandbox, broker: Broker, caplog: pytest.LogCaptureFixtu
     """Tasks that come twice, or never, dial once, and neither messages nor logs hold a number."""
     from celery.contrib.testing.worker import start_worker
 
+    keep_logging()
     app, engine = reminders.by_celery()
     with caplog.at_level(logging.DEBUG):
         engine.plan()

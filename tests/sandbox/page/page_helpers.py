@@ -5,16 +5,18 @@ import hashlib
 import hmac
 import json
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
 from sinch_voice_async.sandbox import Call, Sandbox
+from sinch_voice_async.sandbox.request_log import LoggedRequest
 
 from .chromium import Chromium
 
-__all__ = ["CANARY", "NUMBER", "go", "place", "send", "signed_wrongly", "waits_for"]
+__all__ = ["CANARY", "NUMBER", "go", "logged", "place", "send", "signed_wrongly", "waits_for"]
 
 NUMBER = "+46700000001"
 PATH = "/calling/v1/callouts"
@@ -72,9 +74,13 @@ def signed_wrongly(sandbox: Sandbox) -> str:
         "authorization": f"Application {sandbox.account.application_key}:{signature}",
     }
     httpx.post(f"{sandbox.url}{PATH}", content=sent, headers=headers, trust_env=False, verify=False)
+    return logged(sandbox, lambda entry: entry.status == 401).id
+
+
+def logged(sandbox: Sandbox, holds: Callable[[LoggedRequest], object]) -> LoggedRequest:
+    """Return the first request for which something holds; it is logged when its answer has gone out, not before."""
     deadline = time.monotonic() + 20
-    # The request is logged when its answer has gone out.
-    while not (found := [entry.id for entry in sandbox.exchange.log if entry.status == 401]):
+    while not (found := [entry for entry in sandbox.exchange.log if holds(entry)]):
         assert time.monotonic() < deadline
         time.sleep(0.01)
     return found[0]

@@ -12,7 +12,7 @@ from sinch_voice_async.sandbox import Sandbox
 
 from .application import Application
 from .chromium import Chromium
-from .page_helpers import NUMBER, go, place, send
+from .page_helpers import NUMBER, go, logged, place, send
 
 AXE = Path(os.environ.get("SINCH_NODE_MODULES", "")) / "axe-core" / "axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -39,8 +39,8 @@ def lively(page: Chromium, served: Sandbox, application: Application) -> Iterato
     send(served, text="x" * 700)
     busy.until_final_sync(20)
     served.clock.speed = 1
-    refused = next(entry for entry in served.exchange.log if entry.status == 400)
-    callback = next(entry for entry in served.exchange.log if entry.event == "ace")
+    refused = logged(served, lambda entry: entry.status == 400)
+    callback = logged(served, lambda entry: entry.event == "ace")
     page.evaluate(AXE.read_text(encoding="utf-8"))
     yield {
         "calls": "#calls",

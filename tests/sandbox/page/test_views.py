@@ -11,7 +11,7 @@ from sinch_voice_async.sandbox import Sandbox
 
 from .application import Application
 from .chromium import Chromium
-from .page_helpers import go, place, send, signed_wrongly, waits_for
+from .page_helpers import go, logged, place, send, signed_wrongly, waits_for
 
 COPIED = "{ window.copied = []; navigator.clipboard.writeText = async (text) => { copied.push(text) } }"
 
@@ -61,7 +61,7 @@ def test_a_callback_is_resent_and_compared(page: Chromium, served: Sandbox, appl
     place(served, destination={"type": "number", "endpoint": "+46711"})
     application.event("ace")
     page.wait_for("fetch('api/requests?q=event:ace').then((r) => r.json()).then((found) => found.count === 1)")
-    entry = next(each for each in served.exchange.log if each.event == "ace")
+    entry = logged(served, lambda each: each.event == "ace")
     go(page, f"#request={entry.id}")
     page.click(".head .btn.main")
     page.wait_for(f"location.hash !== '#request={entry.id}'")
