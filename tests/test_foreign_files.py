@@ -139,8 +139,13 @@ def saved(path: Path) -> None:
 
 
 async def _save(path: Path) -> None:
-    client = VoiceClient("key", "c2VjcmV0", base_url="http://127.0.0.1:9")
-    async with client, client.recordings.download("a.mp3") as download:
+    sandbox = Sandbox("key", "c2VjcmV0")
+    key = sandbox.add_recording(seconds=0.1).key
+    async with (
+        sandbox.serve(),
+        VoiceClient(**sandbox.client_options()) as client,
+        client.recordings.download(key) as download,
+    ):
         await download.save(path)
 
 
@@ -152,8 +157,8 @@ def command(*arguments: str) -> Callable[[Path], None]:
         contacts.write_text("number\n+46700000001\n")
         places = {"FILE": path, "CSV": contacts, "DIRECTORY": path.parent}
         code = main([str(places.get(each, each)) for each in arguments])
-        if code:
-            raise OSError(code)
+        assert code
+        raise OSError(code)
 
     return run
 

@@ -10,6 +10,7 @@ import socket
 import threading
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -91,11 +92,11 @@ def failing(options: dict[str, Any], backend: str) -> BaseException:
         async with VoiceClient(KEY, SECRET, retry=policy, timeout=5, allow_insecure=True, **options) as client:
             await client.callouts.tts("+46700000001", "x")
 
-    try:
-        anyio.run(place, backend=backend)
-    except Exception as error:  # of any class: what it shows is looked at
-        return error
-    raise AssertionError("it did not fail")
+    # In a thread: coverage on 3.11 loses the function that waits for an event loop which ends by an exception.
+    with ThreadPoolExecutor(1) as pool:
+        error = pool.submit(lambda: anyio.run(place, backend=backend)).exception()
+    assert isinstance(error, Exception)  # of any class: what it shows is looked at
+    return error
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -128,11 +129,10 @@ def test_a_proxy_of_the_environment_shows_no_secret(variable: str, monkeypatch: 
 
 def refused(make: Callable[[Any], object], value: Any) -> list[str]:
     """What a tracker shows of the error with which a value is refused."""
-    try:
-        anyio.run(make, value) if make is kept else make(value)
-    except ConfigurationError as error:
-        return collected(error)
-    raise AssertionError("it was not refused")
+    with ThreadPoolExecutor(1) as pool:
+        error = pool.submit(lambda: anyio.run(make, value) if make is kept else make(value)).exception()
+    assert isinstance(error, ConfigurationError)
+    return collected(error)
 
 
 BAD_PROXIES = [

@@ -448,8 +448,7 @@ class Engine:
             return
         self._free_slot(call)
         again = await self.journal.find_number(call.outcome.number)
-        if again is not None:
-            self._move(ContactState.ACCEPTED, again)
+        self._move(ContactState.ACCEPTED, again or call.outcome)
         self.wake()
 
     def _give_up_call(self, call: _ActiveCall) -> None:

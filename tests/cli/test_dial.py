@@ -510,3 +510,10 @@ class TestEngines:
         """One sentence says what is missing."""
         ran = command("dial", "worker", *arguments)
         assert (ran.code, said in ran.err) == (ExitCode.USAGE, True), ran.err
+
+
+def test_the_hour_of_the_called_is_told_without_a_question(command: Command) -> None:
+    """At any hour it is night in one of three places that are eight hours apart."""
+    rows = [f"{number},Ann" for number in ("+46700000001", "+81312345678", "+12133734253")]
+    ran = command("dial", contacts(*rows), *QUICK, "--yes")
+    assert "it is outside of 8:00-21:00" in " ".join(ran.err.split())

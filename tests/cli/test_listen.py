@@ -170,6 +170,20 @@ def test_what_is_not_a_callback_is_told(mine: Command) -> None:
     assert "no sandbox at the base URL" in ran.err
 
 
+@pytest.mark.parametrize("lines", [0, 1])
+def test_a_file_with_nothing_in_it_takes_callbacks(mine: Command, tmp_path: Path, lines: int) -> None:
+    """It is empty, or has an empty line."""
+    file = tmp_path / "callbacks.jsonl"
+    file.write_text("\n" * lines)
+
+    def send(here: str) -> None:
+        httpx.post(here, content=b"{}", trust_env=False)
+
+    listened(mine, send, "--forward", "http://127.0.0.1:1/", "--save", str(file))
+    *blank, line = file.read_text().splitlines()
+    assert (blank, json.loads(line)["method"]) == ([""] * lines, "POST")
+
+
 def test_a_sandbox_that_is_not_there_or_goes_is_told(mine: Command) -> None:
     """And the command ends all the same."""
     forward = ("--forward", "http://127.0.0.1:1/")

@@ -11,8 +11,14 @@ from sinch_voice_async.cli.failures import ExitCode
 from sinch_voice_async.dialer import OptOutList
 from sinch_voice_async.sandbox import Sandbox
 
-from .conftest import Command, Terminal
+from .conftest import Command, InThread, Terminal
 from .test_dial import NUMBERS, QUICK, contacts, rung
+
+
+@pytest.fixture
+def command(command: Command) -> Command:
+    """The command in a thread."""
+    return InThread(command.capsys)
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio
 import pytest
+from attrs import evolve
 
 from sinch_voice_async import CampaignError, InvalidRequestError, JournalError, Price
 from sinch_voice_async.dialer import (
@@ -23,7 +24,7 @@ from sinch_voice_async.dialer import (
     RowFate,
     SqliteJournal,
 )
-from sinch_voice_async.dialer.journal import Listing
+from sinch_voice_async.dialer.journal import Counts, Listing
 from sinch_voice_async.dialer.sqlite.file import STATEMENTS
 
 ANN, BOB = "+46700000001", "+46700000002"
@@ -113,6 +114,9 @@ async def test_attempts_are_counted_by_day(journal: SqliteJournal) -> None:
     outcome = await only(journal, ANN)
     assert (outcome.attempt, outcome.today, outcome.day) == (3, 1, "2026-11-26")
     assert outcome.price == price
+    counts = Counts()
+    counts.reach(evolve(outcome, state=ContactState.DONE, price=evolve(price, currency_id=None)))
+    assert (counts.spent, counts.currencies) == (price.amount, set())
     assert outcome.spent == Decimal("0.1104")
     assert await journal.find_call("c") == outcome
     totals = {total.state: total for total in await journal.totals() if total.contacts and total.currency}

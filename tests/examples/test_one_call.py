@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TypeAlias
@@ -107,11 +109,14 @@ def test_celery_repeats_only_what_can_help(
     monkeypatch.setenv("REDIS_URL", redis)
     example = load("celery")
     example.ORDERS["1003"] = "0701234567"  # national, and the campaign has no country
-    with pytest.raises(InvalidRequestError):
-        example.call.apply(args=["1003"], throw=True)
+    # In a thread: coverage on 3.11 loses the function that waits for an event loop in which a task is cancelled.
+    with ThreadPoolExecutor(1) as pool:
+        refused = pool.submit(partial(example.call.apply, args=["1003"], throw=True)).exception()
+    assert isinstance(refused, InvalidRequestError)
     monkeypatch.setattr(example, "client", example.VoiceClient(base_url=f"http://127.0.0.1:{brokers.free_port()}"))
-    with pytest.raises(celery.exceptions.Retry):
-        example.call.apply(args=["1001"], throw=True, retries=0).get()
+    apply = partial(example.call.apply, args=["1001"], throw=True, retries=0)
+    with ThreadPoolExecutor(1) as pool:
+        assert isinstance(pool.submit(apply).exception(), celery.exceptions.Retry)
     example.app.close()
     assert dialled(sandbox) == []
 
@@ -161,6 +166,7 @@ def test_taskiq(sandbox: Sandbox, load: Load, redis: str, monkeypatch: pytest.Mo
     """A worker of taskiq on a real broker dials once for several tasks of the same order."""
     pytest.importorskip("taskiq_redis", reason="taskiq-redis is not installed")
     monkeypatch.setenv("REDIS_URL", redis)
-    states = asyncio.run(taskiq_runs(load("taskiq"), THRICE))
+    with ThreadPoolExecutor(1) as pool:
+        states = pool.submit(asyncio.run, taskiq_runs(load("taskiq"), THRICE)).result()
     assert set(states) <= {"accepted", "dialing"}  # the second task may come while the first one dials
     assert dialled(sandbox) == [ANN, BO]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -55,7 +56,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     yield start
     for process in started:
-        if process.poll() is None:
+        with suppress(OSError):  # it has ended
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 

@@ -5,10 +5,11 @@ import math
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,12 @@ class Queue:
         self.jobs += batches
 
 
+async def until(holds: Callable[[], object]) -> None:
+    """Wait until something holds."""
+    while not holds():
+        await anyio.sleep(0.001)
+
+
 async def dial_all(campaign: Campaign, shift: Shift, **how: Any) -> Plan:
     """Plan and dial until nothing is offered."""
     while (plan := await campaign.plan(**how)).batches:
@@ -193,9 +200,8 @@ async def stopped(shift: Shift, batch: str, platform: "Held", how: str) -> Tally
         if how == "cancel":
             scope.cancel()
         await anyio.lowlevel.checkpoint()
-        while how == "stop" and len(platform.rang) < 2:
-            await anyio.lowlevel.checkpoint()
         if how == "stop":
+            await until(lambda: len(platform.rang) >= 2)
             await anyio.sleep(0.4)  # longer than the time between two questions
         platform.answer.set()
     return result[0] if result else None
@@ -842,8 +848,7 @@ async def test_a_batch_that_stops_while_lists_are_asked(url: str, campaign: str)
         return False
 
     async def wait_for_both() -> None:
-        while not (asked[third] and asked[second]):
-            await anyio.lowlevel.checkpoint()
+        await until(lambda: asked[third] and asked[second])
 
     platform = Platform(wait_for_both, PaymentRequiredError("pay", status=402))
     async with enqueued(url, campaign, 4, platform, do_not_call=is_listed) as (ours, shift):
@@ -861,13 +866,18 @@ async def test_a_run_whose_calls_others_settle(url: str, campaign: str) -> None:
 
         async def settle() -> None:
             for call, result in (("call-1", "BUSY"), ("call-2", "ANSWERED")):
-                while call not in platform.custom:
+                await until(partial(platform.custom.__contains__, call))
+                settled = None
+                while settled is None:
                     await anyio.sleep(0.01)
-                await anyio.sleep(0.05)
-                while await web.settle(ended(platform, call, result=result, reason="NOANSWER")) is None:
-                    await anyio.sleep(0.01)
+                    settled = await web.settle(ended(platform, call, result=result, reason="NOANSWER"))
 
         tasks.start_soon(settle)
         counts = await outcomes.wait()
     assert platform.rang == {NUMBERS[0]: 2}
     assert (counts.states[ContactState.DONE], counts.states[ContactState.ACCEPTED]) == (1, 0)
+
+
+async def test_a_database_is_no_file_of_the_campaign(url: str, campaign: str) -> None:
+    """There is nothing that a report could replace."""
+    assert fast(url, campaign).inputs == set()
