@@ -5,7 +5,7 @@ from collections import deque
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sinch_voice_async._transport.exceptions import answered_status, mark, request_sent
@@ -64,6 +64,7 @@ def test_any_cut(response: tuple[bytes, int, list[tuple[bytes, bytes]], bytes], 
 @given(
     st.lists(st.binary(min_size=1, max_size=200) | st.sampled_from([b"HTTP/1.1 200 OK\r\n", b"\r\n\r\n"]), max_size=6)
 )
+@example([b"HTTP/1.1 200 OK\r\n", b"\r\n\r\n"])
 def test_any_bytes(pieces: list[bytes]) -> None:
     """Whatever a server sends, what comes out is a response or ``httpx.RemoteProtocolError``."""
     reader = ResponseReader()
