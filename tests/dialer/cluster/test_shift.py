@@ -149,11 +149,11 @@ async def test_all_jobs_are_lost(url: str, campaign: str) -> None:
     """What was offered and never came to a machine is offered again when its lease ends, and not before."""
     platform = Platform()
     async with enqueued(url, campaign, 5, platform) as (ours, shift):
-        lost = await ours.plan(lease=0.2)
+        lost = await ours.plan()
         assert [batch.size for batch in lost.batches] == [5]
         assert (await ours.plan()).batches == ()
-        while not (plan := await ours.plan()).batches:
-            await anyio.sleep(0.01)
+        ask(url, "UPDATE sinch_voice_dialer.contact SET offered_until = offered_until - interval '10 min'")
+        plan = await ours.plan()
         # The old job comes late: nothing of its batch is left.
         assert (await shift.dial_batch(lost.batches[0].id)).total == 0
         assert (await shift.dial_batch(plan.batches[0].id)).accepted == 5
