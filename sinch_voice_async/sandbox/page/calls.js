@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { newCall } from "./dialogs.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
-import { go, hashOf } from "./routes.js";
+import { go, hashOf, isCurrent, showQuery } from "./routes.js";
 import { attempt, calls, changed, copy, now, state, toast } from "./store.js";
 import { back, button, code, copier, empty, facts, link, list, move, pill, rewind, tabs } from "./ui.js";
 import { EVENTS, bytes, count, ended, kind, minutes, number, other, outcome, plain, seconds, time } from "./words.js";
@@ -25,7 +25,7 @@ export function search(text, filter = calls.filter.state ?? "", wait = 150) {
   changed();
   clearTimeout(searches);
   searches = setTimeout(() => {
-    history.replaceState(null, "", text ? `#calls?q=${encodeURIComponent(text)}` : location.hash.startsWith("#calls?") ? "#calls" : location.hash);
+    showQuery("calls", text);
     attempt(() => calls.search(text, { state: filter }));
   }, wait);
 }
@@ -45,7 +45,7 @@ export function selectRinging(list) {
   const ringing = list.filter((call) => call.waits && !offered.has(call.callId)).at(-1);
   for (const call of list) if (call.waits) offered.add(call.callId);
   const idle = Date.now() - state.selectedAt > 10_000 || !state.route.id;
-  const here = state.route.view === "calls" && innerWidth > 760 && !state.dialog;
+  const here = state.route.view === "calls" && isCurrent() && innerWidth > 760 && !state.dialog;
   if (ringing && idle && here) {
     history.replaceState(null, "", hashOf("call", ringing.callId));
     dispatchEvent(new HashChangeEvent("hashchange"));

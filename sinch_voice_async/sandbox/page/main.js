@@ -180,7 +180,9 @@ function visit() {
   if (["conferences", "numbers", "settings", "svaml", "welcome"].includes(view)) attempt(VIEWS[view].load);
 }
 
-addEventListener("hashchange", () => {
+addEventListener("hashchange", (event) => {
+  // What a person went to stays for a while; the page's own moves are not trusted events.
+  if (event.isTrusted) state.selectedAt = Date.now();
   const before = { ...state.route };
   read();
   if (state.dialog && state.dialog.hash !== location.hash) close();
@@ -216,6 +218,8 @@ async function start() {
     justLoaded = calls.loaded && requests.loaded;
     phone.follow(calls.items.slice(0, 200).reverse());
   }
+  // A person may have gone somewhere in the meantime.
+  read();
   if (!state.route.view) {
     const isNew = server && calls.total === 0 && requests.total === 0;
     history.replaceState(null, "", isNew ? "#welcome" : "#calls");

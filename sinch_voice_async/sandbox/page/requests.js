@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { ask, close, show } from "./dialogs.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
-import { go, hashOf } from "./routes.js";
+import { go, hashOf, showQuery } from "./routes.js";
 import { attempt, changed, copy, requests, state, toast } from "./store.js";
 import { back, button, code, copier, empty, facts, field, link, list, move, pill, rewind } from "./ui.js";
 import { EVENTS, bytes, count, time, took } from "./words.js";
@@ -20,7 +20,7 @@ export function search(text, chip = filter.chip, wait = 150) {
   changed();
   clearTimeout(searches);
   searches = setTimeout(() => {
-    history.replaceState(null, "", text ? `#requests?q=${encodeURIComponent(text)}` : location.hash.startsWith("#requests?") ? "#requests" : location.hash);
+    showQuery("requests", text);
     attempt(() => requests.search([chip, text].filter(Boolean).join(" "), {}));
   }, wait);
 }

@@ -86,6 +86,23 @@ def test_a_person_dials_the_application(page: Chromium, served: Sandbox, applica
     assert [call.is_inbound for call in served.calls] == [True]
 
 
+def test_a_ringing_call_does_not_call_back_a_person_who_left(page: Chromium, served: Sandbox) -> None:
+    """The address changes before its event is heard, and a call may begin to ring in between."""
+    module = "import('./page/calls.js')"
+    go(page, "#calls")
+    page.wait_for("document.querySelector('main h1')?.innerText.includes('Calls')")
+    rings = "it.selectRinging([{ callId: 'one', waits: true }])"
+    assert page.evaluate(
+        f"{module}.then((it) => {{ location.hash = '#requests'; {rings}; return location.hash }})"
+    ) == ("#requests")
+    go(page, "#calls")
+    page.wait_for("document.querySelector('main h1')?.innerText.includes('Calls')")
+    rings = "it.selectRinging([{ callId: 'two', waits: true }])"
+    assert page.evaluate(f"{module}.then((it) => {{ {rings}; return location.hash }})") == "#call=two"
+    typed = "location.hash = '#requests'; routes.showQuery('calls', '46'); return location.hash"
+    assert page.evaluate(f"import('./page/routes.js').then((routes) => {{ {typed} }})") == "#requests"
+
+
 def test_a_call_is_declined(page: Chromium, served: Sandbox) -> None:
     """And the phone is free for the next one, which has been waiting."""
     calls = [place(served, cli=cli) for cli in ("+4611111", "+4622222")]
