@@ -6,6 +6,7 @@
     dial:    check the rules again             a list or a clock may have changed while the contact waited its turn
              claim, durably                    from here on a crash leaves `unknown`
              look at the age of the claim      a process that slept gives it back
+             look at the instant of the pace   a shared pace gives another if this one has passed
              POST
              write the answer into the journal
 
@@ -37,7 +38,7 @@ from attrs import evolve, field, frozen
 from sinch_voice_async.dialer.contacts import Contact
 from sinch_voice_async.dialer.eligibility import ENOUGH, MACHINE, Eligibility, Verdict, in_turn
 from sinch_voice_async.dialer.journal import AttemptUpdate, Change, Claim, ContactState, Journal, Outcome
-from sinch_voice_async.dialer.pacing import Clock, Health, PauseControl, Reaction
+from sinch_voice_async.dialer.pacing import Clock, Health, PauseControl, Reaction, Turn
 from sinch_voice_async.errors import (
     APIError,
     AuthenticationError,
@@ -393,8 +394,8 @@ class Attempts:
             return Ready(outcome=outcome, callout=callout)
         return await self._put_off(outcome, verdict.note, verdict.due)
 
-    async def dial(self, ready: Ready, *, is_overspent: bool = False) -> Dialed:
-        """Dial a contact, if the rules still allow it.
+    async def dial(self, ready: Ready, *, is_overspent: bool = False, turn: Turn | None = None) -> Dialed:
+        """Dial a contact, if the rules still allow it. With a ``turn``, it waits for another one if this has passed.
 
         :raises CampaignError: the do-not-call list could not be asked.
         :raises JournalError: the journal could not be written. If that was the answer, the contact stays ``dialing``,
@@ -407,17 +408,17 @@ class Attempts:
             return Dialed(outcome=None)
         cap = self.eligibility.shared_cap
         if cap is None:
-            return await self._claim_and_send(ready, verdict)
+            return await self._claim_and_send(ready, verdict, turn)
         number, at = in_turn(ready.outcome), self.clock.now()
         if not await cap.take(number, at):
             # Another campaign was faster.
             return Dialed(outcome=await self._put_off(ready.outcome, ENOUGH, await cap.free_at(number, at)))
-        dialed = await self._claim_and_send(ready, verdict)
+        dialed = await self._claim_and_send(ready, verdict, turn)
         if dialed.outcome is None or dialed.outcome.state in _NOT_CALLED:
             await cap.give_back(number, at)
         return dialed
 
-    async def _claim_and_send(self, ready: Ready, verdict: Verdict) -> Dialed:
+    async def _claim_and_send(self, ready: Ready, verdict: Verdict, turn: Turn | None) -> Dialed:
         token = new_attempt_id()
         try:
             callout = with_attempt_id(ready.callout, token)
@@ -431,14 +432,22 @@ class Attempts:
             return Dialed(outcome=None)
         try:
             await anyio.lowlevel.checkpoint_if_cancelled()
+            is_in_time = await self._is_in_time(begun, since, turn)
         except BaseException:
             await self._write_at_last(token, Change.GIVE_BACK, _CANCELLED_BEFORE)
             raise
         if claimed.contact != ready.outcome.contact:
             return Dialed(outcome=await self._write(token, Change.GIVE_BACK, AttemptUpdate(note=_CHANGED)))
-        if not self.pause.is_open or self._is_old(begun, since):
+        if not is_in_time:
             return Dialed(outcome=await self._write(token, Change.GIVE_BACK, AttemptUpdate(note=_LATE)))
         return await self._send(claimed, token, callout)
+
+    async def _is_in_time(self, begun: float, since: float, turn: Turn | None) -> bool:
+        if not self.pause.is_open or self._is_old(begun, since):
+            return False
+        if turn is None:
+            return True
+        return await turn.is_in_time() and self.pause.is_open and not self._is_old(begun, since)
 
     def _is_old(self, begun: float, since: float) -> bool:
         # Either clock may show it: one stands still while the machine sleeps, the other may be set.

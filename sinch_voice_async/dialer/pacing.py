@@ -28,7 +28,7 @@ from attrs import define, evolve, field, frozen
 
 from sinch_voice_async.errors import ConfigurationError
 
-__all__ = ["Clock", "Health", "Pace", "Pacer", "Paces", "PauseControl", "Reaction", "SystemClock"]
+__all__ = ["Clock", "Health", "Pace", "Pacer", "Paces", "PauseControl", "Reaction", "SystemClock", "Turn"]
 
 _SLOWER: Final = 0.7
 _FLOOR: Final = 0.5
@@ -155,6 +155,14 @@ class Paces(Protocol):
 
     async def set_target(self, calls_per_second: float) -> None:
         """Change the wanted number of callouts per second."""
+        ...
+
+
+class Turn(Protocol):
+    """The instant of a pace that all machines share."""
+
+    async def is_in_time(self) -> bool:
+        """Return True when the callout may go out, at once or at a later instant; False if it is not to go out."""
         ...
 
 

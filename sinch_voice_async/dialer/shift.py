@@ -30,7 +30,7 @@ from sinch_voice_async import _bounds
 from sinch_voice_async.dialer.attempt import Attempts, Dialed, Ready, ended, reaction_to
 from sinch_voice_async.dialer.journal import AttemptUpdate, ContactState, Outcome
 from sinch_voice_async.dialer.pacing import Health, PauseControl, Reaction
-from sinch_voice_async.dialer.postgres.database import SharedPacer
+from sinch_voice_async.dialer.postgres.database import SharedPacer, Turn
 from sinch_voice_async.dialer.postgres.journal import PostgresJournal
 from sinch_voice_async.dialer.queues import Outbox, Tally
 from sinch_voice_async.dialer.settings import Settings, check_differences
@@ -237,50 +237,50 @@ class _Dialing:
             self.tally.put_off += 1
         elif isinstance(ready, Outcome):
             self._count(ready)
-        elif await self._has_turn(ready):
-            await self._send(ready)
+        elif (turn := await self._obtain_turn(ready)) is not None:
+            await self._send(ready, turn)
 
-    async def _has_turn(self, ready: Ready) -> bool:
-        """Wait for an instant of the pace; True if the contact may be dialled now, together with others."""
+    async def _obtain_turn(self, ready: Ready) -> Turn | None:
+        """Wait for an instant of the pace; return it if the contact may be dialled now, together with others."""
         with self._until_stopped():
             await self.turn.acquire()
             try:
-                if not await self._has_instant():
-                    return False
-                if not self.health.is_alone:
-                    return True
+                turn = await self._obtain_instant()
+                if turn is None or not self.health.is_alone:
+                    return turn
                 with anyio.CancelScope(shield=True):
-                    await self._send(ready)  # and no other, since this one keeps the turn
-                return False
+                    await self._send(ready, turn)  # and no other, since this one keeps the turn
+                return None
             finally:
                 self.turn.release()
         self.tally.returned += 1
-        return False
+        return None
 
-    async def _has_instant(self) -> bool:
-        if self.attempts.pause.is_open and await self.pacer.obtain(self.turn.statistics().tasks_waiting + 1):
-            return True
-        self.tally.returned += 1
-        self._stop()
-        return False
+    async def _obtain_instant(self) -> Turn | None:
+        callers = self.turn.statistics().tasks_waiting + 1
+        turn = await self.pacer.obtain(callers) if self.attempts.pause.is_open else None
+        if turn is None:
+            self.tally.returned += 1
+            self._stop()
+        return turn
 
-    async def _send(self, ready: Ready) -> None:
-        dialed = await self.attempts.dial(ready)
+    async def _send(self, ready: Ready, turn: Turn) -> None:
+        dialed = await self.attempts.dial(ready, turn=turn)
         if dialed.sent_at is None:
-            self.pacer.put_back()
+            self.pacer.put_back(turn)
         if dialed.outcome is not None:
             self._count(dialed.outcome)
-        elif self.attempts.pause.is_open:
-            self.tally.missed += 1
         else:
-            self.tally.returned += 1
+            self._add("missed" if self.attempts.pause.is_open else "returned")
         await self._obey(reaction_to(dialed, self.health, self.attempts.clock.monotonic()), dialed)
 
     def _count(self, outcome: Outcome) -> None:
-        name = _FIELDS.get(outcome.state, "accepted")
-        setattr(self.tally, name, getattr(self.tally, name) + 1)
+        self._add(_FIELDS.get(outcome.state, "accepted"))
         if self.outbox is not None and outcome.state is not ContactState.TODO:
             self.outbox.add(outcome)
+
+    def _add(self, name: str) -> None:
+        setattr(self.tally, name, getattr(self.tally, name) + 1)
 
     async def _obey(self, reaction: Reaction, dialed: Dialed) -> None:
         """Do what an answer asks for, for all machines."""

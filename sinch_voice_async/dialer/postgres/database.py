@@ -15,11 +15,14 @@ Rules of the pacer, which is columns of the campaign's row, and the clock of the
 - Each caller gets an instant of its own. A process reserves a quarter of a second of them at most, and no more than it
   has callers.
 - An instant that is more than a tenth of a second late is thrown away: what was held up does not go out at once.
+- A request goes out at its instant and the time that most claims take, so that quick claims and slow ones are evenly
+  spaced. A contact whose claim took much longer waits for another instant.
 - A 429 anywhere slows all machines down, under the rules of ``dialer/pacing.py``.
 - While the campaign is paused, cancelled or held, nothing goes out; a caller that waits meanwhile takes a new instant.
 """
 
 import importlib
+import math
 import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Sequence
@@ -50,6 +53,7 @@ __all__ = [
     "Merging",
     "Operation",
     "SharedPacer",
+    "Turn",
     "connect",
     "driver",
     "is_of_a_row",
@@ -372,8 +376,31 @@ def _fail(entries: Sequence[_Entry[Any, Any]], error: JournalError) -> None:
 _LOOK: Final = 1.0
 _LONGEST_HOLD: Final = 3600.0
 _LATEST: Final = 0.1
+# A request goes out so long after its instant that most claims are done by then. It is learned.
+_FIRST_LEAD: Final = 0.02
+_LEAD_GROWS: Final = 0.002
+_LEAD_SHRINKS: Final = 0.0003
+# So much later it is late.
+_LATEST_CLAIM: Final = 0.06
+# A process that is always late goes on after so many instants.
+_MOST_INSTANTS: Final = 3
 # An instant that is nearer was reserved a moment ago.
 _FAR: Final = 0.25
+
+
+@define(eq=False)
+class Turn:
+    """An instant at which a callout may go out. Made by ``SharedPacer.obtain``."""
+
+    instant: float
+    _pacer: "SharedPacer"
+
+    async def is_in_time(self) -> bool:
+        """Return True when the request may go out: in a moment, or at another instant if this one has passed.
+
+        False says that nothing may go out: the campaign is paused, cancelled, or held for long.
+        """
+        return await self._pacer.is_in_time(self)
 
 
 class SharedPacer:
@@ -396,14 +423,15 @@ class SharedPacer:
         self._has_begun = calls_per_second is None
         self._instants: deque[float] = deque()
         self._wanted: float | None = None
+        self._lead: float = _FIRST_LEAD
 
     async def wait(self) -> None:
         """Return when a callout may go out."""
-        while not await self.obtain():
+        while await self.obtain() is None:
             await self._clock.sleep(_LOOK)
 
-    async def obtain(self, callers: int = 1) -> bool:
-        """Wait for an instant, and return True; False if the campaign is paused, cancelled, or held for long.
+    async def obtain(self, callers: int = 1) -> Turn | None:
+        """Wait for an instant, and return it; None if the campaign is paused, cancelled, or held for long.
 
         ``callers`` is how many instants are wanted soon.
         """
@@ -413,15 +441,33 @@ class SharedPacer:
             while True:
                 instant = self._next_instant()
                 if instant is None:
-                    instant = await self._reserve(callers)
+                    instant = await self._reserve(callers + self._turn.statistics().tasks_waiting)
                 if instant is None:
-                    return False
+                    return None
                 if await self._has_waited(instant):
-                    return True
+                    return Turn(instant, self)
 
-    def put_back(self) -> None:
-        """Let the next caller have the instant of a callout that did not go out."""
-        self._instants.appendleft(self._clock.monotonic())
+    async def is_in_time(self, turn: Turn) -> bool:
+        """Return True when a contact that was claimed for an instant may be called; False if nothing may go out."""
+        if math.isinf(self.rate):
+            return True
+        took = self._clock.monotonic() - turn.instant
+        self._lead = max(self._lead + (_LEAD_GROWS if took > self._lead else -_LEAD_SHRINKS), 0.0)
+        for _ in range(_MOST_INSTANTS):
+            early = turn.instant + self._lead - self._clock.monotonic()
+            if early > 0:
+                await self._clock.sleep(early)
+            if early > -max(_LATEST_CLAIM, _LATEST_CLAIM / self.rate):
+                break
+            another = await self.obtain()
+            if another is None:
+                return False
+            turn.instant = another.instant
+        return True
+
+    def put_back(self, turn: Turn) -> None:
+        """Let the next caller have the instant of a callout that did not go out, if it has not passed."""
+        self._instants.appendleft(turn.instant)
 
     async def slow_down(self, retry_after: float | None, sent_at: float) -> None:
         """Slow all machines down after a 429 for a callout that was sent at an instant of the monotonic clock."""

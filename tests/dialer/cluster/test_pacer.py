@@ -1,21 +1,25 @@
 """The shared pace: an instant for each, whoever asks, and the rules of the pace of one machine."""
 
 import math
+import random
 import time
-from collections.abc import AsyncIterator, Iterator
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import psycopg
 import pytest
+from attrs import define, field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sinch_voice_async.dialer.cluster import PostgresJournal, SharedPacer
 from sinch_voice_async.dialer.pacing import Pace, SystemClock
-from sinch_voice_async.dialer.postgres.database import connect, make_or_check
+from sinch_voice_async.dialer.postgres.database import STATEMENTS, connect, make_or_check
 from sinch_voice_async.errors import ConfigurationError, JournalError
+from tests.dialer.clocks import VirtualClock
 from tests.dialer.cluster.clocks import CountingClock
 from tests.dialer.cluster.postgres import address
 
@@ -159,28 +163,192 @@ async def test_a_pause_is_everybodys(url: str, campaign: str, journal: PostgresJ
     assert clock.waits[:3] == [1.0, 1.0, 1.0]
 
 
+class Jumping(CountingClock):
+    """Stands still when it is told to."""
+
+    offset = 0.0
+
+    def monotonic(self) -> float:
+        """Return seconds that may jump ahead."""
+        return super().monotonic() + self.offset
+
+
 async def test_what_is_late_is_thrown_away(campaign: str, journal: PostgresJournal) -> None:
     """Instants that passed while a process stood still are not made up for."""
-
-    class Jumping(CountingClock):
-        """Stands still when it is told to."""
-
-        offset = 0.0
-
-        def monotonic(self) -> float:
-            """Return seconds that may jump ahead."""
-            return super().monotonic() + self.offset
-
     clock = Jumping()
     pacer = journal.pacer(100.0, clock)
-    assert await pacer.obtain(20)
+    turn = await pacer.obtain(20)
+    assert turn is not None
     assert len(pacer._instants) == 19
-    pacer.put_back()
+    pacer.put_back(turn)
     assert await pacer.obtain(20)
     assert len(pacer._instants) == 19
     clock.offset = 5.0
     assert await pacer.obtain(3)
     assert len(pacer._instants) == 2
+
+
+async def test_a_claim_that_took_long_waits_for_another_instant(journal: PostgresJournal) -> None:
+    """What was held up between its instant and its request goes out at a later instant, or not while it is paused."""
+    clock = Jumping()
+    pacer = journal.pacer(20.0, clock)
+    turn = await pacer.obtain()
+    assert turn is not None
+    before = turn.instant
+    assert await turn.is_in_time()
+    assert turn.instant == before
+    clock.offset = 3.0
+    assert await turn.is_in_time()
+    assert turn.instant > before + 2.9
+    clock.offset = 6.0
+    await journal.pause()
+    assert not await turn.is_in_time()
+
+
+async def test_a_process_that_is_always_late(journal: PostgresJournal) -> None:
+    """A process whose every look at the clock is a second later goes on after some instants."""
+
+    class Slow(CountingClock):
+        """Moves on by a second at each look."""
+
+        seconds = 0.0
+
+        def monotonic(self) -> float:
+            """Return a later time."""
+            self.seconds += 1.0
+            return self.seconds
+
+    clock = Slow()
+    pacer = journal.pacer(20.0, clock)
+    turn = await pacer.obtain()
+    assert turn is not None
+    before = turn.instant
+    assert await turn.is_in_time()
+    assert turn.instant > before + 3
+
+
+LOCKED = (24.0, 25.0)
+
+
+@define
+class Server:
+    """The row of the pace in a database that may be away, without the database."""
+
+    clock: VirtualClock
+    away: tuple[float, float]
+    pace: Pace
+
+    async def answer(self, seconds: float) -> None:
+        """Wait for an answer that takes so long, and for as long as the server is away."""
+        await self.clock.sleep(seconds)
+        begin, end = self.away
+        if begin <= self.clock.elapsed < end:
+            await self.clock.sleep(end - self.clock.elapsed)
+
+    def execute(self, statement: bytes, parameters: dict[str, Any]) -> "Server":
+        """Reserve a quarter of a second of instants, as the function of the database does, or say that all may dial."""
+        now, rate = self.clock.elapsed, self.pace.target
+        if statement == STATEMENTS["held"]:
+            self.row = {"is_held": False, "target": rate}
+            return self
+        first, self.pace = self.pace.reserve(now)
+        instants = min(math.ceil(rate / 4), 50, parameters["wanted"])
+        self.pace = self.pace.held(first + instants / rate)
+        self.row = {"is_open": True, "wait": first - now, "gap": 1 / rate, "instants": instants}
+        self.row |= {"rate": rate, "target": rate}
+        return self
+
+    row: dict[str, Any] = field(factory=dict)
+    description: tuple[str, ...] = ("columns",)
+
+    def fetchone(self) -> dict[str, Any]:
+        """Return the row."""
+        return self.row
+
+
+@define
+class Machine:
+    """A process that dials at the shared pace, with claims that take a while, and that stands still once."""
+
+    server: Server
+    stands_still: tuple[float, float]
+    delays: random.Random
+
+    def now(self) -> float:
+        """Return the time of day, for which nobody asks."""
+        return self.server.clock.now()
+
+    def monotonic(self) -> float:
+        """Return the virtual time."""
+        return self.server.clock.elapsed
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, and longer while the machine stands still."""
+        await self.server.clock.sleep(seconds)
+        await self.stand_still()
+
+    async def stand_still(self) -> None:
+        """Go on when the machine does."""
+        begin, end = self.stands_still
+        if begin <= self.server.clock.elapsed < end:
+            await self.server.clock.sleep(end - self.server.clock.elapsed)
+
+    async def run(self, operation: Callable[[Any], Any]) -> Any:
+        """Carry out a statement, as ``Database`` does: it is on its way, and so is its answer."""
+        await self.server.answer(self.delays.uniform(0.001, 0.02))
+        found = operation(self.server)
+        await self.server.clock.sleep(self.delays.uniform(0.001, 0.02))
+        await self.stand_still()
+        return found
+
+    async def claim(self) -> None:
+        """Claim a contact; for a second, the rows of contacts are locked."""
+        await self.run(lambda _: None)
+        begin, end = LOCKED
+        if begin <= self.server.clock.elapsed < end:
+            await self.server.clock.sleep(end - self.server.clock.elapsed)
+
+    async def dial(self, seconds: float, posts: list[float]) -> None:
+        """Be 30 callers that wait their turn, claim, and send."""
+        pacer = SharedPacer(None, self, cast("Any", self), lambda: 1, "nowhere")
+        turns = anyio.Lock()
+
+        async def call() -> None:
+            while self.monotonic() < seconds:
+                async with turns:
+                    turn = await pacer.obtain(turns.statistics().tasks_waiting + 1)
+                await self.claim()
+                assert turn is not None
+                assert await turn.is_in_time()
+                posts.append(self.monotonic())
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(30):
+                tasks.start_soon(call)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_rolling_second_whatever_stands_still(seed: int) -> None:
+    """A server that is away, rows that are locked, and machines that stand still: no bunch follows, and little is lost.
+
+    The time is virtual.
+    """
+    clock = VirtualClock()
+    server = Server(clock, (8.0, 12.0), Pace.of(40.0))
+    posts: list[float] = []
+    chance = random.Random(seed)
+    stops = ((15.0 + chance.random(), 18.0), (21.05, 21.3), (15.2, 15.5))
+    async with anyio.create_task_group() as drive:
+        drive.start_soon(clock.drive)
+        async with anyio.create_task_group() as tasks:
+            for stop in stops:
+                tasks.start_soon(Machine(server, stop, chance).dial, 30.0, posts)
+        drive.cancel_scope.cancel()
+    posts.sort()
+    most = max(bisect_left(posts, moment + 1.0) - place for place, moment in enumerate(posts))
+    assert most <= 44
+    # Four seconds are the outage, and one the lock; the instants of a machine that stands still are lost with it.
+    assert len(posts) >= 0.9 * 40 * (30 - 4 - 1)
 
 
 async def test_one_wave_is_one_piece_of_news(
