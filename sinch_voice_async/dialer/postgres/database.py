@@ -67,7 +67,8 @@ Operation: TypeAlias = "Callable[[Connection], T]"
 
 _FOLDER = files("sinch_voice_async.dialer.postgres")
 # As bytes, which no type checker takes for text that was put together.
-SCHEMA: Final = _FOLDER.joinpath("schema.sql").read_bytes()
+_LATEST_OBJECTS: Final = _FOLDER.joinpath("latest.sql").read_bytes()
+SCHEMA: Final = _FOLDER.joinpath("schema.sql").read_bytes() + _LATEST_OBJECTS
 STATEMENTS: Final = {
     name: statement.encode()
     for name, statement in named_statements(_FOLDER.joinpath("statements.sql").read_text(encoding="utf-8")).items()
@@ -272,6 +273,7 @@ def _migrate(connection: Connection, version: int, place: str) -> None:
         raise JournalError(f"the journal at {place}: workers of a former version use it; stop them first")
     for each in range(version, _VERSION):
         connection.execute(_MIGRATIONS[each])
+    connection.execute(_LATEST_OBJECTS)
 
 
 def _found(connection: Connection, statement: bytes) -> Any:

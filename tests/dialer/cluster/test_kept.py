@@ -235,14 +235,20 @@ UPDATE sinch_voice_dialer.version SET version = 1;
 
 
 async def test_a_database_of_version_2(postgres: Postgres) -> None:
-    """Its pace, pause, claims and costs are brought along, and then it is like a new one, column by column."""
+    """Its pace, pause, claims and costs are brought along, and then it is like a new one, object by object."""
     url = postgres.database()
     await fast(url, "x").enqueue(NUMBERS[:4])
     columns = """SELECT table_name, column_name, data_type, is_nullable, column_default
         FROM information_schema.columns WHERE table_schema = 'sinch_voice_dialer' ORDER BY 1, 2"""
     indices = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'sinch_voice_dialer' ORDER BY 1"
+    programs = """SELECT proname, pg_get_functiondef(oid) FROM pg_proc
+        WHERE pronamespace = 'sinch_voice_dialer'::regnamespace ORDER BY 1"""
+    triggers = """SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger
+        WHERE tgrelid = 'sinch_voice_dialer.contact'::regclass AND NOT tgisinternal ORDER BY 1"""
+    objects = (columns, indices, programs, triggers)
     with psycopg.connect(url, autocommit=True) as database:
-        new = [database.execute(each).fetchall() for each in (columns, indices)]
+        new = [database.execute(each).fetchall() for each in objects]
+        assert all(new)
         database.execute(V2)
         database.execute(
             """
@@ -256,7 +262,7 @@ async def test_a_database_of_version_2(postgres: Postgres) -> None:
         )
         control = await fast(url, "x").control()
         assert control == Control(pause="lunch", calls_per_second=float("inf"))
-        assert [database.execute(each).fetchall() for each in (columns, indices)] == new
+        assert [database.execute(each).fetchall() for each in objects] == new
         assert database.execute(
             "SELECT target, spent, dearest FROM sinch_voice_dialer.campaign, sinch_voice_dialer.spending"
         ).fetchall() == [(7.0, 5, 3)]
