@@ -17,10 +17,15 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
-from sinch_voice_async.sandbox import bounds
-from sinch_voice_async.sandbox.requests import RefusalError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
 
-__all__ = ["MOST_FAULTS", "Fault", "Faults"]
+from sinch_voice_async.sandbox import bounds
+from sinch_voice_async.sandbox.requests import Endpoint, Handler, RefusalError
+from sinch_voice_async.sandbox.server import drop, pause
+
+__all__ = ["MOST_FAULTS", "Fault", "Faults", "with_faults"]
 
 MOST_FAULTS = 1_000
 LONGEST_LATENCY = 3_600.0
@@ -181,3 +186,60 @@ class Faults:
         if len(self._accepted) >= self.calls_per_second:
             raise RefusalError(42900, "The number of requests has exceeded capacity", headers={"retry-after": "1"})
         self._accepted.append(now)
+
+
+def with_faults(endpoint: Endpoint, faults: Faults) -> Handler:
+    """Return a handler to which the faults of this endpoint are applied."""
+
+    async def handle(request: Request) -> Response:
+        fault = faults.draw(endpoint.method, endpoint.template)
+        if fault is None:
+            return await endpoint.handler(request)
+        return await _apply(fault, request, endpoint.handler)
+
+    return handle
+
+
+async def _apply(fault: Fault, request: Request, handler: Handler) -> Response:
+    if fault.latency:
+        # The request keeps it: waiting for the client to go away reads past it.
+        await request.body()
+        await pause(request.receive, fault.latency)
+    if fault.drop == "before":
+        return _Dropped()
+    refusal = fault.refusal()
+    if refusal is not None:
+        raise refusal
+    response = await handler(request)
+    if fault.drop == "after":
+        return _Dropped()
+    if fault.body is not None:
+        response = Response(fault.body, status_code=response.status_code, media_type="text/html")
+    return response if fault.cut_at is None else _Cut(response, fault.cut_at)
+
+
+class _Dropped(Response):
+    """No answer: the connection is closed."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await drop(scope, receive, flush=False)
+
+
+class _Cut(Response):
+    """An answer whose body is cut, and whose connection is closed."""
+
+    def __init__(self, whole: Response, at: int) -> None:
+        super().__init__()
+        self._whole = whole
+        self._left = at
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_until_cut(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                body = message.get("body", b"")[: self._left]
+                self._left -= len(body)
+                message = {"type": "http.response.body", "body": body, "more_body": True}
+            await send(message)
+
+        await self._whole(scope, receive, send_until_cut)
+        await drop(scope, receive, flush=True)
