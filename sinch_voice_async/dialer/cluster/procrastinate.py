@@ -5,8 +5,8 @@
     app = App(connector=PsycopgConnector(conninfo=os.environ["DATABASE_URL"]))
     engine = ProcrastinateEngine(app, reminders, VoiceClient, reminder)
 
-and on each machine ``sinch-voice dial worker module:engine``. Every few seconds a periodic job plans; a batch that has
-ended plans too, so that the next one does not wait.
+and on each machine ``sinch-voice dial worker module:engine``. A worker that begins plans, and so does a batch that has
+ended, so that the next one does not wait; every few seconds a periodic job plans, too.
 """
 
 import importlib.util
@@ -78,8 +78,7 @@ class ProcrastinateEngine:
         """Dial a batch, then plan; the result is the tally."""
         _, shift = await self._process.open()
         tally = await shift.dial_batch(batch, at_once=self._at_once)
-        with suppress(AlreadyEnqueued):  # one plan that waits is enough
-            await self._plan.configure().defer_async(timestamp=0)
+        await self._plan_soon()
         return asdict(tally)
 
     async def plan(self, timestamp: int) -> None:
@@ -90,6 +89,10 @@ class ProcrastinateEngine:
         await self._process.campaign.plan_into(self, size=self._size, lease=self._lease)
         if timestamp and self._process.campaign.settings.follow == "poll":
             await self._process.campaign.look(client)
+
+    async def _plan_soon(self) -> None:
+        with suppress(AlreadyEnqueued):  # one plan that waits is enough
+            await self._plan.configure().defer_async(timestamp=0)
 
     async def _retry_stalled(self) -> None:
         manager = self.app.job_manager
@@ -114,6 +117,7 @@ class ProcrastinateEngine:
         try:
             async with self.app.open_async():
                 await self._create_tables()
+                await self._plan_soon()
                 await self.app.run_worker_async(**wanted)
         except ConnectorException as error:
             raise JournalError("the worker has lost the database of its jobs, or cannot make its tables") from error

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from configparser import ConfigParser
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
@@ -104,6 +105,18 @@ def test_what_the_how_to_shows(
     assert dialled(sandbox) == Counter(contact.number for contact in contacts)
     worker.terminate()
     assert worker.wait(PATIENCE) == 0, (tmp_path / "log").read_text()
+
+
+def test_the_unit_of_the_how_to() -> None:
+    """systemd starts the worker again after every end, and stops it later than it stops itself."""
+    unit = ConfigParser()
+    unit.optionxform = str  # type: ignore[assignment,method-assign]  # systemd's names have capitals
+    unit.read_string(PAGE.partition("```ini\n")[2].partition("```")[0])
+    program, *command = unit["Service"]["ExecStart"].split()
+    assert program.endswith("/sinch-voice")
+    assert command == ["dial", "worker", "reminders:engine", "--graceful", "45"]
+    assert (unit["Service"]["Restart"], unit["Unit"]["StartLimitIntervalSec"]) == ("always", "0")
+    assert int(unit["Service"]["TimeoutStopSec"]) > 45 + 30
 
 
 KILLED = "from tests.dialer.cluster.reminders import by_procrastinate\nengine = by_procrastinate()\n"

@@ -220,6 +220,23 @@ def test_a_campaign_that_is_not_there(postgres: Postgres, monkeypatch: pytest.Mo
         run(engine.plan(timestamp=0))
 
 
+async def batches_of_a_worker() -> int:
+    """Run a worker of procrastinate until no job waits, without periodic jobs; return how many batches were sent."""
+    campaign, engine = reminders.reminders(), reminders.by_procrastinate()
+    await campaign.enqueue(reminders.PEOPLE)
+    with patch.object(engine.app.periodic_registry, "periodic_tasks", {}):
+        await engine.work(wait=False, install_signal_handlers=False)
+    async with engine.app.open_async():
+        jobs = await engine.app.job_manager.list_jobs_async(task="sinch_voice.dial_batch:reminders")
+        return len(list(jobs)) + sum(outcome.attempt for outcome in [o async for o in campaign.outcomes()])
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_worker_that_begins_plans() -> None:
+    """A worker of procrastinate plans when it begins, and does not wait for a periodic job."""
+    assert run(batches_of_a_worker()) > 0
+
+
 @pytest.mark.usefixtures("sandbox")
 def test_a_database_that_is_away() -> None:
     """A worker that loses its database ends with an exception of this package."""
