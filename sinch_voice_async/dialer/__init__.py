@@ -4,6 +4,7 @@ import warnings
 from typing import Any
 
 from sinch_voice_async.dialer.attempt import attempt_id_of, callout_with_detection, own_custom
+from sinch_voice_async.dialer.batches import Batch, Engine, Plan, Tally
 from sinch_voice_async.dialer.campaign import Campaign
 from sinch_voice_async.dialer.contacts import BrokenRow, Contact, read_numbers
 from sinch_voice_async.dialer.eligibility import CallingWindow, DoNotCallFile, RedialRules
@@ -23,7 +24,6 @@ from sinch_voice_async.dialer.journal import (
 from sinch_voice_async.dialer.opt_out import OptOut, OptOutList, SharedCap
 from sinch_voice_async.dialer.pacing import Clock, Pacer, SystemClock
 from sinch_voice_async.dialer.planned import dial_batch_blocking, plan_blocking
-from sinch_voice_async.dialer.queues import Batch, Engine, Plan, Tally
 from sinch_voice_async.dialer.report import Report
 from sinch_voice_async.dialer.results import ResultStream, verify_results
 from sinch_voice_async.dialer.run import CampaignRun, Preview, RunStatus

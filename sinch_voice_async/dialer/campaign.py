@@ -18,6 +18,7 @@ from sinch_voice_async.dialer.attempt import (
     is_machine,
     learnt_from,
 )
+from sinch_voice_async.dialer.batches import Contacts, feed, is_whole_list, to_line
 from sinch_voice_async.dialer.contacts import Contact, read_number
 from sinch_voice_async.dialer.eligibility import CallingWindow, DoNotCall, RedialRules
 from sinch_voice_async.dialer.engine import Engine
@@ -36,7 +37,6 @@ from sinch_voice_async.dialer.opt_out import SharedCap
 from sinch_voice_async.dialer.pacing import Clock, Pace, Paces, SystemClock
 from sinch_voice_async.dialer.planned import PlannedCampaign, check_callout_of, get_call_of
 from sinch_voice_async.dialer.postgres.journal import PostgresJournal
-from sinch_voice_async.dialer.queues import Contacts, feed, is_whole_list, to_line
 from sinch_voice_async.dialer.report import Report, report_of
 from sinch_voice_async.dialer.run import CampaignRun, Preview, Previewing
 from sinch_voice_async.dialer.settings import (

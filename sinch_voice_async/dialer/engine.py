@@ -26,6 +26,7 @@ from attrs import define, evolve, field
 
 from sinch_voice_async.dialer.attempt import Attempts, Dialed, Ready, reaction_to
 from sinch_voice_async.dialer.attempt import ended as with_machine
+from sinch_voice_async.dialer.batches import Contacts, feed, is_whole_list
 from sinch_voice_async.dialer.journal import (
     AttemptUpdate,
     Change,
@@ -36,8 +37,8 @@ from sinch_voice_async.dialer.journal import (
     Line,
     Outcome,
 )
+from sinch_voice_async.dialer.outbox import Outbox, Signal
 from sinch_voice_async.dialer.pacing import Clock, Health, Paces, PauseControl, Reaction
-from sinch_voice_async.dialer.queues import Contacts, Outbox, Signal, feed, is_whole_list
 from sinch_voice_async.dialer.settings import Settings, check_differences
 from sinch_voice_async.errors import APIError, RateLimitedError, SinchVoiceError
 

@@ -15,10 +15,11 @@ import anyio
 
 from sinch_voice_async import _bounds
 from sinch_voice_async.dialer.attempt import Attempts, CalloutOf, place_of
+from sinch_voice_async.dialer.batches import Engine, Limits, Plan, Tally
 from sinch_voice_async.dialer.journal import Change, Journal
+from sinch_voice_async.dialer.outbox import Outbox
 from sinch_voice_async.dialer.pacing import Pace, Paces
 from sinch_voice_async.dialer.postgres.journal import PostgresJournal
-from sinch_voice_async.dialer.queues import Engine, Limits, Outbox, Plan, Tally
 from sinch_voice_async.dialer.settings import Settings, fingerprint_of
 from sinch_voice_async.dialer.shift import Looking, Shift, never
 from sinch_voice_async.errors import ConfigurationError

@@ -28,11 +28,12 @@ from attrs import define, evolve, field
 
 from sinch_voice_async import _bounds
 from sinch_voice_async.dialer.attempt import Attempts, Dialed, Ready, ended, reaction_to
+from sinch_voice_async.dialer.batches import Tally
 from sinch_voice_async.dialer.journal import AttemptUpdate, ContactState, Outcome
+from sinch_voice_async.dialer.outbox import Outbox
 from sinch_voice_async.dialer.pacing import Health, PauseControl, Reaction
 from sinch_voice_async.dialer.postgres.database import SharedPacer, Turn
 from sinch_voice_async.dialer.postgres.journal import PostgresJournal
-from sinch_voice_async.dialer.queues import Outbox, Tally
 from sinch_voice_async.dialer.settings import Settings, check_differences
 from sinch_voice_async.errors import APIError, CampaignError, RateLimitedError, SinchVoiceError
 

@@ -8,10 +8,21 @@ Rules:
 - No exception leaves the application for what the platform or a handler does. The log is
   ``sinch_voice_async.streams``.
 
+The platform authenticates nothing, so the server gives it a one-time token to bring along. A token is
+``CALL.EXPIRY.ID.SIGNATURE``: the call's id in base64url (empty if the call has none yet), Unix seconds, 128 random
+bits, and HMAC-SHA256 over the three. Each machine that has the application's secret can check it, so a call may be
+answered by one machine and connected to another. A token is good for one connection: its random bits are spent in a
+replay cache, which the machines share. The key is derived from the application's secret, so that a token is never a
+signature of anything else.
+
 Source: connectStream; Voice Stream; ASGI, WebSocket.
 """
 
+import base64
+import hashlib
+import hmac
 import inspect
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias, TypeVar
@@ -19,7 +30,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import anyio
 from anyio.abc import TaskGroup
-from attrs import evolve
+from attrs import evolve, field, frozen
 
 from sinch_voice_async import _bounds
 from sinch_voice_async.credentials import Credentials
@@ -31,10 +42,9 @@ from sinch_voice_async.streams.call import CallStream
 from sinch_voice_async.streams.connection import LOG, Connection, Socket, SocketClosed
 from sinch_voice_async.streams.pacing import REAL_TIME, Timing, frame_size
 from sinch_voice_async.streams.protocol import RATES, StreamRequest, Verdict
-from sinch_voice_async.streams.tokens import make_token, read_token
 from sinch_voice_async.webhooks.replay import AsyncReplayCache, MemoryReplayCache, ReplayCache
 
-__all__ = ["CLOCK", "TOKEN", "StreamApp"]
+__all__ = ["CLOCK", "TOKEN", "StreamApp", "Token", "make_token", "read_token"]
 
 CallHandler: TypeAlias = Callable[[CallStream], Awaitable[None]]
 RequestHandler: TypeAlias = Callable[[StreamRequest], Awaitable[Verdict | None] | Verdict | None]
@@ -46,6 +56,9 @@ TOKEN: Final = "token"  # noqa: S105 - the name of a parameter, not a token
 
 CLOCK: Final = "sinch_voice_async.clock"
 """The extension of the ASGI scope by which a test hands in its own time."""
+
+_PURPOSE: Final = b"sinch_voice_async stream token 1"
+_LONGEST: Final = 1_024
 
 
 class StreamApp:
@@ -499,3 +512,43 @@ def _without_token(request: StreamRequest) -> StreamRequest:
     """Return a request that may be logged: its token is spent, and is not the handler's."""
     headers = {name: value for name, value in request.call_headers.items() if name.lower() != TOKEN}
     return evolve(request, call_headers=headers)
+
+
+@frozen
+class Token:
+    """A token whose signature is right. ``call_id`` is empty if it was made before the call had an id."""
+
+    call_id: str
+    expires_at: float
+    token_id: str = field(repr=False)
+
+
+def make_token(credentials: Credentials, call_id: str, expires_at: float) -> str:
+    """Return a token for a call that is good until ``expires_at``, in Unix seconds."""
+    body = f"{_encoded(call_id.encode())}.{int(expires_at)}.{secrets.token_urlsafe(16)}"
+    return f"{body}.{_signature(credentials, body)}"
+
+
+def read_token(text: str, credentials: Sequence[Credentials]) -> Token | None:
+    """Return what a token says, None if no secret of ours has signed it. Its expiry is not looked at here."""
+    body, _, signature = text.rpartition(".")
+    if len(text) > _LONGEST or not text.isascii():
+        return None
+    # A list, so that each secret is tried: the time tells nothing about which one fits.
+    if not any([hmac.compare_digest(_signature(own, body), signature) for own in credentials]):  # noqa: C419
+        return None
+    call_id, expires_at, token_id = body.split(".")
+    return Token(_decoded(call_id), float(expires_at), token_id)
+
+
+def _signature(credentials: Credentials, body: str) -> str:
+    key = hmac.digest(credentials.signing_key, _PURPOSE, hashlib.sha256)
+    return _encoded(hmac.digest(key, body.encode(), hashlib.sha256))
+
+
+def _encoded(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _decoded(text: str) -> str:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()

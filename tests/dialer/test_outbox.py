@@ -6,8 +6,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from sinch_voice_async.dialer import Campaign, Contact, ContactState, Outcome, queues
-from sinch_voice_async.dialer.queues import Outbox
+from sinch_voice_async.dialer import Campaign, Contact, ContactState, Outcome, outbox
+from sinch_voice_async.dialer.outbox import Outbox
 from sinch_voice_async.dialer.settings import fingerprint_of
 from tests.dialer.platforms import Platform, reminder
 
@@ -16,7 +16,7 @@ ANN = Outcome(contact=Contact("+46700000001"), state=ContactState.DONE)
 
 async def test_a_full_outbox_makes_the_dialler_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """Until one is read, or nobody will read them any more; adding never waits, and does nothing after the end."""
-    monkeypatch.setattr(queues, "_BUFFER", 2)
+    monkeypatch.setattr(outbox, "_BUFFER", 2)
     box, free = Outbox(), []
 
     async def wait() -> None:

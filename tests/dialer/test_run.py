@@ -34,7 +34,8 @@ from sinch_voice_async.dialer import (
     ContactState,
     Outcome,
     SqliteJournal,
-    queues,
+    batches,
+    outbox,
 )
 from sinch_voice_async.dialer.journal import Line
 from tests.dialer.clocks import NOON, PatientJournal, VirtualClock, a_moment, each, until, virtual_time
@@ -529,7 +530,7 @@ async def test_a_source_that_is_slow_does_not_hold_back_its_contacts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that is not async neither: who waited for a thousand rows would wait here for ever."""
-    monkeypatch.setattr(queues, "_LONGEST_READING", 0.0)
+    monkeypatch.setattr(batches, "_LONGEST_READING", 0.0)
     platform, rung = Platform(), threading.Event()
 
     async def ring() -> None:
@@ -645,7 +646,7 @@ async def test_a_callout_must_be_a_plain_function(tmp_path: Path, callout: Any) 
 
 async def test_whoever_listens_slowly_slows_the_campaign_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Outcomes do not pile up; leaving without having read them all is no problem."""
-    monkeypatch.setattr(queues, "_BUFFER", 10)
+    monkeypatch.setattr(outbox, "_BUFFER", 10)
     ours, platform = campaign(tmp_path, in_flight=2), Platform()
     async with ours.run(platform, NUMBERS, reminder) as outcomes:
         await until(lambda: platform.rang.total() >= 12)

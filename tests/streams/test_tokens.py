@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sinch_voice_async.credentials import Credentials
-from sinch_voice_async.streams.tokens import make_token, read_token
+from sinch_voice_async.streams.app import make_token, read_token
 
 OWN = Credentials("key", "c2VjcmV0")
 OLD = Credentials("key", "b2xk")

@@ -24,9 +24,9 @@ import anyio.to_thread
 from attrs import asdict
 
 from sinch_voice_async.dialer.attempt import CalloutOf
+from sinch_voice_async.dialer.batches import Batch
 from sinch_voice_async.dialer.campaign import Campaign
 from sinch_voice_async.dialer.planned import dial_batch_blocking
-from sinch_voice_async.dialer.queues import Batch
 
 __all__ = ["CeleryEngine"]
 

@@ -27,9 +27,9 @@ from procrastinate.jobs import Status
 from procrastinate.types import JSONDict
 
 from sinch_voice_async.dialer.attempt import CalloutOf
+from sinch_voice_async.dialer.batches import Batch
 from sinch_voice_async.dialer.campaign import Campaign
 from sinch_voice_async.dialer.planned import Process
-from sinch_voice_async.dialer.queues import Batch
 from sinch_voice_async.errors import JournalError
 
 __all__ = ["ProcrastinateEngine"]

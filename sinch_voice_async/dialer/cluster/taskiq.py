@@ -23,9 +23,9 @@ from attrs import asdict
 from taskiq import AsyncBroker, TaskiqEvents, TaskiqState
 
 from sinch_voice_async.dialer.attempt import CalloutOf
+from sinch_voice_async.dialer.batches import Batch
 from sinch_voice_async.dialer.campaign import Campaign
 from sinch_voice_async.dialer.planned import Process
-from sinch_voice_async.dialer.queues import Batch
 
 __all__ = ["TaskiqEngine"]
 

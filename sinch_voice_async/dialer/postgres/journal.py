@@ -23,6 +23,7 @@ import anyio
 import attrs
 from attrs import define, evolve, frozen
 
+from sinch_voice_async.dialer.batches import Batch, Limits, OpenWork, Plan
 from sinch_voice_async.dialer.eligibility import RedialRules
 from sinch_voice_async.dialer.journal import (
     REMOVED,
@@ -47,7 +48,6 @@ from sinch_voice_async.dialer.postgres.database import (
     make_or_check,
     translated,
 )
-from sinch_voice_async.dialer.queues import Batch, Limits, OpenWork, Plan
 from sinch_voice_async.dialer.sql import (
     Cursor,
     GivenRow,

@@ -1,12 +1,10 @@
-"""What travels: contacts into the journal, outcomes to the caller, and batches between the machines of a campaign.
+"""Batches of contacts: from a source into the journal, and from a planner to the machines that dial them.
 
 Contacts come from any iterable, in batches, in bounded memory. Rules:
 
 - A contact is in the journal before anything happens to it. Thousands of contacts share one transaction.
 - What is ready is passed on: a slow source does not hold back the contacts that it has given.
 - A row that is not a contact is kept with its line, and the rest goes on.
-
-A :class:`Signal` tells the tasks of one event loop that something has changed.
 
 A planner offers contacts in batches, an existing task queue carries each batch to a machine, and that machine dials it.
 The journal decides everything: a batch is a hint, and a lost or doubled one does no harm.
@@ -15,7 +13,6 @@ The journal decides everything: a batch is a hint, and a lost or doubled one doe
 import json
 import math
 import time
-from collections import deque
 from collections.abc import AsyncIterable, Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, Protocol, TypeAlias
@@ -27,7 +24,7 @@ from attrs import define, field, frozen
 
 from sinch_voice_async import _bounds
 from sinch_voice_async.dialer.contacts import BrokenRow, Contact
-from sinch_voice_async.dialer.journal import Line, Outcome
+from sinch_voice_async.dialer.journal import Line
 from sinch_voice_async.dialer.sources import ContactFile
 from sinch_voice_async.errors import ConfigurationError, InvalidRequestError
 
@@ -37,9 +34,7 @@ __all__ = [
     "Engine",
     "Limits",
     "OpenWork",
-    "Outbox",
     "Plan",
-    "Signal",
     "Sink",
     "Tally",
     "feed",
@@ -286,63 +281,3 @@ def _check_fields(fields: Mapping[str, Any]) -> None:
         json.dumps(dict(fields))
     except (TypeError, ValueError, RecursionError):
         raise InvalidRequestError("fields must hold what JSON can: text, numbers, lists ...", field="fields") from None
-
-
-_BUFFER: Final = 1000
-
-
-class Signal:
-    """Wakes the tasks that wait for a change; ``version`` counts the changes, so that each is noticed."""
-
-    def __init__(self) -> None:
-        self.version: int = 0
-        self._event: anyio.Event | None = None
-
-    def notify(self) -> None:
-        """Wake all that wait."""
-        self.version += 1
-        if self._event is not None:
-            self._event.set()
-            self._event = None
-
-    async def wait(self, version: int) -> None:
-        """Return when something has changed since a version."""
-        if self.version == version:
-            self._event = self._event or anyio.Event()
-            await self._event.wait()
-
-
-class Outbox:
-    """The outcomes that have not been read yet. Adding one never waits."""
-
-    def __init__(self) -> None:
-        self._outcomes: deque[Outcome] = deque()
-        self._changed = Signal()
-        self._is_closed = False
-
-    def add(self, outcome: Outcome) -> None:
-        """Add an outcome; after :meth:`close` it is in the journal alone."""
-        if not self._is_closed:
-            self._outcomes.append(outcome)
-            self._changed.notify()
-
-    def close(self) -> None:
-        """Take no more outcomes."""
-        self._is_closed = True
-        self._changed.notify()
-
-    async def get(self) -> Outcome | None:
-        """Return the next outcome, None at the end."""
-        while not self._outcomes:
-            if self._is_closed:
-                return None
-            await self._changed.wait(self._changed.version)
-        outcome = self._outcomes.popleft()
-        if len(self._outcomes) == _BUFFER - 1:
-            self._changed.notify()
-        return outcome
-
-    async def wait_for_room(self) -> None:
-        """Return when fewer than a thousand outcomes wait to be read, or the outbox is closed."""
-        while len(self._outcomes) >= _BUFFER and not self._is_closed:
-            await self._changed.wait(self._changed.version)
