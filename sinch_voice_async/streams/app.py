@@ -160,8 +160,10 @@ class StreamApp:
         self._url = _web_socket_url(url)
 
     def on_call(self, handler: _Call) -> _Call:
-        """Register what runs for each call, in a task of its own. Its return hangs up, after the caller has heard all
-        that was sent; so does an exception, at once, which is logged and counted in ``failed``.
+        """Register the async function that runs for each call, in a task of its own.
+
+        Its return hangs up, after the caller has heard all that was sent; so does an exception, at once, which is
+        logged and counted in ``failed``. It shares its event loop with all other calls, so it must not block.
         """
         self._on_call = _bounds.function(handler, "handler")
         return handler
@@ -400,7 +402,12 @@ class StreamApp:
             return "reject"
         if said in ("answer", "busy", "reject", None):
             return said or "answer"
-        LOG.error("call %r was rejected: on_request returned %r", request.call_id[:64], type(said).__name__)
+        found = repr(said[:32]) if isinstance(said, str) else type(said).__name__
+        LOG.error(
+            "call %r was rejected: on_request must return 'answer', 'busy' or 'reject', not %s",
+            request.call_id[:64],
+            found,
+        )
         return "reject"
 
     async def _answer(self, connection: Connection, request: StreamRequest, tasks: TaskGroup) -> None:
@@ -426,7 +433,7 @@ class StreamApp:
         with anyio.CancelScope() as scope:
             tasks.start_soon(self._cancel_after_end, stream, connection, scope)
             try:
-                await self._on_call(stream)
+                await self._talked(self._on_call(stream))
             except StreamClosed as closed:
                 LOG.debug("the handler of call %r ended with its call: %s", stream.call_id[:64], closed)
             except Exception as error:  # noqa: BLE001 - a handler may raise anything
@@ -437,6 +444,15 @@ class StreamApp:
             await stream.drain()
         connection.end("handler", "the handler returned")
         await connection.close()
+
+    @staticmethod
+    async def _talked(returned: Any) -> None:
+        if not inspect.isawaitable(returned):
+            kind = type(returned).__name__
+            raise ConfigurationError(
+                f"the handler of @on_call must be `async def`, without `yield`: it returned {kind}"
+            )
+        await returned
 
     async def _cancel_after_end(self, stream: CallStream, connection: Connection, scope: anyio.CancelScope) -> None:
         await connection.over.wait()

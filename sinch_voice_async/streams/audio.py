@@ -84,14 +84,16 @@ class Pcm(bytes):
         :raises OSError: the file cannot be read.
         """
         opened: Any = io.BytesIO(source) if isinstance(source, bytes) else source
+        name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else "source"
         try:
             with wave.open(os.fspath(opened) if isinstance(opened, os.PathLike) else opened, "rb") as file:
                 channels, width, rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
                 data = file.readframes(file.getnframes())
         except (wave.Error, EOFError) as error:
-            raise InvalidRequestError(f"source is not a WAV file of PCM: {error}", field="source") from None
+            problem = str(error) or "it is too short"
+            raise InvalidRequestError(f"{name} is not a WAV file of PCM: {problem}", field="source") from None
         if width != 2:
-            raise InvalidRequestError(f"source must have 16 bits a sample, not {8 * width}", field="source")
+            raise InvalidRequestError(f"{name} must have 16 bits a sample, not {8 * width}", field="source")
         data = data[: len(data) - len(data) % (2 * channels)]
         found = cls(data if channels == 1 else _mixed(data, channels), rate)
         if sample_rate in (None, rate):

@@ -1,7 +1,7 @@
 """The application: who is let in, what is answered, and how each call ends."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Literal
 
 import anyio
@@ -263,7 +263,8 @@ async def test_a_request_is_decided(is_async: bool, decision: Verdict, verdict: 
     ("decide", "told"),
     [
         (lambda request: 1 / 0, "on_request failed"),
-        (lambda request: "maybe", "on_request returned 'str'"),
+        (lambda request: "maybe", "on_request must return 'answer', 'busy' or 'reject', not 'maybe'"),
+        (lambda request: b"answer", "'busy' or 'reject', not bytes"),
         (lambda request: anyio.sleep_forever(), "took too long"),
     ],
 )
@@ -285,6 +286,33 @@ async def test_without_a_handler(caplog: pytest.LogCaptureFixture) -> None:
     for register in (app_of().on_call, app_of().on_request):
         with pytest.raises(ConfigurationError, match="handler must be"):
             register(5)  # type: ignore[type-var]
+
+
+@pytest.mark.parametrize("kind", ["function", "generator"])
+async def test_a_handler_that_is_not_async_is_named(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The log says how to write it, and the call ends."""
+
+    def function(stream: CallStream) -> None:
+        """Forget ``async``."""
+
+    async def generator(stream: CallStream) -> AsyncIterator[None]:
+        yield
+
+    handler: Any = function if kind == "function" else generator
+    app = app_of(handler)
+    async with stream_peer(app) as caller:
+        await caller.until(lambda: caller.close_code is not None)
+        assert (caller.verdict, caller.close_code) == ("answer", 1000)
+    assert app.failed == 1
+    assert "must be `async def`, without `yield`: it returned " in caplog.text
+
+
+def test_a_call_header_that_is_not_text_is_named() -> None:
+    """A number of a database is easily passed as it is."""
+    app = app_of(listen)
+    with pytest.raises(InvalidRequestError, match=r"call_headers\['customer'\] must be str, not int") as caught:
+        app.connect(call_headers={"name": "Ann", "customer": 7})  # type: ignore[dict-item]
+    assert caught.value.field == "call_headers"
 
 
 async def test_more_calls_than_permitted_are_busy() -> None:

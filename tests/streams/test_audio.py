@@ -70,6 +70,16 @@ def test_what_is_not_sound_is_refused(data: bytes) -> None:
         Pcm.from_wav(data)
 
 
+@pytest.mark.parametrize("data", [b"hello", wav(b"\x01", width=1)])
+def test_a_file_that_is_not_sound_is_named(data: bytes, tmp_path: Path) -> None:
+    """By its path, with a reason."""
+    path = tmp_path / "voice.wav"
+    path.write_bytes(data)
+    for source in (path, str(path)):
+        with pytest.raises(InvalidRequestError, match=r"voice\.wav (is not a WAV file of PCM: \w|must have 16 bits)"):
+            Pcm.from_wav(source)
+
+
 def test_arguments_are_bounded() -> None:
     """Half a sample, no rate, a negative time."""
     wrongs: list[Callable[[], object]] = [

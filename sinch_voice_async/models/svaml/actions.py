@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, TypeAlias, cast
 
 from attrs import Attribute, evolve, field, frozen
 
+from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.models.calls import ConferenceDtmfOptions, MusicOnHold
 from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.fields import length, masked
@@ -95,7 +96,12 @@ class StreamingOptions(Open):
 def _headers(headers: Mapping[str, str] | Iterable[CallHeader] | None) -> tuple[CallHeader, ...] | None:
     """Return call headers as the wire has them, from a mapping or from ``CallHeader`` items."""
     if isinstance(headers, Mapping):
-        return tuple(CallHeader(key, value) for key, value in cast("Mapping[str, str]", headers).items())
+        pairs = cast("Mapping[str, object]", headers).items()
+        for key, value in pairs:
+            if not isinstance(value, str):
+                problem = f"call_headers[{key!r}] must be str, not {type(value).__name__}"
+                raise InvalidRequestError(problem, field="call_headers")
+        return tuple(CallHeader(key, cast("str", value)) for key, value in pairs)
     return None if headers is None else listed(headers)
 
 
