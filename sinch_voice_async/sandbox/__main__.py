@@ -114,6 +114,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sinch_voice_async.sandbox",
         description="Serve a local stand-in for the Sinch Voice platform. No real calls are placed.",
+        epilog="Example:\n  python -m sinch_voice_async.sandbox --callback-url http://127.0.0.1:8080/",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--port", type=_port, default=8070, help="0 takes a free one (default: 8070)")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")

@@ -161,3 +161,20 @@ def test_arguments(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
         ran = run(command, "ws://127.0.0.1:9", "--no-token", "--say", "x")
         assert ran.code == 2
         assert "sinch-voice-async[sandbox]" in ran.err
+
+
+@pytest.mark.parametrize(("status", "code", "told"), [(403, 2, "is its path right?"), (503, 6, "HTTP 503")])
+def test_a_server_that_refuses_the_handshake(command: Command, status: int, code: int, told: str) -> None:
+    """A wrong path is a mistake in the command; a server that is overloaded may be tried again."""
+
+    async def refuse(scope: Any, receive: Any, send: Any) -> None:
+        assert scope["type"] == "websocket"
+        await receive()
+        await send({"type": "websocket.http.response.start", "status": status, "headers": []})
+        await send({"type": "websocket.http.response.body", "body": b""})
+
+    with served(refuse, "/wrong") as url:
+        ran = run(command, url, "--no-token")
+    assert ran.code == code
+    assert f"no WebSocket at {url}: " in " ".join(ran.err.split())
+    assert told in " ".join(ran.err.split())

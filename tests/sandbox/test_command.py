@@ -65,7 +65,7 @@ def test_help_is_a_page(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     with pytest.raises(SystemExit) as caught:
         runpy.run_path(command.__file__, run_name="__main__")
     assert caught.value.code == 0
-    assert "--callback-url" in capsys.readouterr().out
+    assert "\nExample:\n  python -m sinch_voice_async.sandbox --callback-url " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

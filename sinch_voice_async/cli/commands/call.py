@@ -284,7 +284,11 @@ def conference() -> None:
 @callout_options
 @click.pass_obj
 def _call(settings: Settings, /, *, conference_id: str, destination: str, to: str, **more: Any) -> int:
-    """Call DESTINATION into CONFERENCE_ID. The conference is created if it does not exist."""
+    """Call DESTINATION into CONFERENCE_ID. The conference is created if it does not exist.
+
+    Example:
+      sinch-voice conference call team +46700000001 --cli +46700000000
+    """
     wait, give_up_after = more.pop("wait"), more.pop("give_up_after")
     headers = headers_of(more.pop("callback_headers"))
     callout = sinch_voice_async.ConferenceCallout(
@@ -298,7 +302,11 @@ def _call(settings: Settings, /, *, conference_id: str, destination: str, to: st
 @click.argument("conference_id")
 @click.pass_obj
 def _show(settings: Settings, /, *, conference_id: str) -> None:
-    """List the participants of CONFERENCE_ID."""
+    """List the participants of CONFERENCE_ID.
+
+    Example:
+      sinch-voice conference show team
+    """
     found = with_client(settings, lambda client: client.conferences.get(conference_id))
     rows = [(each.call_id, each.cli, f"{each.duration or 0} s", *_state(each)) for each in found.participants]
     show_table(settings, found.participants, ("call", "cli", "duration", "muted", "on hold"), rows)
@@ -315,7 +323,11 @@ def _state(participant: "sinch_voice_async.Participant") -> tuple[str, str]:
 @click.option("--moh", metavar="MUSIC", help="ring, music1, music2 or music3.")
 @click.pass_obj
 def _hold(settings: Settings, /, *, conference_id: str, call_id: str, moh: str | None) -> None:
-    """Put CALL_ID on hold."""
+    """Put CALL_ID on hold.
+
+    Example:
+      sinch-voice conference hold team CALL_ID --moh music1
+    """
     _manage(settings, "on hold", call_id, lambda client: client.conferences.hold(conference_id, call_id, moh))
 
 
@@ -324,7 +336,11 @@ def _hold(settings: Settings, /, *, conference_id: str, call_id: str, moh: str |
 @click.argument("conference_id")
 @click.pass_obj
 def _kick_all(settings: Settings, /, *, conference_id: str) -> None:
-    """Remove all participants, which ends CONFERENCE_ID."""
+    """Remove all participants, which ends CONFERENCE_ID.
+
+    Example:
+      sinch-voice conference kick-all team
+    """
     with_client(settings, lambda client: client.conferences.kick_all(conference_id))
     show(settings, {"conference_id": conference_id, "done": "kicked all"}, f"kicked all of {conference_id}")
 
@@ -340,7 +356,7 @@ def _managing(name: str, done: str, says: str) -> None:
     """Make the command that calls the endpoint of its name for one participant."""
 
     @settable
-    @conference.command(name, help=says)
+    @conference.command(name, help=f"{says}\n\nExample:\n  sinch-voice conference {name} team CALL_ID\n")
     @click.argument("conference_id")
     @click.argument("call_id")
     @click.pass_obj

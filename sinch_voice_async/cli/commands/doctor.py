@@ -117,8 +117,8 @@ def skipped(name: str, why: str) -> Check:
 def doctor(settings: Settings, /, *, call_id: str | None, conference_id: str | None) -> int:
     """Find out why requests fail.
 
-    Looks at credentials, network, TLS, clock and region, and sends a signed request that changes nothing. Each step is
-    a line; one that fails says what to do next. Exits with 1 if one fails.
+    Looks at credentials, network, TLS, clock and region, and sends signed requests that change nothing. Each step is a
+    line; one that fails says what to do next. Exits with 1 if one fails.
 
     Examples:
       sinch-voice doctor

@@ -27,7 +27,11 @@ def numbers() -> None:
 @numbers.command("list")
 @click.pass_obj
 def _list(settings: Settings) -> None:
-    """List the numbers of your account, and the application of each."""
+    """List the numbers of your account, and the application of each.
+
+    Example:
+      sinch-voice numbers list --json
+    """
     found = with_client(settings, lambda client: client.numbers.list())
     rows = [(each.number, each.application_key, each.capability) for each in found]
     show_table(settings, found, ("number", "application", "capability"), rows)
@@ -50,7 +54,11 @@ def _assignable(command: Any) -> Any:
 def _assign(
     settings: Settings, /, *, numbers: tuple[str, ...], application: str | None, capability: str | None
 ) -> None:
-    """Assign 1 to 100 NUMBERS to the application."""
+    """Assign 1 to 100 NUMBERS to the application.
+
+    Example:
+      sinch-voice numbers assign +46700000002 +46700000003
+    """
     with_client(
         settings,
         lambda client: client.numbers.assign(numbers, application_key=application, capability=capability),
@@ -64,7 +72,11 @@ def _assign(
 @_assignable
 @click.pass_obj
 def _unassign(settings: Settings, /, *, number: str, application: str | None, capability: str | None) -> None:
-    """Take NUMBER away from the application."""
+    """Take NUMBER away from the application.
+
+    Example:
+      sinch-voice numbers unassign +46700000002
+    """
     with_client(
         settings,
         lambda client: client.numbers.unassign(number, application_key=application, capability=capability),
@@ -77,7 +89,11 @@ def _unassign(settings: Settings, /, *, number: str, application: str | None, ca
 @click.argument("number")
 @click.pass_obj
 def _query(settings: Settings, /, *, number: str) -> None:
-    """Print the country, the kind and the price per minute of NUMBER."""
+    """Print the country, the kind and the price per minute of NUMBER.
+
+    Example:
+      sinch-voice numbers query +46700000001
+    """
     found = with_client(settings, lambda client: client.numbers.query(number))
     fields = {
         "number": found.normalized_number,
@@ -104,7 +120,11 @@ def callbacks() -> None:
 @click.option("--application", metavar="KEY", help="Another application than the one that signs.")
 @click.pass_obj
 def _get(settings: Settings, /, *, application: str | None) -> None:
-    """Print the primary and the fallback URL."""
+    """Print the primary and the fallback URL.
+
+    Example:
+      sinch-voice callbacks get
+    """
     found = with_client(settings, lambda client: client.callbacks.get(application))
     show(settings, found, aligned({"primary": found.primary, "fallback": found.fallback}))
 
@@ -116,6 +136,10 @@ def _get(settings: Settings, /, *, application: str | None) -> None:
 @click.option("--application", metavar="KEY", help="Another application than the one that signs.")
 @click.pass_obj
 def _set(settings: Settings, /, *, primary: str, fallback: str | None, application: str | None) -> None:
-    """Have events sent to PRIMARY, and to FALLBACK if that fails."""
+    """Have events sent to PRIMARY, and to FALLBACK if that fails.
+
+    Example:
+      sinch-voice callbacks set https://example.com/voice
+    """
     with_client(settings, lambda client: client.callbacks.update(primary, fallback, application_key=application))
     show(settings, {"primary": primary, "fallback": fallback}, aligned({"primary": primary, "fallback": fallback}))

@@ -50,6 +50,9 @@ def _list(settings: Settings, /, *, start: datetime | None, end: datetime | None
     """List the recordings that the platform keeps.
 
     With --json, one on each line, as they come.
+
+    Example:
+      sinch-voice recordings list --start 2026-11-25 --limit 10
     """
 
     async def run(client: "sinch_voice_async.VoiceClient") -> Sequence["sinch_voice_async.Recording"]:
@@ -82,6 +85,9 @@ def _download(settings: Settings, /, *, key: str, output: Path | None, force: bo
     The file has the name that is the last part of KEY, or that of --output.
 
     Run the same command again to resume a download that broke off.
+
+    Example:
+      sinch-voice recordings download KEY --output call.mp3
     """
     path = output or _file_of(key)
     if path.exists() and not force:
@@ -110,7 +116,11 @@ def _file_of(key: str) -> Path:
 @click.argument("keys", nargs=-1, required=True)
 @click.pass_obj
 def _delete(settings: Settings, /, *, keys: tuple[str, ...]) -> None:
-    """Delete the recordings KEYS from the platform, for good."""
+    """Delete the recordings KEYS from the platform, for good.
+
+    Example:
+      sinch-voice recordings delete KEY
+    """
 
     async def run(client: "sinch_voice_async.VoiceClient") -> None:
         for key in keys:
@@ -133,6 +143,9 @@ def _archive(
     """Download every recording that DIRECTORY does not hold yet.
 
     Run it again if it was stopped.
+
+    Example:
+      sinch-voice recordings archive backup/ --delete-after
     """
 
     async def run(client: "sinch_voice_async.VoiceClient") -> "sinch_voice_async.ArchiveSummary":

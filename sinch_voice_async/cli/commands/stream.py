@@ -215,10 +215,12 @@ def stream(
     """Call the server of a media stream as the platform does.
 
     URL is that of the WebSocket, ws:// or wss://. The report says whether the server answers in time, sends whole
-    samples without gaps, falls silent when it is interrupted, and takes a token twice. Works with any server.
+    samples without gaps, falls silent when it is interrupted, and takes a token twice. A server that is not built with
+    this library takes no token: pass --no-token, and no key is needed.
 
-    Example:
+    Examples:
       sinch-voice stream ws://127.0.0.1:8080/streams --say "What is my balance?"
+      sinch-voice stream wss://example.com/agent --no-token --file hello.wav
     """
     if sum((say is not None, file is not None, mic)) > 1:
         raise click.UsageError("--say, --file and --mic exclude each other.")
@@ -252,7 +254,7 @@ async def _call(
     url: str, request: StreamRequest, sound: bytes, seconds: float, source: "BinaryIO | None", player: "BinaryIO | None"
 ) -> Heard:
     from websockets.asyncio.client import connect  # noqa: PLC0415  # an extra
-    from websockets.exceptions import WebSocketException  # noqa: PLC0415  # an extra
+    from websockets.exceptions import InvalidStatus, WebSocketException  # noqa: PLC0415  # an extra
 
     options: dict[str, Any] = {"compression": None, "user_agent_header": None, "proxy": None, "max_size": 6_000_000}
     options["ping_interval"] = None  # whether the platform pings is unknown
@@ -262,7 +264,11 @@ async def _call(
             await caller.call(sound, seconds)
             return caller.heard
     except (OSError, WebSocketException) as error:
-        raise sinch_voice_async.ConnectError(f"no WebSocket at {url.partition('?')[0]}: {error}") from None
+        where = f"no WebSocket at {url.partition('?')[0]}"
+        if isinstance(error, InvalidStatus) and error.response.status_code < 500:
+            problem = f"{where}: HTTP {error.response.status_code}; is its path right?"
+            raise sinch_voice_async.ConfigurationError(problem) from None
+        raise sinch_voice_async.ConnectError(f"{where}: {error}") from None
 
 
 def _headers(headers: tuple[str, ...], settings: Settings, call_id: str, *, token: bool) -> Mapping[str, str]:

@@ -20,7 +20,11 @@ PLACES: Final = ("ice", "ace", "pie", "dice", "call")
 
 @click.group(cls=Group)
 def svaml() -> None:
-    """Check SVAML documents."""
+    """Check SVAML documents.
+
+    Example:
+      sinch-voice svaml check answer.json --for ice
+    """
 
 
 @settable
