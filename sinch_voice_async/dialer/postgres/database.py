@@ -456,10 +456,9 @@ class SharedPacer:
         took = self._clock.monotonic() - turn.instant
         self._lead = max(self._lead + (_LEAD_GROWS if took > self._lead else -_LEAD_SHRINKS), 0.0)
         for _ in range(_MOST_INSTANTS):
-            early = turn.instant + self._lead - self._clock.monotonic()
-            if early > 0:
-                await self._clock.sleep(early)
-            if early > -max(_LATEST_CLAIM, _LATEST_CLAIM / self.rate):
+            now = self._clock.monotonic()
+            if not self._is_late(turn.instant, now):
+                await self._clock.sleep(max(turn.instant + self._lead - now, 0.0))
                 break
             another = await self.obtain()
             if another is None:
@@ -467,9 +466,14 @@ class SharedPacer:
             turn.instant = another.instant
         return True
 
+    def _is_late(self, instant: float, now: float) -> bool:
+        return now - instant > self._lead + max(_LATEST_CLAIM, _LATEST_CLAIM / self.rate)
+
     def put_back(self, turn: Turn) -> None:
-        """Let the next caller have the instant of a callout that did not go out, if it has not passed."""
-        self._instants.appendleft(turn.instant)
+        """Let the next caller go instead of a callout that did not go out, if its instant has not passed."""
+        now = self._clock.monotonic()
+        if not self._is_late(turn.instant, now):
+            self._instants.appendleft(now)
 
     async def slow_down(self, retry_after: float | None, sent_at: float) -> None:
         """Slow all machines down after a 429 for a callout that was sent at an instant of the monotonic clock."""

@@ -184,6 +184,7 @@ async def test_what_is_late_is_thrown_away(campaign: str, journal: PostgresJourn
     assert await pacer.obtain(20)
     assert len(pacer._instants) == 19
     clock.offset = 5.0
+    pacer.put_back(turn)
     assert await pacer.obtain(3)
     assert len(pacer._instants) == 2
 
