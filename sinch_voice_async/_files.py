@@ -35,9 +35,12 @@ __all__ = [
     "NewFile",
     "application_of",
     "check_apart",
+    "check_closed",
+    "check_own",
     "check_target",
     "create",
     "discard",
+    "is_database",
     "is_private",
     "lock",
     "make_directory",
@@ -61,7 +64,7 @@ _HAS_OWNERS: Final = hasattr(os, "geteuid")
 _DATABASE: Final = b"SQLite format 3\0"
 _DATABASE_HEADER: Final = 100
 # Device and inode of each database that a connection of this process has open. To close another descriptor of such a
-# file would drop the locks of SQLite on it.
+# file would drop the locks of SQLite on it, so no module opens one.
 OPEN_DATABASES: Final[set[tuple[int, int]]] = set()
 
 _LONGEST: Final = 120
@@ -84,10 +87,11 @@ def reopen(path: Path) -> FileIO:
     """Open a file of this user's own for reading and writing, unbuffered; nothing about it is changed.
 
     :raises FileNotFoundError: there is no such file.
-    :raises OSError: it is a link, is not a regular file, has another name, or belongs to another user.
+    :raises OSError: it is a link, is not a regular file, has another name, belongs to another user, or is a database
+        that this process has open.
     """
-    before = os.lstat(path)
-    _check(path, before)
+    before = check_own(path)
+    check_closed(path)
     handle = os.open(path, _CAREFUL)
     try:
         # Between the two calls another file may have taken the name.
@@ -96,6 +100,26 @@ def reopen(path: Path) -> FileIO:
         os.close(handle)
         raise
     return _as_file(handle, path)
+
+
+def check_own(path: Path) -> os.stat_result:
+    """Return what ``lstat`` returns, if :func:`reopen` would open this file; it is not opened.
+
+    :raises FileNotFoundError: there is no such file.
+    :raises OSError: it is a link, is not a regular file, has another name, or belongs to another user.
+    """
+    found = os.lstat(path)
+    _check(path, found)
+    return found
+
+
+def check_closed(path: Path) -> None:
+    """Refuse to open a database that a connection of this process has open.
+
+    :raises OSError: ``path`` is one, by whatever name.
+    """
+    if _is_open_database(path):
+        raise OSError(errno.EBUSY, "it is a database that this program has open", str(path))
 
 
 def open_or_create(path: Path) -> FileIO:
@@ -129,11 +153,23 @@ def application_of(handle: int) -> tuple[int, int] | None:
 def is_private(path: Path) -> bool:
     """Whether ``path`` is a regular file of this user's own, without another name, that only this user may read."""
     try:
-        found = os.lstat(path)
-        _check(path, found)
+        found = check_own(path)
     except OSError:
         return False
     return not (_HAS_OWNERS and stat.S_IMODE(found.st_mode) & 0o077)
+
+
+def is_database(path: Path) -> bool:
+    """Whether ``path`` leads to a SQLite database; a file that cannot be read is none."""
+    if _is_open_database(path):
+        return True
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return file.read(len(_DATABASE)) == _DATABASE
+    except OSError:
+        return False
 
 
 def discard(path: Path) -> None:
@@ -181,7 +217,7 @@ def check_target(target: Path, *, overwrite: bool) -> None:
     if not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
         raise OSError(errno.EINVAL, "it is not a regular file", str(target))
     base = Path(str(target).removesuffix("-wal").removesuffix("-shm").removesuffix("-journal"))
-    if _is_database(target) or (base != target and _is_database(base)):
+    if is_database(target) or (base != target and is_database(base)):
         raise OSError(errno.EEXIST, "it is a database or its log, such as the journal of a campaign", str(target))
 
 
@@ -334,15 +370,12 @@ def _place_exclusively(part: Path, target: Path) -> None:
         part.unlink()
 
 
-def _is_database(path: Path) -> bool:
+def _is_open_database(path: Path) -> bool:
     try:
         found = path.stat()
-        if (found.st_dev, found.st_ino) in OPEN_DATABASES or not stat.S_ISREG(found.st_mode):
-            return stat.S_ISREG(found.st_mode)
-        with path.open("rb") as file:
-            return file.read(len(_DATABASE)) == _DATABASE
     except OSError:
         return False
+    return (found.st_dev, found.st_ino) in OPEN_DATABASES
 
 
 def _exists(target: Path) -> FileExistsError:

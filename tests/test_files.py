@@ -294,6 +294,18 @@ def test_a_database_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         _files.check_target(tmp_path / f"{base}-shm", overwrite=True)
 
 
+def test_a_file_that_cannot_be_read_is_no_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who reads it next says why it cannot be read."""
+    (tmp_path / "text").touch()
+
+    def refuse(_: Path, mode: str) -> None:
+        raise PermissionError(mode)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert not _files.is_database(tmp_path / "text")
+    assert not _files.is_database(tmp_path)
+
+
 def test_what_is_needed_is_not_replaced(tmp_path: Path) -> None:
     """By whatever name: a link to it is it."""
     (tmp_path / "list").touch()

@@ -209,7 +209,7 @@ class CampaignOptions:
 
     def _barred(self, path: str) -> DoNotCall:
         """Return the do-not-call list: an opt-out list, or a text, perhaps in another encoding than the contacts."""
-        if _is_database(path):
+        if _files.is_database(Path(path)):
             opt_outs = OptOutList(path, country=self.country)
             atexit.register(opt_outs.close)
             return opt_outs
@@ -245,14 +245,6 @@ class CampaignOptions:
             raise ConfigurationError("--window must be such as 09:00-20:00, or any")
         days = _WEEK if self.days is None else _days(self.days)
         return CallingWindow(opens.strip(), closes.strip(), zone=self.zone, days=days)
-
-
-def _is_database(path: str) -> bool:
-    try:
-        with Path(path).open("rb") as file:
-            return file.read(15) == b"SQLite format 3"
-    except OSError:
-        return False  # read_numbers says why it cannot be read
 
 
 _WEEK: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

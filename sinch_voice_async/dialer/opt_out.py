@@ -11,8 +11,9 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar, Final
@@ -34,6 +35,10 @@ _LONGEST: Final = 300
 _DAY: Final = 86_400.0
 _LONGEST_CAP: Final = 366
 
+# The files that objects of this process have open, by their device and inode; the keys are the objects' ids.
+_OPENED: Final[dict[int, tuple[int, int]]] = {}
+_OPENING: Final = threading.Lock()
+
 
 @frozen
 class OptOut:
@@ -54,11 +59,13 @@ class _SharedFile(ABC):
     _schema: ClassVar[str]
     _lock: threading.Lock
     _database: sqlite3.Connection
+    _release: Callable[[], object]
 
     def close(self) -> None:
         """Close the file; it cannot be used afterwards."""
         with self._lock:
             self._database.close()
+            self._release()
 
     @abstractmethod
     def _look(self, database: sqlite3.Connection) -> None:
@@ -67,14 +74,29 @@ class _SharedFile(ABC):
     def _open(self) -> sqlite3.Connection:
         if not os.path.lexists(self.path):
             self._create()
-        self._check_file()
-        database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        database = self._connect()
         try:
             database.execute("PRAGMA synchronous = FULL")
+            self._check_application(database.execute("PRAGMA application_id").fetchone()[0])
             self._look(database)
         except BaseException:
             database.close()
+            self._release()
             raise
+        return database
+
+    def _connect(self) -> sqlite3.Connection:
+        # SQLite's locks on a file are lost when the process closes any descriptor of it, so none is opened beside it.
+        with _OPENING:
+            found = _files.check_own(self.path)
+            key = found.st_dev, found.st_ino
+            if key not in list(_OPENED.values()):
+                self._check_file()
+            database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+            _OPENED[id(self)] = key
+            _files.OPEN_DATABASES.add(key)
+            # An object that was not closed does not keep the inode's number from the next file.
+            self._release = weakref.finalize(self, _release, id(self))
         return database
 
     def _create(self) -> None:
@@ -99,9 +121,12 @@ class _SharedFile(ABC):
                 is_empty = not os.fstat(file.fileno()).st_size
                 problem = "the file is empty; remove it to begin a new list" if is_empty else "it is not a database"
                 raise CampaignError(f"{self._kind} {self.path}: {problem}")
-            if found[0] != self._application:
-                raise CampaignError(f"{self._kind} {self.path}: it is a file of another program")
+            self._check_application(found[0])
             _files.make_private(file.fileno())
+
+    def _check_application(self, found: int) -> None:
+        if found != self._application:
+            raise CampaignError(f"{self._kind} {self.path}: it is a file of another program")
 
     @contextmanager
     def _translated(self) -> Generator[None]:
@@ -111,6 +136,12 @@ class _SharedFile(ABC):
             raise CampaignError(f"{self._kind} {self.path}: {error}") from error
         except OSError as error:
             raise CampaignError(f"{self._kind} {self.path}: {error.strerror}") from error
+
+
+def _release(user: int) -> None:
+    key = _OPENED.pop(user)
+    if key not in list(_OPENED.values()):
+        _files.OPEN_DATABASES.discard(key)
 
 
 class OptOutList(_SharedFile):

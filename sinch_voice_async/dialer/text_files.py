@@ -12,6 +12,7 @@ from typing import IO, Final, cast
 
 from attrs import frozen
 
+from sinch_voice_async import _files
 from sinch_voice_async.errors import ConfigurationError
 
 __all__ = ["TextFile", "examine", "readable"]
@@ -50,6 +51,7 @@ _OTHER_FILES: Final = (
 def readable(path: Path) -> Generator[None, None, None]:
     """Raise ``ConfigurationError`` if a file cannot be read."""
     try:
+        _files.check_closed(path)
         yield
     except (OSError, EOFError, zlib.error, UnicodeError) as problem:
         reason = getattr(problem, "strerror", None) or problem

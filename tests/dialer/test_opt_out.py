@@ -3,14 +3,17 @@
 import gc
 import os
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import anyio
 import pytest
 
-from sinch_voice_async import CampaignError, ConfigurationError, InvalidRequestError, svaml
-from sinch_voice_async.dialer import Campaign, ContactState, OptOutList
+from sinch_voice_async import CampaignError, ConfigurationError, InvalidRequestError, _files, svaml
+from sinch_voice_async.dialer import Campaign, ContactState, OptOutList, SharedCap
+from sinch_voice_async.dialer.contacts import read_numbers
 from sinch_voice_async.models.events import MenuResult
 from sinch_voice_async.webhooks import AnsweredCall, IncomingCall, PromptInput
 from tests.dialer.platforms import Platform, reminder
@@ -78,6 +81,40 @@ def test_threads_share_it(tmp_path: Path) -> None:
         thread.join()
     assert {each.number for each in opt_outs} == {*numbers}
     opt_outs.close()
+
+
+def test_another_list_of_the_process_leaves_the_locks(tmp_path: Path) -> None:
+    """A process loses its locks on a file when it closes any descriptor of it: none is opened beside a connection."""
+    path = tmp_path / "o.sqlite"
+    first = OptOutList(path)
+    first._database.execute("BEGIN IMMEDIATE")
+    with pytest.raises(CampaignError, match="of another program"):
+        SharedCap(path, attempts=1, days=1)
+    second = OptOutList(path)
+    second.close()
+    second.close()
+    with pytest.raises(ConfigurationError, match="it is a database that this program has open"):
+        read_numbers(path)
+    assert _files.is_database(path)
+    with pytest.raises(OSError, match="a database or its log"):
+        _files.check_target(path, overwrite=True)
+    writing = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN IMMEDIATE')"
+    other = subprocess.run([sys.executable, "-c", writing, str(path)], capture_output=True, text=True, check=False)
+    assert "database is locked" in other.stderr
+    first._database.execute("ROLLBACK")
+    first.close()
+    subprocess.run([sys.executable, "-c", writing, str(path)], check=True)
+
+
+@pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")
+def test_a_list_that_was_not_closed(tmp_path: Path) -> None:
+    """It does not keep the number of its inode, which the next file may get."""
+    opt_outs = OptOutList(tmp_path / "o.sqlite")
+    key = (found := (tmp_path / "o.sqlite").stat()).st_dev, found.st_ino
+    assert key in _files.OPEN_DATABASES
+    del opt_outs
+    gc.collect()
+    assert key not in _files.OPEN_DATABASES
 
 
 def test_a_file_of_something_else(tmp_path: Path) -> None:
