@@ -32,7 +32,10 @@ def main() -> None:
     arguments.add_argument("--quick", action="store_true", help="two minutes instead of eleven; results stay in build/")
     arguments.add_argument("--only", metavar="WORD", help="only cases whose kind, client, backend or scheme is this")
     arguments.add_argument(
-        "--minutes", type=float, default=7.5, help="after them no client is measured a second or third time (7.5)"
+        "--minutes",
+        type=float,
+        default=7.5,
+        help="after them only what the bars and goals compare is measured a second and third time (7.5)",
     )
     given = arguments.parse_args()
     console = Console()

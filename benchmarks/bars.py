@@ -4,7 +4,7 @@ import attrs
 
 from benchmarks.machine import LOAD
 from benchmarks.plan import Case
-from benchmarks.results import Results
+from benchmarks.results import Figure, Results
 from benchmarks.webhooks import BAR, BARE, BUILT, CONNECTIONS, CONSTANT, VERIFYING
 
 __all__ = ["Bar", "goals", "judge"]
@@ -46,11 +46,12 @@ _UNKNOWN = f"no cause found yet; load {LOAD:.1f} when the run began"
 
 @attrs.frozen
 class Bar:
-    """One promise; ``met`` is None if the run did not measure it."""
+    """One promise, and how many rounds the figure is from; ``met`` is None if the run did not measure it."""
 
     what: str
     allowed: str
     measured: str
+    rounds: int
     met: bool | None
 
     @property
@@ -120,7 +121,8 @@ def _crowd_goals(results: Results) -> list[Bar]:
     growth = results.ratio(many, few, "cpu_us")
     bars = [_at_most("goal: processor per callout, 1,000 in flight against 100, trio", growth, 1.15, "{:.2f} x")]
     burst = results.find("burst", "ours", "trio", in_flight=1000)
-    share = None if burst is None else _scaled(results.median(burst, "per_second"), burst.delay)
+    rate = results.median(burst, "per_second")
+    share = None if burst is None or rate is None else rate.times(burst.delay)
     bars.append(_at_least("goal: 10,000 callouts, trio: of connections / latency", share, 93, "{:.1f} %"))
     for backend, limit in (("asyncio", 15), ("trio", 25)):
         stall = results.median(results.find("load", "ours", backend, in_flight=1000), "stall_ms")
@@ -181,11 +183,11 @@ def _crowds(results: Results) -> list[Bar]:
         case = results.find("burst", "ours", backend, in_flight=1000)
         if case is None:
             continue
-        fair = 100 / case.delay
         name = f"10,000 callouts at 1,000 in flight, 100 connections, 50 ms away, {backend}"
         answered = results.median(case, "answered")
         bars.append(_at_least(f"{name}: answered", answered, 10_000, "{:,.0f}"))
-        share = _scaled(results.median(case, "per_second"), 100 / fair)
+        rate = results.median(case, "per_second")
+        share = None if rate is None else rate.times(case.delay)
         bars.append(_at_least(f"{name}: of connections / latency", share, 90, "{:.1f} %"))
     return bars
 
@@ -197,7 +199,8 @@ def _imports(results: Results) -> list[Bar]:
     )
     if ours is None or httpx is None or cattrs is None:
         return []
-    return [_at_most("import, on top of httpx and cattrs", ours - httpx - cattrs, 25, "{:+.0f} ms")]
+    more = Figure(ours - httpx - cattrs, min(each.rounds for each in (ours, httpx, cattrs)))
+    return [_at_most("import, on top of httpx and cattrs", more, 25, "{:+.0f} ms")]
 
 
 def _downloads(results: Results) -> list[Bar]:
@@ -208,7 +211,7 @@ def _downloads(results: Results) -> list[Bar]:
             httpx = results.find("download", "bare_httpx", backend, scheme)
             ratio = results.ratio(ours, httpx, "mb_per_second")
             bars.append(_at_least(f"download against httpx.stream, {backend}, {name}", ratio, 1.2, "{:.2f} x"))
-            growth = _worst(results, ours, "growth_mb")
+            growth = results.worst(ours, "growth_mb")
             what = f"memory growth during a download of {_gigabytes(ours)}, {backend}, {name}"
             bars.append(_at_most(what, growth, 8, "{:.1f} MB"))
     return bars
@@ -220,13 +223,14 @@ def _memory(results: Results) -> list[Bar]:
         for backend in ("asyncio", "trio"):
             case = results.find("memory", client, backend, in_flight=1000)
             what = f"memory for each of 1,000 callouts in flight, {connections} connections, {backend}"
-            bars.append(_at_most(what, _worst(results, case, "kb_each"), 40, "{:.1f} KB"))
+            bars.append(_at_most(what, results.worst(case, "kb_each"), 40, "{:.1f} KB"))
     return bars
 
 
 def _loop(results: Results) -> list[Bar]:
     loads = [case for case in results.rounds if case.client == "ours" and case.kind in ("load", "burst")]
-    shares = [opened / case.in_flight for case in loads for opened in results.values(case, "connections")]
+    most = [(case, results.worst(case, "connections")) for case in loads]
+    shares = [opened.times(1 / case.in_flight) for case, opened in most if opened is not None]
     over = max(shares, default=None)
     bars = [_at_most("connections opened, against callouts in flight (worst case)", over, 1, "{:.2f} x")]
     for backend in ("asyncio", "trio"):
@@ -245,27 +249,20 @@ def _callbacks(results: Results) -> list[Bar]:
     return bars
 
 
-def _worst(results: Results, case: Case | None, figure: str) -> float | None:
-    return max(results.values(case, figure), default=None)
-
-
 def _gigabytes(case: Case | None) -> str:
     return f"{case.options['size'] / (1 << 30):g} GB" if case else "1 GB"
 
 
-def _scaled(value: float | None, factor: float) -> float | None:
-    return None if value is None else value * factor
+def _at_most(what: str, value: Figure | None, limit: float, shape: str) -> Bar:
+    return _bar(what, "at most", value, limit, shape, met=value is not None and value <= limit)
 
 
-def _at_most(what: str, value: float | None, limit: float, shape: str) -> Bar:
-    met = None if value is None else value <= limit
-    return Bar(what, f"at most {shape.format(limit)}", _shown(value, shape), met)
+def _at_least(what: str, value: Figure | None, limit: float, shape: str) -> Bar:
+    return _bar(what, "at least", value, limit, shape, met=value is not None and value >= limit)
 
 
-def _at_least(what: str, value: float | None, limit: float, shape: str) -> Bar:
-    met = None if value is None else value >= limit
-    return Bar(what, f"at least {shape.format(limit)}", _shown(value, shape), met)
-
-
-def _shown(value: float | None, shape: str) -> str:
-    return "-" if value is None else shape.format(value)
+def _bar(what: str, bound: str, value: Figure | None, limit: float, shape: str, *, met: bool) -> Bar:
+    allowed = f"{bound} {shape.format(limit)}"
+    if value is None:
+        return Bar(what, allowed, "-", 0, None)
+    return Bar(what, allowed, shape.format(value), value.rounds, met)

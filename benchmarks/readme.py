@@ -7,7 +7,7 @@ from typing import Final
 
 from benchmarks.bars import Bar, goals, judge
 from benchmarks.environments import ENVIRONMENTS
-from benchmarks.results import Results
+from benchmarks.results import Figure, Results
 from benchmarks.webhooks import BUILT, CONNECTIONS, CONSTANT, VERIFYING
 
 __all__ = ["renewed"]
@@ -63,7 +63,7 @@ def _section(results: Results, about: Mapping[str, str]) -> str:
         "![Processor time for one callback](docs/_static/callbacks.svg)",
         _wrapped(
             f"Measured with `python -m nox -s benchmarks` in {month} on {about['processor']}, "
-            f"Python {about['python']}, {about['cores']}: medians of interleaved rounds. "
+            f"Python {about['python']}, {about['cores']}: each figure is {_rounds(results)}. "
             f"{_counted([*judge(results), *goals(results)])}"
         ),
     ]
@@ -82,9 +82,13 @@ def _table(results: Results) -> Iterator[str]:
 def _ratio(results: Results, client: str, backend: str, scheme: str) -> str:
     if client == "ours":
         return "**1**"
-    theirs, ours = (results.find("load", each, backend, scheme, 100) for each in (client, "ours"))
-    ratio = results.ratio(theirs, ours, "cpu_us")
+    ratio = _times(results, client, backend, scheme)
     return "-" if ratio is None else f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}"
+
+
+def _times(results: Results, client: str, backend: str, scheme: str) -> Figure | None:
+    theirs, ours = (results.find("load", each, backend, scheme, 100) for each in (client, "ours"))
+    return results.ratio(theirs, ours, "cpu_us")
 
 
 def _version(client: str) -> str:
@@ -108,20 +112,13 @@ def _sentences(results: Results) -> Iterator[str]:
             f"10,000 callouts over 100 connections, 50 ms away, run at {shares[0]:.0f} % (asyncio) and "
             f"{shares[1]:.0f} % (trio) of the rate that the latency allows."
         )
-    through, direct, stock = (
-        results.find(kind, client, "asyncio", "https", 100)
-        for kind, client in (("proxied", "ours"), ("direct", "ours"), ("proxied", "ours_over_httpx"))
-    )
-    proxied, over_stock = results.ratio(through, direct, "cpu_us"), results.ratio(stock, through, "cpu_us")
+    proxied, over_stock = _through_a_proxy(results)
     if proxied is not None and over_stock is not None:
         yield (
             f"Through a CONNECT proxy with TLS, a callout costs {proxied:.2f} times as much as without, and over stock "
             f"httpx {over_stock:.0f} times as much as that."
         )
-    ours, constant, other = (
-        results.find("webhooks", name, in_flight=CONNECTIONS) for name in (BUILT, CONSTANT, VERIFYING)
-    )
-    ratios = [results.ratio(other, each, "cpu_us") for each in (ours, constant)]
+    ratios = _of_callbacks(results)
     if None not in ratios:
         yield (
             f"In the same processor time, a `WebhookApp` answers {ratios[0]:.2f} times as many callbacks as a "
@@ -130,15 +127,53 @@ def _sentences(results: Results) -> Iterator[str]:
         )
 
 
-def _growth(results: Results, backend: str) -> float | None:
+def _through_a_proxy(results: Results) -> tuple[Figure | None, Figure | None]:
+    """Return a callout through a proxy against a direct one, and the same over stock httpx against ours."""
+    through, direct, stock = (
+        results.find(kind, client, "asyncio", "https", 100)
+        for kind, client in (("proxied", "ours"), ("direct", "ours"), ("proxied", "ours_over_httpx"))
+    )
+    return results.ratio(through, direct, "cpu_us"), results.ratio(stock, through, "cpu_us")
+
+
+def _of_callbacks(results: Results) -> list[Figure | None]:
+    """Return a verifying route against our two applications."""
+    ours, constant, other = (
+        results.find("webhooks", name, in_flight=CONNECTIONS) for name in (BUILT, CONSTANT, VERIFYING)
+    )
+    return [results.ratio(other, each, "cpu_us") for each in (ours, constant)]
+
+
+def _rounds(results: Results) -> str:
+    """Say from how many rounds the figures of the section are."""
+    table = [
+        _times(results, client, backend, scheme)
+        for client, _ in _ROWS
+        for backend, scheme in _COLUMNS
+        if client != "ours"
+    ]
+    growths = [_growth(results, backend) for backend in ("asyncio", "trio")]
+    shares = [_share(results, backend) for backend in ("asyncio", "trio")]
+    told = [*table, *growths, *shares, *_through_a_proxy(results), *_of_callbacks(results)]
+    counts = {figure.rounds for figure in told if figure is not None}
+    if not counts:
+        return "missing"
+    fewest, most = min(counts), max(counts)
+    if most == 1:
+        return "from 1 round"
+    rounds = str(most) if fewest == most else f"{fewest} to {most}"
+    return f"the median of {rounds} interleaved rounds"
+
+
+def _growth(results: Results, backend: str) -> Figure | None:
     many, few = (results.find("load", "ours", backend, in_flight=count) for count in (1000, 100))
     return results.ratio(many, few, "cpu_us")
 
 
-def _share(results: Results, backend: str) -> float | None:
+def _share(results: Results, backend: str) -> Figure | None:
     case = results.find("burst", "ours", backend, in_flight=1000)
     rate = results.median(case, "per_second")
-    return None if case is None or rate is None else rate * case.delay
+    return None if case is None or rate is None else rate.times(case.delay)
 
 
 def _counted(bars: list[Bar]) -> str:

@@ -56,7 +56,9 @@ def _markdown(results: Results, server: str) -> str:
     head = (
         "# Benchmarks\n\n"
         "Written by `nox -s benchmarks`. Figures move with the machine; the ratios hold. Every client places the same\n"
-        "callout on a server on loopback, each in a process of its own; rounds are interleaved, medians are shown.\n\n"
+        "callout on a server on loopback, each in a process of its own. Rounds are interleaved. A figure is the\n"
+        "median of the number of rounds beside it; a ratio is the median of the ratios of the rounds that both\n"
+        "have.\n\n"
         f"{about['date']}; Python {about['python']}; {about['processor']}, {about['cores']}, load {about['load']};\n"
         f"server: {about['server']}.\n"
     )

@@ -1,13 +1,29 @@
 """The figures of a run: every round is kept, the median is shown, and a ratio is taken round by round."""
 
 import statistics
-from typing import Any
+from typing import Any, Self
 
 import attrs
 
 from benchmarks.plan import Case
 
-__all__ = ["Results"]
+__all__ = ["Figure", "Results"]
+
+
+class Figure(float):
+    """A figure that knows how many rounds it is from."""
+
+    rounds: int
+
+    def __new__(cls, value: float, rounds: int) -> Self:
+        """Make it of its value."""
+        made = super().__new__(cls, value)
+        made.rounds = rounds
+        return made
+
+    def times(self, factor: float) -> "Figure":
+        """Return it in another unit."""
+        return Figure(self * factor, self.rounds)
 
 
 @attrs.define
@@ -38,15 +54,21 @@ class Results:
         """Return one figure of each round; nothing if the case was not run, or failed."""
         return [figures[figure] for figures in self.rounds.get(case, []) if figure in figures] if case else []
 
-    def median(self, case: Case | None, figure: str) -> float | None:
+    def median(self, case: Case | None, figure: str) -> Figure | None:
         """Return the median over the rounds."""
         values = self.values(case, figure)
-        return statistics.median(values) if values else None
+        return Figure(statistics.median(values), len(values)) if values else None
 
-    def ratio(self, case: Case | None, other: Case | None, figure: str) -> float | None:
+    def worst(self, case: Case | None, figure: str) -> Figure | None:
+        """Return the highest of the rounds."""
+        values = self.values(case, figure)
+        return Figure(max(values), len(values)) if values else None
+
+    def ratio(self, case: Case | None, other: Case | None, figure: str) -> Figure | None:
         """Return the median of the rounds' own ratios: both sides of each met the same minute of the machine."""
+        # A case that is left out of a round is left out of all that follow, so the rounds of both are the same ones.
         pairs = list(zip(self.values(case, figure), self.values(other, figure), strict=False))
-        return statistics.median(one / two for one, two in pairs) if pairs else None
+        return Figure(statistics.median(one / two for one, two in pairs), len(pairs)) if pairs else None
 
     def failure(self, case: Case | None) -> str | None:
         """Return why a case has no figures."""

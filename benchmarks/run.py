@@ -80,16 +80,17 @@ class _Runner:
 
 
 def run(cases: list[Case], tell: Callable[[Case, int], None], seconds: float) -> tuple[Results, str]:
-    """Run every case its number of rounds, A B A B, and keep all figures; after ``seconds``, no second round begins.
+    """Run every case its number of rounds, A B A B, and keep all figures.
 
-    ``tell`` hears of each case before it starts. The server's name is returned too.
+    After ``seconds`` only what is compared is measured a second and third time. ``tell`` hears of each case before it
+    starts. The server's name is returned too.
     """
     results, begun = Results(), time.monotonic()
     with _runner(cases) as runner:
         name = runner.servers[0.0].name
         for number in range(max(case.rounds for case in cases)):
             for case in cases:
-                late = number > 0 and time.monotonic() - begun > seconds
+                late = number > 0 and not case.compared and time.monotonic() - begun > seconds
                 if number < case.rounds and not late and not results.has_failed(case):
                     tell(case, number)
                     results.add(case, runner.figures(case))

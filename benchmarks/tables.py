@@ -47,8 +47,11 @@ def tables(results: Results) -> Iterator[Table]:
 
 
 def _bars(title: str, bars: Sequence[Bar]) -> Table:
-    rows = [(bar.what.removeprefix("goal: "), bar.allowed, bar.measured, bar.verdict) for bar in bars]
-    return Table(title, ("what", "bar", "measured", "verdict"), rows)
+    rows = [
+        (bar.what.removeprefix("goal: "), bar.allowed, bar.measured, str(bar.rounds or "-"), bar.verdict)
+        for bar in bars
+    ]
+    return Table(title, ("what", "bar", "measured", "rounds", "verdict"), rows)
 
 
 def _costs(results: Results, backend: str, scheme: str) -> Table:
@@ -62,10 +65,11 @@ def _costs(results: Results, backend: str, scheme: str) -> Table:
         ours = [results.find("load", "ours", backend, scheme, count) for count in counts]
         cells = [_cost(results, case, mine) for case, mine in zip(cases, ours, strict=True)]
         fastest = _cell(results, cases[1], "per_second", "{:,.0f}")
-        rows.append((_name(peer.client), *cells, fastest))
+        rounds = " / ".join(_rounds(results, case) for case in cases)
+        rows.append((_name(peer.client), *cells, fastest, rounds))
     name = "TLS 1.3" if scheme == "https" else "plain HTTP"
     title = f"Processor time per callout in microseconds (x ours), {backend}, {name}"
-    return Table(title, ("client", "1 in flight", "100", "1,000", "callouts a second at 100"), rows)
+    return Table(title, ("client", "1 in flight", "100", "1,000", "callouts a second at 100", "rounds"), rows)
 
 
 def _behaviour(results: Results) -> Table:
@@ -75,8 +79,9 @@ def _behaviour(results: Results) -> Table:
     for peer in PEERS:
         case = results.find("load", peer.client, in_flight=1000)
         if case is not None:
-            rows.append((_name(peer.client), *(_cell(results, case, figure, shape) for figure, shape in shown)))
-    head = ("client", "connections opened", "longest stall", "while all begin at once", "resident")
+            cells = (_cell(results, case, figure, shape) for figure, shape in shown)
+            rows.append((_name(peer.client), *cells, _rounds(results, case)))
+    head = ("client", "connections opened", "longest stall", "while all begin at once", "resident", "rounds")
     return Table("1,000 in flight, asyncio, plain", head, rows)
 
 
@@ -88,9 +93,9 @@ def _proxied(results: Results) -> Table:
             ratio = results.ratio(case, direct, "cpu_us")
             told = "-" if ratio is None else f"{ratio:.2f} x"
             costs = (_cell(results, each, "cpu_us", "{:,.0f} us") for each in (direct, case))
-            rows.append((_name(case.client), case.backend, *costs, told))
+            rows.append((_name(case.client), case.backend, *costs, told, str(ratio.rounds) if ratio else "-"))
     title = "Through a CONNECT proxy, TLS 1.3, 100 in flight: processor time per callout"
-    return Table(title, ("client", "on", "direct", "through the proxy", "ratio"), rows)
+    return Table(title, ("client", "on", "direct", "through the proxy", "ratio", "rounds"), rows)
 
 
 def _bursts(results: Results) -> Table:
@@ -126,14 +131,19 @@ def _each(results: Results, kind: str, title: str, head: tuple[str, ...], shown:
     for case in results.rounds:
         if case.kind == kind:
             cells = (_cell(results, case, figure, shape) for figure, shape in shown)
-            rows.append((_name(case.client), f"{case.backend}{', TLS' if case.scheme == 'https' else ''}", *cells))
-    return Table(title, ("client", "on", *head), rows)
+            on = f"{case.backend}{', TLS' if case.scheme == 'https' else ''}"
+            rows.append((_name(case.client), on, *cells, _rounds(results, case)))
+    return Table(title, ("client", "on", *head, "rounds"), rows)
 
 
 def _imports(results: Results) -> Table:
     cases = [(module, results.find("import", module)) for module in IMPORTS]
-    rows = [(module, _cell(results, case, "milliseconds", "{:.0f} ms")) for module, case in cases if case]
-    return Table("Import in a fresh process", ("module", "time"), rows)
+    rows = [
+        (module, _cell(results, case, "milliseconds", "{:.0f} ms"), _rounds(results, case))
+        for module, case in cases
+        if case
+    ]
+    return Table("Import in a fresh process", ("module", "time", "rounds"), rows)
 
 
 def _cost(results: Results, case: Case | None, ours: Case | None) -> str:
@@ -148,6 +158,12 @@ def _cell(results: Results, case: Case | None, figure: str, shape: str) -> str:
         return f"fails: {failure}"
     value = results.median(case, figure)
     return "-" if value is None else shape.format(value)
+
+
+def _rounds(results: Results, case: Case | None) -> str:
+    """Return how many rounds the figures of a case are from; a ratio is from the rounds that both cases have."""
+    count = len(results.rounds.get(case, [])) if case and results.failure(case) is None else 0
+    return str(count or "-")
 
 
 def _name(client: str) -> str:
