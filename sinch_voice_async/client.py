@@ -14,7 +14,7 @@ from sinch_voice_async._endpoints.callouts import Callouts
 from sinch_voice_async._endpoints.calls import Calls, Conferences
 from sinch_voice_async._endpoints.configuration import Callbacks, Numbers
 from sinch_voice_async._endpoints.endpoint import HasFormerNames
-from sinch_voice_async._endpoints.recordings.recordings import Recordings
+from sinch_voice_async._endpoints.recordings import Recordings
 from sinch_voice_async._transport.httpx_adapter import interceptable_sender, sender_for
 from sinch_voice_async._transport.messages import Response
 from sinch_voice_async._transport.origin import BaseUrl

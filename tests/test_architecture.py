@@ -28,7 +28,7 @@ MOST = {
     "event": (6, 14),
     "download": (14, 96),
     "contact": (24, 160),
-    "sandbox": (18, 220),
+    "sandbox": (19, 220),
 }
 
 

@@ -32,6 +32,7 @@ from sinch_voice_async import (
     VoiceClient,
 )
 from sinch_voice_async.sandbox import Sandbox
+from tests.environment import use_sandbox
 
 KEY, SECRET = "5F5C418A0F914BBC8234A9BF5EDDAD97", "JViE5vDor0Sw3WllZka15Q=="
 CALLEE = "+46700000001"
@@ -40,10 +41,7 @@ CALLEE = "+46700000001"
 async def test_the_environment_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first example of the README works with three variables set."""
     async with Sandbox().serve() as sandbox:
-        options = sandbox.client_options()
-        monkeypatch.setenv("SINCH_APPLICATION_KEY", options["application_key"])
-        monkeypatch.setenv("SINCH_APPLICATION_SECRET", options["application_secret"])
-        monkeypatch.setenv("SINCH_VOICE_BASE_URL", options["base_url"])
+        use_sandbox(sandbox, monkeypatch)
         async with VoiceClient() as client:
             receipt = await client.callouts.tts(CALLEE, "Hello!", cli="+46700000000")
             assert (await client.calls.get(receipt.call_id)).call_id == receipt.call_id

@@ -24,7 +24,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from sinch_voice_async.sandbox import bounds
-from sinch_voice_async.sandbox.account import Account, AuthMiddleware, CallbackUrls, OwnNumbers
+from sinch_voice_async.sandbox.account import Account, CallbackUrls, OwnNumbers
+from sinch_voice_async.sandbox.authentication import AuthMiddleware
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.control.app import ControlOptions, with_control
 from sinch_voice_async.sandbox.exchange.calls import Call, Calls, Conferences, Party

@@ -12,7 +12,7 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn, TypeVar
 from urllib.parse import unquote
 
 from starlette.requests import Request
@@ -27,6 +27,7 @@ __all__ = [
     "Handler",
     "RefusalError",
     "body_of",
+    "found",
     "note",
     "path_member",
     "read_object",
@@ -34,6 +35,8 @@ __all__ = [
     "size_of_body",
     "size_of_value",
 ]
+
+_Found = TypeVar("_Found")
 
 
 class RefusalError(Exception):
@@ -300,6 +303,13 @@ async def body_of(request: Request, codes: Codes = PARAMETERS) -> Fields:
 def path_member(request: Request, name: str) -> str:
     """Return a member of the path, percent-decoded: a ``%2F`` in an id never splits the path."""
     return unquote(str(request.path_params[name]))
+
+
+def found(value: _Found | None, noun: str) -> _Found:
+    """Return what a path names, and refuse one that names nothing: 40400."""
+    if value is None:
+        raise RefusalError(40400, f"{noun} not found")
+    return value
 
 
 def note(request: Request, text: str) -> None:

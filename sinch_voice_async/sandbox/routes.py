@@ -26,7 +26,7 @@ from sinch_voice_async.sandbox.exchange.events import party
 from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.exchange.recordings import PATH, Content, Recording, Recordings, Stored
 from sinch_voice_async.sandbox.faults import Faults
-from sinch_voice_async.sandbox.requests import Codes, Endpoint, Fields, RefusalError, body_of, note, path_member
+from sinch_voice_async.sandbox.requests import Codes, Endpoint, Fields, RefusalError, body_of, found, note, path_member
 from sinch_voice_async.sandbox.server import drop, pause
 
 __all__ = [
@@ -124,10 +124,7 @@ class CallRoutes:
         call.handle.manage(svaml, leg)
 
     def _find(self, request: Request) -> Call:
-        call = self._calls.get(path_member(request, "callId"))
-        if call is None:
-            raise RefusalError(40400, "Call not found")
-        return call
+        return found(self._calls.get(path_member(request, "callId")), "Call")
 
     def _described(self, call: Call) -> dict[str, object]:
         caller = call.caller or Party("number", call.cli)
@@ -461,10 +458,7 @@ class RecordingRoutes:
         return Response(status_code=204)
 
     def _find(self, request: Request) -> Recording:
-        recording = self._recordings.get(path_member(request, "key"))
-        if recording is None:
-            raise RefusalError(40400, "Recording not found")
-        return recording
+        return found(self._recordings.get(path_member(request, "key")), "Recording")
 
     def _described(self, recording: Recording) -> dict[str, object]:
         return {

@@ -18,6 +18,7 @@ import pytest
 from sinch_voice_async.sandbox import Sandbox
 from tests import brokers
 from tests.dialer.cluster.postgres import Postgres
+from tests.environment import use_sandbox
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 ANN, BO = "+46700000001", "+46700000002"
@@ -31,10 +32,7 @@ def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox
     sandbox = Sandbox(speed=100_000)
     monkeypatch.setenv("CAMPAIGN_JOURNAL", str(tmp_path / "orders.sqlite"))
     with sandbox.serve():
-        options = sandbox.client_options()
-        monkeypatch.setenv("SINCH_APPLICATION_KEY", options["application_key"])
-        monkeypatch.setenv("SINCH_APPLICATION_SECRET", options["application_secret"])
-        monkeypatch.setenv("SINCH_VOICE_BASE_URL", options["base_url"])
+        use_sandbox(sandbox, monkeypatch)
         yield sandbox
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sinch_voice_async.sandbox.account import Arrival, authenticate, signature, string_to_sign
+from sinch_voice_async.sandbox.authentication import Arrival, authenticate, signature, string_to_sign
 from sinch_voice_async.sandbox.requests import RefusalError
 
 KEY, SECRET = "5F5C418A0F914BBC8234A9BF5EDDAD97", "JViE5vDor0Sw3WllZka15Q=="

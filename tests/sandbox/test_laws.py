@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinch_voice_async.sandbox.account import Arrival, authenticate, look_up
+from sinch_voice_async.sandbox.account import look_up
+from sinch_voice_async.sandbox.authentication import Arrival, authenticate
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.exchange.documents import check_svaml, read_callout
 from sinch_voice_async.sandbox.exchange.recordings import Tone

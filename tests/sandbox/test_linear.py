@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from sinch_voice_async.sandbox.account import MOST_OF_A_NUMBER, look_up
+from sinch_voice_async.sandbox.account import look_up
+from sinch_voice_async.sandbox.authentication import MOST_OF_A_NUMBER
 from sinch_voice_async.sandbox.exchange.documents import check_svaml, parts, read_callout, without_markup
 from sinch_voice_async.sandbox.requests import Fields, RefusalError
 from sinch_voice_async.sandbox.routes import requested_span

@@ -20,7 +20,7 @@ from sinch_voice_async.sandbox.exchange.exchange import Exchange
 from sinch_voice_async.sandbox.exchange.recordings import Recordings
 from sinch_voice_async.sandbox.exchange.sounds import LEVEL_SECONDS
 from sinch_voice_async.sandbox.exchange.streams import Stream
-from sinch_voice_async.sandbox.requests import Fields, RefusalError, path_member, read_object
+from sinch_voice_async.sandbox.requests import Fields, RefusalError, found, path_member, read_object
 
 __all__ = ["SEARCH", "CallControls", "ConferenceControls", "DialIn", "readable", "summary"]
 
@@ -181,10 +181,7 @@ class CallControls:
                 yield call
 
     def _find(self, request: Request) -> Call:
-        call = self._calls.get(path_member(request, "callId"))
-        if call is None:
-            raise RefusalError(40400, "Call not found")
-        return call
+        return found(self._calls.get(path_member(request, "callId")), "Call")
 
     def _shown(self, call: Call, levels: Mapping[str, object] | None = None) -> Response:
         timeline = [_entry(number, entry) for number, entry in enumerate(call.timeline, 1)]

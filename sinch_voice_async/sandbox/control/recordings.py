@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from sinch_voice_async.sandbox.control.table import Control, member, number, query_whole, seconds, text
 from sinch_voice_async.sandbox.exchange.recordings import Recording, Recordings
-from sinch_voice_async.sandbox.requests import Fields, RefusalError, path_member
+from sinch_voice_async.sandbox.requests import Fields, found, path_member
 from sinch_voice_async.sandbox.routes import download
 
 __all__ = ["RecordingControls"]
@@ -73,10 +73,7 @@ class RecordingControls:
         return Response(status_code=204)
 
     def _find(self, request: Request) -> Recording:
-        recording = self._recordings.get(path_member(request, "key"))
-        if recording is None:
-            raise RefusalError(40400, "Recording not found")
-        return recording
+        return found(self._recordings.get(path_member(request, "key")), "Recording")
 
 
 def _peaks(recording: Recording, count: int) -> tuple[float, list[float]]:

@@ -18,7 +18,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sinch_voice_async.sandbox.account import Account, Arrival, signature, string_to_sign
+from sinch_voice_async.sandbox.account import Account
+from sinch_voice_async.sandbox.authentication import Arrival, signature, string_to_sign
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.control.signatures import compared, explain, scheme_of, steps_of, verdict_of
 from sinch_voice_async.sandbox.control.table import Control, Query, member, page_of, query_whole, text
@@ -30,7 +31,7 @@ from sinch_voice_async.sandbox.request_log import (
     RequestLog,
     masked,
 )
-from sinch_voice_async.sandbox.requests import Fields, RefusalError, path_member
+from sinch_voice_async.sandbox.requests import Fields, found, path_member
 
 __all__ = ["CallbackTest", "RequestControls", "Sender", "request_summary"]
 
@@ -210,10 +211,7 @@ class RequestControls:
         return JSONResponse(_described(sent), status_code=201)
 
     def _find(self, request: Request) -> LoggedRequest:
-        entry = self._log.get(path_member(request, "id"))
-        if entry is None:
-            raise RefusalError(40400, "Request not found")
-        return entry
+        return found(self._log.get(path_member(request, "id")), "Request")
 
     def _matching(self, request: Request) -> Iterable[LoggedRequest]:
         query = Query(request.query_params.get("q", ""), NAMES)

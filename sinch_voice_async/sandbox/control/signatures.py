@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from sinch_voice_async.sandbox.account import Arrival, string_to_sign
+from sinch_voice_async.sandbox.authentication import Arrival, string_to_sign
 from sinch_voice_async.sandbox.request_log import LoggedRequest
 
 __all__ = ["VERDICTS", "Explanation", "compared", "explain", "scheme_of", "steps_of", "verdict_of"]

@@ -16,7 +16,8 @@ from typing import Literal, Self
 
 import anyio
 
-from sinch_voice_async.sandbox.account import Account, Arrival, signature, string_to_sign
+from sinch_voice_async.sandbox.account import Account
+from sinch_voice_async.sandbox.authentication import Arrival, signature, string_to_sign
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.http_client import HttpClient, HttpError, Target
 from sinch_voice_async.sandbox.request_log import LoggedRequest, RequestLog, masked

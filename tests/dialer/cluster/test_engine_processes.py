@@ -17,6 +17,7 @@ import pytest
 from sinch_voice_async.dialer import Campaign, Contact, ContactState
 from sinch_voice_async.sandbox import Sandbox
 from tests.dialer.cluster.postgres import Postgres
+from tests.environment import use_sandbox
 
 pytest.importorskip("procrastinate", reason="procrastinate is not installed")
 pytest.importorskip("celery", reason="Celery is not installed")
@@ -34,10 +35,7 @@ def sandbox(monkeypatch: pytest.MonkeyPatch, postgres: Postgres) -> Iterator[San
     monkeypatch.setenv("DATABASE_URL", postgres.database())
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     with sandbox.serve():
-        options = sandbox.client_options()
-        monkeypatch.setenv("SINCH_APPLICATION_KEY", options["application_key"])
-        monkeypatch.setenv("SINCH_APPLICATION_SECRET", options["application_secret"])
-        monkeypatch.setenv("SINCH_VOICE_BASE_URL", options["base_url"])
+        use_sandbox(sandbox, monkeypatch)
         yield sandbox
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sinch_voice_async import RetryPolicy, VoiceClient
-from sinch_voice_async._endpoints.recordings.recordings import Recordings
+from sinch_voice_async._endpoints.recordings import Recordings
 from sinch_voice_async.sandbox import Sandbox
 
 QUICK = RetryPolicy(base_delay=0.001)

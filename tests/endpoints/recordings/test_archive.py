@@ -18,9 +18,9 @@ import httpx
 import pytest
 
 from sinch_voice_async import ArchiveSummary, DownloadError, ForbiddenError, InvalidRequestError, VoiceClient, _files
+from sinch_voice_async._endpoints.recordings import Recordings
 from sinch_voice_async._endpoints.recordings.archive import Entry, Manifest
 from sinch_voice_async._endpoints.recordings.files import holds
-from sinch_voice_async._endpoints.recordings.recordings import Recordings
 from sinch_voice_async.sandbox import Sandbox
 from sinch_voice_async.sandbox.exchange.recordings import Recording
 from tests.endpoints.recordings.conftest import names, room_for

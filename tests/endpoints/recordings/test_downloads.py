@@ -27,8 +27,8 @@ from sinch_voice_async import (
     VoiceClient,
     _files,
 )
+from sinch_voice_async._endpoints.recordings import Recordings
 from sinch_voice_async._endpoints.recordings.files import PartFile, Version, parse_date
-from sinch_voice_async._endpoints.recordings.recordings import Recordings
 from sinch_voice_async.sandbox import Sandbox
 from tests.endpoints.recordings.conftest import QUICK, names, room_for
 from tests.transport.servers import FaultServer, Step, answer, say

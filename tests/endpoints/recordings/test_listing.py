@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from sinch_voice_async import DecodeError, InvalidRequestError, NotFoundError, VoiceClient
-from sinch_voice_async._endpoints.recordings.recordings import Recordings
+from sinch_voice_async._endpoints.recordings import Recordings
 from sinch_voice_async.sandbox import Sandbox
 
 DAY = datetime(2026, 1, 31, 12, tzinfo=UTC)
