@@ -17,14 +17,15 @@ import time
 import uuid
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import anyio
 from attrs import define, field
 
-from sinch_voice_async import TtsCallout, VoiceClient
+from sinch_voice_async import CalloutReceipt, TtsCallout, VoiceClient
 from sinch_voice_async.dialer import Campaign, Contact, ContactState, Report
 from sinch_voice_async.dialer.cluster import PostgresJournal, enqueue, worker
 from tests.dialer.cluster.postgres import Postgres, programs, server
@@ -36,16 +37,28 @@ _ANSWER_BODY = '{"callId": "%s"}'
 _NUMBER = re.compile(rb'"endpoint": ?"(\+[0-9]+)"')
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a worker that was killed."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @define
 class Platform:
-    """Writes down when each number was rung, by one clock."""
+    """Writes down when each number was rung, by one clock, and when a worker began to send that."""
 
     rang: list[tuple[float, str]] = field(factory=list)
+    sent: list[float] = field(factory=list)
 
-    def take(self, body: bytes) -> str:
+    def take(self, body: bytes, sent: str | None = None) -> str:
         """Note one POST, and return its call id."""
         found = _NUMBER.search(body)
         assert found is not None
+        if sent is not None:
+            self.sent.append(float(sent))
         self.rang.append((time.perf_counter(), found[1].decode()))
         return str(uuid.uuid4())
 
@@ -58,7 +71,7 @@ class Platform:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                call_id = platform.take(self.rfile.read(int(self.headers["Content-Length"])))
+                call_id = platform.take(self.rfile.read(int(self.headers["Content-Length"])), self.headers["X-CB-Sent"])
                 time.sleep(_LATENCY)
                 answer = (_ANSWER_BODY % call_id).encode()
                 self.send_response(200)
@@ -71,8 +84,7 @@ class Platform:
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
 
-        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-            http.daemon_threads = True
+        with _Server(("127.0.0.1", 0), Handler) as http:
             threading.Thread(target=http.serve_forever, daemon=True).start()
             yield f"http://127.0.0.1:{http.server_address[1]}"
             http.shutdown()
@@ -84,6 +96,7 @@ class Result:
 
     asked: float
     rang: list[tuple[float, str]]
+    sent: list[float]
     report: Report
     seconds: float
     chaos: bool
@@ -94,10 +107,9 @@ class Result:
         return (len(self.rang) - 1) / (self.rang[-1][0] - self.rang[0][0])
 
     @property
-    def most(self) -> int:
-        """The most callouts in any rolling second."""
-        times = [moment for moment, _ in self.rang]
-        return max(sum(moment <= each < moment + 1.0 for each in times) for moment in times)
+    def arrived(self) -> list[float]:
+        """When the platform read the requests: later than they were sent, and unevenly, on a busy machine."""
+        return [moment for moment, _ in self.rang]
 
     def lines(self) -> Iterator[tuple[bool, str]]:
         """Yield whether each bar was met, and what it says."""
@@ -114,10 +126,13 @@ class Result:
         if not self.chaos:
             steady = abs(self.mean / self.asked - 1) <= 0.02
             yield steady, f"mean pace {self.mean:.2f} a second of {self.asked:g} asked for"
-        yield (
-            self.most <= self.asked * 1.1,
-            f"most in a rolling second {self.most}, at most {self.asked * 1.1:g} wanted",
-        )
+        sent, arrived, wanted = most(self.sent), most(self.arrived), self.asked * 1.1
+        yield sent <= wanted, f"most in a rolling second: {sent} sent, {arrived} arrived; at most {wanted:g} wanted"
+
+
+def most(times: list[float]) -> int:
+    """Return the most instants in any rolling second."""
+    return max(sum(moment <= each < moment + 1.0 for each in times) for moment in times)
 
 
 def campaign_of(url: str, pace: float) -> Campaign:
@@ -132,11 +147,15 @@ async def work(url: str, pace: float, platform: str) -> None:
         return TtsCallout(destination=contact.number, text="See you tomorrow.", cli="+46700000000")
 
     warnings.simplefilter("ignore", DeprecationWarning)
-    async with (
-        VoiceClient("key", "c2VjcmV0", base_url=platform) as client,
-        worker(campaign_of(url, pace), client, reminder) as outcomes,
-    ):
-        await outcomes.wait()
+    async with VoiceClient("key", "c2VjcmV0", base_url=platform) as client:
+
+        async def place(callout: TtsCallout, *, callback_headers: Mapping[str, str]) -> CalloutReceipt:
+            # All processes of a machine share this clock.
+            marked = {**callback_headers, "X-CB-Sent": f"{time.monotonic():.6f}"}
+            return await client.callouts.place(callout, callback_headers=marked)
+
+        async with worker(campaign_of(url, pace), place, reminder) as outcomes:
+            await outcomes.wait()
 
 
 def start(url: str, pace: float, platform: str, backend: str) -> "subprocess.Popen[bytes]":
@@ -185,7 +204,7 @@ def run(postgres: Postgres, numbers: int, pace: float, workers: int, *, chaos: b
             disturb(postgres, platform, numbers, running[0])
         assert [each.wait() for each in running] == [0] * workers
     report = anyio.run(campaign_of(url, pace).report)
-    return Result(pace, sorted(platform.rang), report, time.perf_counter() - began, chaos)
+    return Result(pace, sorted(platform.rang), platform.sent, report, time.perf_counter() - began, chaos)
 
 
 def main() -> int:
