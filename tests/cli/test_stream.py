@@ -9,7 +9,8 @@ from typing import Any
 import anyio
 import pytest
 
-from sinch_voice_async.streams import CallStream, Pcm, StreamApp
+from sinch_voice_async.cli.commands.stream import Caller
+from sinch_voice_async.streams import CallStream, Pcm, StreamApp, StreamRequest
 from sinch_voice_async.testing import serve_app
 from tests.sandbox.independent_server import Independent
 
@@ -161,6 +162,38 @@ def test_arguments(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
         ran = run(command, "ws://127.0.0.1:9", "--no-token", "--say", "x")
         assert ran.code == 2
         assert "sinch-voice-async[sandbox]" in ran.err
+
+
+class Burst:
+    """A WebSocket on which the answer and a second of sound have arrived before anything reads."""
+
+    def __init__(self) -> None:
+        self.messages: list[str | bytes] = ['{"command": "answer"}', Pcm.tone(300, 1.0, 8_000)]
+
+    async def send(self, message: str | bytes) -> None:
+        """Take what the platform says."""
+
+    async def recv(self) -> str | bytes:
+        """Return the next message at once, as a socket does that has several."""
+        return self.messages.pop(0) if self.messages else await anyio.sleep_forever()
+
+    async def close(self) -> None:
+        """End the call."""
+        raise EndOfCall
+
+
+class EndOfCall(Exception):  # noqa: N818 - no fault
+    """The call has ended."""
+
+
+@pytest.mark.anyio
+async def test_sound_that_comes_with_the_answer_is_heard() -> None:
+    """Both may be in one segment of TCP; no sound is lost between them."""
+    caller = Caller(Burst(), StreamRequest(call_id="call-1", sample_rate=8_000), None, None)
+    with pytest.raises(ExceptionGroup):
+        await caller.call(b"", 0.01)
+    assert caller.heard.verdict == "answer"
+    assert caller.heard.playout.sent == 16_000
 
 
 @pytest.mark.parametrize(("status", "code", "told"), [(403, 2, "is its path right?"), (503, 6, "HTTP 503")])

@@ -93,7 +93,6 @@ class Caller:
                 await self._decided.wait()
             self.heard.answered_after = time.monotonic() - began
             if self.heard.verdict == "answer":
-                self.heard.playout = Playout(self.rate, time.monotonic())
                 await self._talk(sound, seconds)
             self._has_hung_up = True
             await self._socket.close()
@@ -168,6 +167,8 @@ class Caller:
         heard, event = self.heard, self._protocol.read(message)
         if isinstance(event, Answered):
             heard.verdict = event.verdict
+            # Here and not in the task that waits for it: sound may arrive together with the answer.
+            heard.playout = Playout(self.rate, now)
             self._decided.set()
         elif isinstance(event, Ignored):
             heard.ignored += 1
