@@ -253,7 +253,7 @@ class TestLive:
 
 
 # `dial FILE` is short for `dial run FILE`.
-SHORT = {("dial", "run"): "sinch-voice dial"}
+SHORT: dict[tuple[str, ...], str] = {("dial", "run"): "sinch-voice dial"}
 
 
 def every_command(group: click.Group, *before: str) -> Iterator[tuple[str, ...]]:
