@@ -175,7 +175,9 @@ class Burst:
 
     async def recv(self) -> str | bytes:
         """Return the next message at once, as a socket does that has several."""
-        return self.messages.pop(0) if self.messages else await anyio.sleep_forever()
+        if not self.messages:
+            await anyio.sleep_forever()
+        return self.messages.pop(0)
 
     async def close(self) -> None:
         """End the call."""
