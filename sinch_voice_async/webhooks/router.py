@@ -243,10 +243,14 @@ def resumed(work: Coroutine[Any, Any, T], awaited: object) -> Generator[Any, Any
 
 
 def _may_wait(handler: Handler) -> bool:
-    """Return whether a handler may wait: an ``async def`` without ``await`` cannot, and needs no time-out."""
+    """Return whether a handler may wait: an ``async def`` without ``await`` cannot, and needs no time-out.
+
+    Only the bytecodes of a plain function or method tell; every other callable may wait. What ``functools.wraps`` made
+    is judged by itself and not by what it wraps.
+    """
     function = handler.__func__ if inspect.ismethod(handler) else handler
-    # A compiled function has bytecodes that say nothing.
-    if not inspect.isfunction(function) or not function.__code__.co_flags & inspect.CO_COROUTINE:
+    # By its exact class: a compiler can make inspect.isfunction accept its functions, whose bytecodes are empty.
+    if type(function) is not types.FunctionType or not function.__code__.co_flags & inspect.CO_COROUTINE:
         return True
     return any(instruction.opname in _WAITS for instruction in dis.get_instructions(function.__code__))
 

@@ -1,14 +1,19 @@
 """Work has so much time from its beginning, wherever it first has to wait, and its own scopes stay its own."""
 
+import functools
+import inspect
 import time
-from collections.abc import AsyncIterator
+import types
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
 import pytest
 
 from sinch_voice_async import svaml
+from sinch_voice_async.errors import InvalidRequestError
 from sinch_voice_async.webhooks import EventRouter, IncomingCall, WebhookApp
 from sinch_voice_async.webhooks.app import Overdue, begun_within, is_on_asyncio
 from sinch_voice_async.webhooks.replay import MemoryReplayCache
@@ -187,18 +192,146 @@ class Waits:
         """Wait."""
         await anyio.sleep_forever()
 
+    @classmethod
+    async def of_the_class(cls, _: object) -> None:
+        """Wait."""
+        await anyio.sleep_forever()
 
-@pytest.mark.parametrize(
-    "handler",
-    [waits_by_await, waits_by_with, waits_by_for, waits_by_comprehension, Waits().method, Waits()],
-    ids=["await", "with", "for", "comprehension", "method", "object"],
-)
-async def test_every_handler_that_waits_has_its_time(handler: Any) -> None:
+    @staticmethod
+    async def static(_: object) -> None:
+        """Wait."""
+        await anyio.sleep_forever()
+
+
+async def waits_by_comprehension_for(_: object) -> None:
+    """Wait in an asynchronous comprehension."""
+
+    async def never() -> AsyncIterator[int]:
+        await anyio.sleep_forever()
+        yield 1  # pragma: no cover  # it waits for ever
+
+    [each async for each in never()]
+
+
+async def waits_in_a_branch(event: IncomingCall) -> None:
+    """Wait in one branch only."""
+    if event.call_id:
+        await anyio.sleep_forever()
+
+
+def decorated(handler: Any) -> Any:
+    """Wrap a handler as decorators do."""
+
+    @functools.wraps(handler)
+    async def wrapper(event: object) -> Any:
+        return await handler(event)
+
+    return wrapper
+
+
+async def cannot_wait(_: object) -> svaml.IceSvaml:
+    """Answer at once."""
+    return HANGUP
+
+
+@functools.wraps(cannot_wait)
+async def waits_though_its_wrapped_cannot(_: object) -> None:
+    """Wait in a wrapper of what cannot wait."""
+    await anyio.sleep_forever()
+
+
+@functools.wraps(cannot_wait)
+def plain_wrapper_that_returns_a_coroutine(event: object) -> Any:
+    """Return what waits: this runs in a thread, and its result on the loop."""
+    return waits_by_await(event)
+
+
+@types.coroutine
+def waits_by_yield_from(_: object) -> Generator[Any, Any, None]:
+    """Wait in a generator that is marked as a coroutine."""
+    yield from anyio.sleep_forever().__await__()
+
+
+async def with_argument(_argument: object, _event: object) -> None:
+    """Wait with an argument that is bound."""
+    await anyio.sleep_forever()
+
+
+class Compiled:
+    """A coroutine function as a compiler makes it: like a function, with empty bytecodes."""
+
+    def __init__(self) -> None:
+        self.__code__ = SimpleNamespace(co_flags=inspect.CO_COROUTINE, co_code=b"")
+
+    async def __call__(self, _: object) -> None:
+        """Wait."""
+        await anyio.sleep_forever()
+
+
+WAITING = {
+    "await": waits_by_await,
+    "with": waits_by_with,
+    "for": waits_by_for,
+    "comprehension": waits_by_comprehension,
+    "comprehension for": waits_by_comprehension_for,
+    "branch": waits_in_a_branch,
+    "method": Waits().method,
+    "class method": Waits.of_the_class,
+    "static method": Waits().static,
+    "object": Waits(),
+    "decorated": decorated(decorated(waits_by_await)),
+    "decorated method": decorated(Waits().method),
+    "wraps what cannot wait": waits_though_its_wrapped_cannot,
+    "returns a coroutine": plain_wrapper_that_returns_a_coroutine,
+    "lambda": lambda event: waits_by_await(event),  # noqa: PLW0108  # it is what is tested
+    "partial": functools.partial(with_argument, 1),
+    "partial of a method": functools.partial(Waits.method, Waits()),
+    "method of an object": types.MethodType(functools.partial(with_argument), 1),
+    "method of a function": types.MethodType(with_argument, 1),
+    "wrapper in C": Waits().method.__call__,  # type: ignore[operator]  # it has one
+    "marked generator": waits_by_yield_from,
+    "compiled": Compiled(),
+}
+
+
+@pytest.mark.parametrize("handler", WAITING.values(), ids=WAITING)
+async def test_every_handler_that_waits_has_its_time(handler: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """However it is written: the fallback is sent, by the application and by the router."""
+    is_function = inspect.isfunction
+    monkeypatch.setattr(inspect, "isfunction", lambda each: is_function(each) or isinstance(each, Compiled))
     app = WebhookApp(credentials=CREDENTIALS, handler_timeout=0.02, fallbacks={"ice": HANGUP})
+    router = EventRouter(handler_timeout=0.02, fallbacks={"ice": HANGUP})
     app.ice(handler)
+    router.ice(handler)
     answer = await call_back(app, "ice")
     assert (answer.status_code, answer.json()) == (200, {"action": {"name": "hangup"}})
+    assert await router.answer(IncomingCall(call_id="1")) is HANGUP
+
+
+async def generates(_: object) -> AsyncIterator[svaml.IceSvaml]:
+    """Yield an answer instead of returning it."""
+    yield HANGUP  # pragma: no cover  # nothing iterates
+
+
+def generates_in_a_thread(_: object) -> Iterator[svaml.IceSvaml]:
+    """Yield an answer instead of returning it."""
+    yield HANGUP  # pragma: no cover  # nothing iterates
+
+
+@pytest.mark.parametrize(
+    ("handler", "kind"),
+    [(generates, "async_generator"), (generates_in_a_thread, "generator"), (len, "TypeError"), (str, "str")],
+    ids=["async generator", "generator", "function in C", "class"],
+)
+async def test_what_cannot_answer_is_named(handler: Any, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A generator, a function in C and a class end in an error that says what came; the platform gets a 500."""
+    app, router = WebhookApp(credentials=CREDENTIALS), EventRouter()
+    app.ice(handler)
+    router.ice(handler)
+    assert (await call_back(app, "ice")).status_code == 500
+    assert kind in caplog.text
+    with pytest.raises((InvalidRequestError, TypeError)):
+        await router.answer(IncomingCall(call_id="1"))
 
 
 async def test_a_handler_that_cannot_wait_needs_no_scope() -> None:
