@@ -65,7 +65,8 @@ def pieces_writer(default: Callable[[Any], Any]) -> Callable[[Any, int], Iterabl
         ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"), default=default
     )
     make: Any = getattr(json_encoder, "c_make_encoder", None)
-    if make is None:  # pragma: no cover  # a Python without the C part
+    if make is None:
+        # A Python without the C part of the standard library.
         return lambda value, _: encoder.iterencode(value)
     # ``encode`` makes this anew for each document, which takes as long as to write a small one.
     pieces: Callable[[Any, int], Iterable[str]] = make(

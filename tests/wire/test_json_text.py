@@ -1,5 +1,6 @@
 """Plain values as JSON text and back: compact and exact."""
 
+import json
 import math
 from decimal import Decimal
 
@@ -45,3 +46,21 @@ def test_what_is_not_one_document_is_refused(text: str) -> None:
     """Neither half a document nor more than one is read."""
     with pytest.raises(ValueError, match=r"Expect|Extra|JSON"):
         json_text.FROM_TEXT(text)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, True, 7, 0.5, 'a " \\ \n \u2028 ä', [], {}, [1, [2, {"a": []}]], {"b": {"c": Decimal("1.50")}, "1": "x"}],
+    ids=repr,
+)
+def test_a_python_without_the_c_encoder_writes_the_same(value: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The encoder in Python gives the same text, and refuses the same values."""
+    fast = json_text.writer(json_text.marked)
+    monkeypatch.setattr(json.encoder, "c_make_encoder", None)
+    slow = json_text.writer(json_text.marked)
+    assert json_text.numbers_restored(slow(value)) == json_text.numbers_restored(fast(value))
+    for write in (fast, slow):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            write([value, float("nan")])
+        with pytest.raises(TypeError, match="cannot hold a set"):
+            write([value, set()])

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import FileIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
 import click
@@ -163,8 +163,12 @@ def listen(
         here = f"http://{host}:{server.server_port}{path}"
         tell(f"listening at {here}; forwarding to {forward}; Ctrl-C ends it")
         open_until_the_end.enter_context(_told_to_sandbox(settings, http, here))
+        return _wait_for_an_exception()
+
+
+def _wait_for_an_exception() -> NoReturn:
+    while True:
         threading.Event().wait()
-    return ExitCode.OK  # pragma: no cover  # the wait ends by an exception alone
 
 
 def _check_url(url: str) -> None:
