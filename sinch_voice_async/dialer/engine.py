@@ -101,6 +101,7 @@ class Engine:
     _last_row_at: float = -math.inf
     _in_hand: set[str] = field(factory=set)
     _active: dict[str, _ActiveCall] = field(factory=dict)
+    _finishing: int = 0
     _control: Control = field(factory=Control)
     _uncosted: int = 0
     _polls_refused: int = 0
@@ -312,7 +313,8 @@ class Engine:
     async def _rest(self, version: int) -> bool:
         """Wait for something to do; False if nothing can come any more."""
         # Asked before the journal is: what comes while it answers is not in its answer, and would be left behind.
-        may_end = self._is_fed and not self._in_hand and not self._active and not self.stay
+        is_busy = self._in_hand or self._active or self._finishing
+        may_end = self._is_fed and not is_busy and not self.stay
         due = await self.journal.next_due(listed=self._only_listed)
         if due is None and may_end:
             return False
@@ -466,7 +468,12 @@ class Engine:
     async def _finish(self, before: ContactState, outcome: Outcome) -> None:
         self._move(before, outcome)
         self.outbox.add(outcome)
-        again = await self._redial(outcome)
+        # Until the journal has it to dial again, nothing in the journal shows that the contact will come.
+        self._finishing += 1
+        try:
+            again = await self._redial(outcome)
+        finally:
+            self._finishing -= 1
         if again is not None:
             self._move(ContactState.DONE, again)
 

@@ -23,7 +23,10 @@ from sinch_voice_async.dialer import (
     ContactState,
     Outcome,
     RedialRules,
+    SqliteJournal,
+    engine,
 )
+from sinch_voice_async.dialer.journal import AttemptUpdate, Change
 from sinch_voice_async.webhooks import AnsweredCall, DisconnectedCall, IncomingCall
 from tests.dialer.clocks import PatientJournal, VirtualClock, a_moment, each, until, virtual_time
 from tests.dialer.platforms import Platform, reminder
@@ -35,8 +38,12 @@ COST = Price(amount=Decimal("0.02"), currency_id="EUR")
 def campaign(tmp_path: Path, clock: VirtualClock | None = None, **changes: Any) -> Campaign:
     """A campaign that follows its calls."""
     file = tmp_path / "x.sqlite"
-    arguments: dict[str, Any] = {"calls_per_second": math.inf, "follow": "callbacks"} | changes
-    return Campaign("x", journal=file if clock is None else PatientJournal(file, clock), clock=clock, **arguments)
+    arguments: dict[str, Any] = {
+        "journal": file if clock is None else PatientJournal(file, clock),
+        "calls_per_second": math.inf,
+        "follow": "callbacks",
+    }
+    return Campaign("x", clock=clock, **(arguments | changes))
 
 
 def dice(platform: Platform, call_id: str, result: str = "ANSWERED", reason: str = "CALLERHANGUP") -> DisconnectedCall:
@@ -67,6 +74,39 @@ async def test_a_place_is_taken_until_the_call_is_over(tmp_path: Path) -> None:
     assert [(outcome.state, outcome.duration, outcome.price) for outcome in given] == [(ContactState.DONE, 7, COST)] * 6
     report = await ours.report()
     assert report.spent == {"EUR": Decimal("0.12")}
+
+
+class SlowJournal(SqliteJournal):
+    """One that writes a redial only after the run has asked which contact is next."""
+
+    waits: anyio.Event | None = None
+
+    async def change(self, token: str, change: Change, update: AttemptUpdate, at: float) -> Outcome | None:
+        """Change a contact."""
+        if change is Change.REDIAL:
+            self.waits = anyio.Event()
+            await self.waits.wait()
+        return await super().change(token, change, update, at)
+
+    async def next_due(self, *, listed: int | None = None) -> float | None:
+        """Look."""
+        waits, due = self.waits, await super().next_due(listed=listed)
+        if waits is not None:
+            waits.set()
+        return due
+
+
+async def test_a_contact_to_dial_again_is_not_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run looks for the next contact between the end of a call and the redial: it is not over."""
+    monkeypatch.setattr(engine, "_LONGEST_NAP", 0.01)
+    ours = campaign(tmp_path, journal=SlowJournal(tmp_path / "x.sqlite"), redial=RedialRules(attempts=2, delay=0.0))
+    platform = Platform()
+    async with ours.run(platform, NUMBERS[:1], reminder) as outcomes:
+        for calls in (1, 2):
+            await until(lambda calls=calls: len(platform.custom) == calls and outcomes.alive > 0)  # type: ignore[misc]
+            await ours.settle(dice(platform, f"call-{calls}", "NOANSWER", "NOANSWER"))
+        await outcomes.wait()
+    assert platform.rang == {NUMBERS[0]: 2}
 
 
 async def test_callbacks_that_reach_another_process(tmp_path: Path) -> None:
