@@ -107,7 +107,7 @@ def _title(page: Path) -> str:
 def _paragraph(page: Path) -> str:
     """Return the first sentence of a page."""
     blocks = page.read_text(encoding="utf-8").split("\n\n")[1:]
-    prose = next((each for each in blocks if re.match(r"[\w`*\[]", each)), "the classes and functions")
+    prose = next((each for each in blocks if re.match(r"(?!```)[\w`*\[]", each)), "the classes and functions")
     return re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", " ".join(prose.split())).partition(". ")[0].rstrip(".:")
 
 

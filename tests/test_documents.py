@@ -160,6 +160,30 @@ def test_every_document_is_read() -> None:
         assert len(fences) == len(list(blocks(document))), document
 
 
+def test_every_guide_begins_with_a_sentence() -> None:
+    """It says what the page is for: to a reader, and in ``llms.txt``, which quotes it."""
+    for folder in ("how-to", "explanation"):
+        for document in (ROOT / "docs" / folder).glob("*.md"):
+            title, first, *_ = document.read_text(encoding="utf-8").split("\n\n")
+            assert re.fullmatch(r"# .+", title), document
+            assert re.match(r"(?!```)[A-Z`*\[].*\.", first, re.DOTALL), document
+
+
+def test_every_hint_of_the_migration_table_is_true() -> None:
+    """Each method that the tables name beside one of another SDK exists here."""
+    text = (ROOT / "docs" / "how-to" / "migrating.md").read_text(encoding="utf-8")
+    client = VoiceClient("my-key", "bXkgc2VjcmV0")
+    rows = [row.strip("|").split("|") for row in re.findall(r"^\|.+\|$", text, re.MULTILINE)]
+    named = [
+        found
+        for *_, here in rows
+        for found in re.findall(r"\b(callouts|calls|conferences|numbers|callbacks)\.([a-z_]+)", here)
+    ]
+    assert len(named) > 30
+    for endpoint, method in named:
+        assert callable(getattr(getattr(client, endpoint), method)), (endpoint, method)
+
+
 def test_the_table_of_errors_is_whole() -> None:
     """Each exception has a row, except the base class, which the page begins with."""
     for table in (document for document in DOCUMENTS if document.match("reference/errors.md")):
