@@ -104,7 +104,7 @@ def _run_alone(block: Block, folder: Path) -> None:
     file.write_text("\n" * block.line + block.code, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-W", "error", str(file)]
-    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert ran.returncode == 0, f"{block.document}:{block.line}\n{ran.stdout}{ran.stderr}"
 
 

@@ -163,6 +163,14 @@ class PoolState:
         if self._guard is not None:
             await self._guard.aclose()
 
+    def leave(self) -> None:
+        """Do as ``aclose``, at once; only in the thread of the loop."""
+        self.close()
+        if self._guard is not None:
+            # trio warns of a guard that is collected while its loop runs. This one waits for nothing.
+            with suppress(StopIteration):
+                self._guard.aclose().send(None)
+
     def abandon(self) -> None:
         """Leave every connection to the parent process, after a fork: this process must neither use nor close them."""
         self.closed = True
@@ -439,7 +447,7 @@ class ConnectionPool(httpx.AsyncBaseTransport):
             error = httpx.LocalProtocolError("requests are running in another event loop: make a client for each loop")
             raise mark(error, request_sent=False)
         with suppress(RuntimeError):  # it has ended meanwhile, and its connections with it
-            state.backend.run_soon(state.close)
+            state.backend.run_soon(state.leave)
 
     def _abandon(self) -> None:
         """Forget all connections, in a child process: they are the parent's."""

@@ -164,7 +164,7 @@ class TestTerminals:
             while b"Application secret: " not in shown:
                 shown += os.read(controller, 1024)
             os.write(controller, f"{SECRET}\n".encode())
-            out = process.communicate(timeout=20)[0]
+            out = process.communicate(timeout=300)[0]
         with contextlib.suppress(OSError):  # what Linux says of a terminal that nobody holds
             shown += os.read(controller, 1024)
         os.close(controller)

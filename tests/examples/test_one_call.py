@@ -89,7 +89,7 @@ def test_celery(sandbox: Sandbox, load: Load, redis: str, monkeypatch: pytest.Mo
     brokers.keep_logging()
     example = load("celery")
     with start_worker(example.app, pool="solo", perform_ping_check=False, shutdown_timeout=30):
-        states = [example.call.delay(order).get(timeout=30) for order in THRICE]
+        states = [example.call.delay(order).get(timeout=300) for order in THRICE]
     example.close()
     example.app.close()
     assert states == ["accepted"] * 4
@@ -155,7 +155,7 @@ async def taskiq_runs(example: ModuleType, orders: list[str]) -> list[str]:
     await example.broker.startup()
     receiver = asyncio.create_task(run_receiver_task(example.broker))
     tasks = [await example.call.kiq(order) for order in orders]
-    states = [(await task.wait_result(timeout=30)).return_value for task in tasks]
+    states = [(await task.wait_result(timeout=300)).return_value for task in tasks]
     receiver.cancel()
     await asyncio.gather(receiver, return_exceptions=True)
     await example.broker.shutdown()

@@ -57,7 +57,7 @@ def test_the_image_answers() -> None:  # pragma: no cover  # where coverage coun
     """Built from the checkout, it serves its page to the machine that runs it."""
     subprocess.run(["docker", "build", "--quiet", "--tag", IMAGE, ROOT], check=True, timeout=600)
     command = ["docker", "run", "--rm", "--detach", "--publish", "127.0.0.1::8070", IMAGE]
-    container = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+    container = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout.strip()
     try:
         port = subprocess.run(["docker", "port", container, "8070"], check=True, capture_output=True, text=True).stdout
         url = f"http://{port.strip().splitlines()[0]}/_sandbox/"
@@ -71,4 +71,4 @@ def test_the_image_answers() -> None:  # pragma: no cover  # where coverage coun
                 assert time.monotonic() < until
                 time.sleep(0.2)
     finally:
-        subprocess.run(["docker", "rm", "--force", container], check=True, timeout=60)
+        subprocess.run(["docker", "rm", "--force", container], check=True, timeout=300)

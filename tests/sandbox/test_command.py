@@ -32,7 +32,7 @@ def test_it_serves_until_it_is_stopped(ending: signal.Signals) -> None:
         settings = dict(re.findall(r"export (\w+)=(\S+)", "".join(greeting)))
         httpx.get(settings["SINCH_VOICE_BASE_URL"])
         process.send_signal(ending)
-        output, errors = process.communicate(timeout=20)
+        output, errors = process.communicate(timeout=300)
     assert set(settings) == {"SINCH_APPLICATION_KEY", "SINCH_APPLICATION_SECRET", "SINCH_VOICE_BASE_URL"}
     assert re.search(r"^\d\d:\d\d:\d\d  GET +/  401  40100  [\d.]+ ms$", output, re.MULTILINE)
     assert output.endswith("Stopped. 0 callouts were placed.\n")
@@ -198,7 +198,7 @@ PathFinder.find_spec = classmethod(lambda cls, name, *rest: None if name == {mis
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     expected = "the sandbox needs more packages: pip install 'sinch-voice-async[sandbox]'\n"

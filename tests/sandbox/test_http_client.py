@@ -155,7 +155,7 @@ async def test_a_connection_with_stray_bytes_is_not_used(client: HttpClient) -> 
     def script(connection: socket.socket) -> None:
         while server.read(connection):
             connection.sendall(OK)
-            assert came.wait(20)
+            assert came.wait(60)
             connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nstray")
 
     server = Server(script)
@@ -176,7 +176,7 @@ async def test_a_connection_that_was_reset_is_not_used(client: HttpClient) -> No
         server.read(connection)
         connection.sendall(OK)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
-        reset.wait(20)
+        reset.wait(60)
         connection.close()
 
     reset = threading.Event()
@@ -228,7 +228,7 @@ async def test_a_large_request_waits_for_its_reader(client: HttpClient) -> None:
     full = threading.Event()
 
     def script(connection: socket.socket) -> None:
-        assert full.wait(20)
+        assert full.wait(60)
         while server.read(connection):
             connection.sendall(OK)
 

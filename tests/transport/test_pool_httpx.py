@@ -12,7 +12,7 @@ from sinch_voice_async import ConfigurationError
 from sinch_voice_async._transport.exceptions import answered_status, request_sent
 from sinch_voice_async._transport.pool import ConnectionPool
 from tests.transport import servers
-from tests.transport.servers import answer, refuse_body, say, silence
+from tests.transport.servers import answer, refuse_body, say, say_in_turn, silence
 from tests.transport.test_pool_exchange import Serve
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -78,9 +78,16 @@ async def test_network_stream(serve: Serve, client: httpx.AsyncClient, secured: 
 
 async def test_streamed_response(serve: Serve, client: httpx.AsyncClient, pool: ConnectionPool) -> None:
     """A streamed response arrives in pieces, and may be left early."""
-    server = serve(say(OK + b"Content-Length: 6\r\n\r\n", b"one", b"two", pause=0.02), answer(b"x" * 10_000_000))
+    step, turn = say_in_turn(OK + b"Content-Length: 6\r\n\r\n", b"one", b"two")
+    server = serve(step, answer(b"x" * 10_000_000))
+    turn()
     async with client.stream("GET", server.url) as response:
-        assert [piece async for piece in response.aiter_raw()] == [b"one", b"two"]
+        pieces = []
+        turn()
+        async for piece in response.aiter_raw():
+            pieces.append(piece)
+            turn()
+        assert pieces == [b"one", b"two"]
     async with client.stream("GET", server.url) as response:
         assert response.status_code == 200
     assert repr(pool) == "<ConnectionPool [0 active, 0 idle, 0 waiting]>"

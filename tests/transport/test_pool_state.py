@@ -67,6 +67,14 @@ def test_default_limits() -> None:
     assert repr(ConnectionPool()) == "<ConnectionPool [0 active, 0 idle, 0 waiting]>"
 
 
+async def test_a_loop_without_a_connection_is_left() -> None:
+    """There is nothing to end but the state."""
+    pool = ConnectionPool()
+    state = pool._here()
+    state.leave()
+    assert state.closed
+
+
 async def test_limit(serve: Serve, client_tls: ssl.SSLContext) -> None:
     """No more connections are opened than allowed; everybody else waits, and is answered."""
     gate = Gate()
@@ -435,7 +443,7 @@ async def test_closed_while_connecting(serve: Serve, pool: ConnectionPool, monke
     def resolve(*args: object, **options: object) -> object:
         if threading.current_thread() is threading.main_thread():  # trio first asks whether it is a number
             raise socket.gaierror(socket.EAI_NONAME, "it is not")
-        gate.wait(5)
+        gate.wait(60)
         return found
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)

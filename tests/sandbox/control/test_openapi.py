@@ -73,6 +73,6 @@ def test_the_example_in_javascript_runs() -> None:
     """Any language that speaks HTTP controls a sandbox."""
     example = Path(__file__).parents[3] / "examples" / "sandbox_control.mjs"
     with Sandbox(speed=0).serve() as sandbox:
-        run = subprocess.run(["node", str(example), sandbox.url], capture_output=True, timeout=60, check=False)
+        run = subprocess.run(["node", str(example), sandbox.url], capture_output=True, timeout=300, check=False)
     assert run.returncode == 0, run.stderr.decode()
     assert run.stdout.decode().strip() == "ANSWERED CALLEEHANGUP 2 [ 'Hello from JavaScript.' ]"

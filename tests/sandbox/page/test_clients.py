@@ -66,7 +66,7 @@ def test_every_operation_of_the_vendors_library_for_node(page: Chromium, served:
         [str(NODE), str(PROGRAM), served.url, account.application_key, account.application_secret],
         env={**os.environ, "NODE_PATH": MODULES},
         capture_output=True,
-        timeout=60,
+        timeout=300,
         check=True,
     )
     entries = [entry for entry in served.exchange.log if entry.direction == "api"]

@@ -43,7 +43,7 @@ def ran(program: str, *arguments: str, told: object = None) -> list[list[Any]]:
         env={**os.environ, "NODE_PATH": MODULES},
         input=json.dumps(told).encode(),
         capture_output=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert run.returncode == 0, run.stderr.decode() + run.stdout.decode()
