@@ -2,17 +2,26 @@
 
 import attrs
 
+from benchmarks.exchange import CALLS, WITH
 from benchmarks.machine import LOAD
-from benchmarks.plan import Case
+from benchmarks.plan import FIRST_CLIENT, HELP, Case
 from benchmarks.results import Figure, Results
 from benchmarks.webhooks import BAR, BARE, BUILT, CONNECTIONS, CONSTANT, VERIFYING
 
 __all__ = ["Bar", "goals", "judge"]
 
-_FLOOR = "the floor sends fixed bytes: no model, JSON, signature, bounds or proof of what was sent"
+_PROFILE = (
+    "of the 2,505 bytecodes of a callout on asyncio, HTTP takes 40 %, model and validation 22 %, retries and outcome "
+    "14 %, pool 9 %, signature 8 %, JSON 7 %"
+)
+_FLOOR = f"the floor sends fixed bytes and proves nothing; {_PROFILE}"
 _STALL = "one full run of Python's garbage collector, over all that a thousand tasks and the imports keep alive"
 _CALLBACK = "it leaves a quarter of a bare request, which JSON, MD5 and HMAC take alone, without event and document"
-_OWN_WORK = "the other sends fixed bytes: here model, JSON, signature and the proof of what was sent are made in Python"
+_OWN_WORK = f"bare aiohttp sends fixed bytes; {_PROFILE}"
+_LIBRARIES = (
+    "httpx and cattrs take two thirds, and over half of httpx is rich and click, which it imports if they are installed"
+)
+_OF_HELP = "click and attrs take two thirds; this package, its settings and the text itself take the rest"
 _LINE = "a request that waits in line is one more switch of tasks, which takes trio 10 us and more"
 _SCOPE = "event, document, age, repeats, limits and time-out: the other route has none of them"
 _AT_100 = "goal: processor per callout at 100 in flight"
@@ -33,6 +42,8 @@ _REASONS: dict[str, str] = {
     "goal: 10,000 callouts, trio: of connections / latency": _LINE,
     "10,000 callouts at 1,000 in flight, 100 connections, 50 ms away, trio: of connections / latency": _LINE,
     "longest stall of the event loop at 1,000 in flight, trio": _STALL,
+    f"goal: import and {FIRST_CLIENT}, against import httpx, cattrs": _LIBRARIES,
+    f"goal: {HELP}, against import click, attrs": _OF_HELP,
     **{f"goal: longest stall of the event loop at 1,000 in flight, {loop}": _STALL for loop in ("asyncio", "trio")},
     **{f"callbacks answered, {name} against a {BARE}": _CALLBACK for name in (BUILT, CONSTANT)},
     **{f"{_CALLBACKS}, {name} against a {other}": _SCOPE for name in (BUILT, CONSTANT) for other in (BARE, VERIFYING)},
@@ -78,7 +89,31 @@ def judge(results: Results) -> list[Bar]:
 
 def goals(results: Results) -> list[Bar]:
     """Hold the figures against what the library aims at beyond its bars."""
-    return [*_cost_goals(results), *_proxy_goals(results), *_crowd_goals(results), *_callback_goals(results)]
+    return [
+        *_cost_goals(results),
+        *_proxy_goals(results),
+        *_crowd_goals(results),
+        *_callback_goals(results),
+        *_sandbox_goals(results),
+        *_start_goals(results),
+    ]
+
+
+def _sandbox_goals(results: Results) -> list[Bar]:
+    rate = results.median(results.find("exchange", WITH, in_flight=CALLS), "per_second")
+    return [_at_least("goal: scripted calls a second in the sandbox, with three callbacks each", rate, 700, "{:,.0f}")]
+
+
+def _start_goals(results: Results) -> list[Bar]:
+    """0.8 and 0.6 of what a first client and the help took once, told against the libraries that they load."""
+    bars = []
+    for what, name, libraries, factor in (
+        (f"import and {FIRST_CLIENT}", FIRST_CLIENT, "httpx, cattrs", 1.07),
+        (HELP, HELP, "click, attrs", 0.89),
+    ):
+        ratio = results.ratio(results.find("import", name), results.find("import", libraries), "milliseconds")
+        bars.append(_at_most(f"goal: {what}, against import {libraries}", ratio, factor, "{:.2f} x"))
+    return bars
 
 
 def _cost_goals(results: Results) -> list[Bar]:

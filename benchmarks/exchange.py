@@ -23,7 +23,7 @@ from sinch_voice_async.sandbox import Sandbox
 from sinch_voice_async.sandbox.exchange.documents import Callout, read_callout
 from sinch_voice_async.sandbox.requests import Fields
 
-__all__ = ["CALLS", "main"]
+__all__ = ["CALLS", "WITH", "main"]
 
 CALLS = 2_000
 WITH, WITHOUT = "with three callbacks each", "without callbacks"

@@ -11,7 +11,7 @@ import attrs
 
 from benchmarks.peers import PEERS, Peer
 
-__all__ = ["IMPORTS", "Case", "full", "quick"]
+__all__ = ["FIRST_CLIENT", "HELP", "IMPORTS", "Case", "full", "quick"]
 
 # A ratio from one round is chance: these are measured three times even when the time of the run is over.
 _COMPARED = (
@@ -21,14 +21,23 @@ _COMPARED = (
 # A thousand in flight take a quadratic client half a minute; these stand for all of them.
 _SLOW_IN_A_CROWD = ("telnyx_async", "sinch_1", "ours_over_httpx")
 
-IMPORTS = {
+FIRST_CLIENT, HELP = "a first VoiceClient", "sinch-voice --help"
+_MODULES = {
     "sinch_voice_async": "ours",
     "httpx": "ours",
     "cattrs": "ours",
+    "httpx, cattrs": "ours",
+    "click, attrs": "ours",
     "sinch": "sinch",
     "telnyx": "telnyx",
     "twilio.rest": "twilio",
     "aiohttp": "aiohttp",
+}
+IMPORTS = {**_MODULES, FIRST_CLIENT: "ours", HELP: "ours"}
+_CODE = {
+    **{module: f"import {module}" for module in _MODULES},
+    FIRST_CLIENT: "import sinch_voice_async; sinch_voice_async.VoiceClient('key', 'c2VjcmV0')",
+    HELP: "from sinch_voice_async.cli import main; main(['--help'])",
 }
 
 
@@ -73,7 +82,7 @@ def quick() -> list[Case]:
     cases += _bursts(("asyncio", "trio"), (), rounds=1)
     cases += _memories(("asyncio", "trio"), ())
     cases += _downloads(("ours", "bare_httpx"), 1 << 28, rounds=1)
-    return [*cases, *_imports(("sinch_voice_async", "httpx", "cattrs"), rounds=3)]
+    return [*cases, *_imports(tuple(name for name in IMPORTS if IMPORTS[name] == "ours"), rounds=3)]
 
 
 def _loads(scheme: str, in_flight: int, *, rounds: int, seconds: float) -> Iterator[Case]:
@@ -142,7 +151,7 @@ def _downloads(clients: tuple[str, ...], size: int, *, rounds: int) -> Iterator[
 def _imports(modules: "dict[str, str] | tuple[str, ...]", *, rounds: int) -> Iterator[Case]:
     for module in modules:
         yield Case(
-            kind="import", client=module, environment=IMPORTS[module], rounds=rounds, options={"module": module},
+            kind="import", client=module, environment=IMPORTS[module], rounds=rounds, options={"code": _CODE[module]},
             compared=IMPORTS[module] == "ours",
         )  # fmt: skip
 

@@ -23,7 +23,7 @@ __all__ = ["run", "run_callbacks", "run_exchange"]
 
 _LONGEST = 120.0
 _ON_THE_SMALL_SERVER = ("direct", "proxied")
-_IMPORT = "import os, time; os.sched_setaffinity(0, {{{core}}}); begun = time.perf_counter(); import {module}; \
+_IMPORT = "import os, time; os.sched_setaffinity(0, {{{core}}}); begun = time.perf_counter(); {code}; \
 print('{{\"milliseconds\":', (time.perf_counter() - begun) * 1e3, '}}')"
 
 
@@ -39,7 +39,7 @@ class _Runner:
         if environment.failure is not None:
             return {"failed": environment.failure}
         if case.kind == "import":
-            return self._process(str(environment.python), "-c", _IMPORT.format(module=case.client, core=CLIENT_CORE))
+            return self._process(str(environment.python), "-c", _IMPORT.format(core=CLIENT_CORE, **case.options))
         server = self.small if case.kind in _ON_THE_SMALL_SERVER else self.servers[case.delay]
         told = {
             "kind": "load" if case.kind in ("burst", *_ON_THE_SMALL_SERVER) else case.kind,

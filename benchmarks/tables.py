@@ -143,7 +143,7 @@ def _imports(results: Results) -> Table:
         for module, case in cases
         if case
     ]
-    return Table("Import in a fresh process", ("module", "time", "rounds"), rows)
+    return Table("Import in a fresh process, and the first use", ("what", "time", "rounds"), rows)
 
 
 def _cost(results: Results, case: Case | None, ours: Case | None) -> str:
