@@ -82,7 +82,7 @@ class _Runner:
 def run(cases: list[Case], tell: Callable[[Case, int], None], seconds: float) -> tuple[Results, str]:
     """Run every case its number of rounds, A B A B, and keep all figures.
 
-    After ``seconds`` only what is compared is measured a second and third time. ``tell`` hears of each case before it
+    After ``seconds`` only what is compared is measured again. ``tell`` hears of each case before it
     starts. The server's name is returned too.
     """
     results, begun = Results(), time.monotonic()
