@@ -192,9 +192,22 @@ async def test_closed_unnoticed(serve: Serve, pool: ConnectionPool) -> None:
 
 async def test_stray_bytes_while_idle(serve: Serve, pool: ConnectionPool) -> None:
     """An idle connection that brings bytes nobody asked for is not used, so they are nobody's answer."""
-    server = serve(say(OK + b"Content-Length: 2\r\n\r\nhi", OK + b"Content-Length: 4\r\n\r\nevil", pause=0.05))
+    idle, said = threading.Event(), threading.Event()
+
+    async def answer_twice(peer: Peer) -> None:
+        await peer.read_request()
+        await peer.send(OK + b"Content-Length: 2\r\n\r\nhi")
+        while not idle.is_set():
+            await asyncio.sleep(0.001)
+        await peer.send(OK + b"Content-Length: 4\r\n\r\nevil")
+        said.set()
+
+    server = serve(answer_twice)
     assert (await post(pool, server)).body == b"hi"
-    await anyio.sleep(0.1)
+    idle.set()
+    while not said.is_set():
+        await anyio.sleep(0.001)
+    await anyio.sleep(0.05)  # the bytes are here, and the loop reads them
     assert (await post(pool, server, b"next")).body == b"next"
     assert server.opened == 2
 
