@@ -215,8 +215,7 @@ async def waits_by_comprehension_for(_: object) -> None:
 
 async def waits_in_a_branch(event: IncomingCall) -> None:
     """Wait in one branch only."""
-    if event.call_id:
-        await anyio.sleep_forever()
+    await anyio.sleep_forever() if event.call_id else None
 
 
 def decorated(handler: Any) -> Any:
@@ -338,11 +337,8 @@ async def test_a_handler_that_cannot_wait_needs_no_scope() -> None:
     """It is answered although its time is up before it begins, as ever; a router does the same."""
     app, router = (WebhookApp(credentials=CREDENTIALS, handler_timeout=1e-9), EventRouter(handler_timeout=1e-9))
 
-    async def incoming(_: object) -> svaml.IceSvaml:
-        return HANGUP
-
-    app.ice(incoming)
-    router.ice(incoming)
+    app.ice(cannot_wait)
+    router.ice(cannot_wait)
     assert (await call_back(app, "ice")).json() == {"action": {"name": "hangup"}}
     assert await router.answer(IncomingCall(call_id="1")) is HANGUP
 
