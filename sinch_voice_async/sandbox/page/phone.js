@@ -60,16 +60,20 @@ export function connectedTo(phones) {
   phone.connected = Boolean(mine?.manual);
   if (!mine && !phone.isOff && !phone.isConnecting) {
     phone.isConnecting = true;
-    attempt(() => api.setPhone(phone.own, { manual: true, lease: "page" })).finally(() => { phone.isConnecting = false; });
+    // Another tab may hold the stream, and be slow to tell what came of it.
+    attempt(() => put(true)).finally(() => { phone.isConnecting = false; });
   }
 }
 
 export async function connect(on) {
   phone.isOff = !on;
   if (!given) localStorage.setItem("sandbox.phone", on ? "on" : "off");
-  await attempt(() => (on ? api.setPhone(phone.own, { manual: true, lease: "page" }) : api.forgetPhone(phone.own)));
+  await attempt(() => put(on));
+}
+
+async function put(on) {
+  await (on ? api.setPhone(phone.own, { manual: true, lease: "page" }) : api.forgetPhone(phone.own));
   phone.connected = on;
-  changed();
 }
 
 /** Give the phone another number. */

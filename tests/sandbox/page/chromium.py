@@ -17,7 +17,7 @@ from typing import Any, Self
 
 __all__ = ["Chromium", "chromium_program"]
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 KEYS = {
     "Enter": ("Enter", "\r", 13),
     "Tab": ("Tab", "", 9),
@@ -49,6 +49,8 @@ class Chromium:
             "--disable-gpu",
             "--disable-dev-shm-usage",
             "--no-first-run",
+            # A tab behind another tells it what the sandbox sends; on a busy machine it would hardly get to it.
+            "--disable-renderer-backgrounding",
             "--remote-debugging-pipe",
             "--window-size=1400,900",
             f"--user-data-dir={profile}",
@@ -69,7 +71,7 @@ class Chromium:
         self._session = ""
         targets = self._send("Target.getTargets")["targetInfos"]
         target = next(each["targetId"] for each in targets if each["type"] == "page")
-        self._session = self._send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self._first = self._session = self._send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             self._send(f"{domain}.enable")
 
@@ -110,6 +112,13 @@ class Chromium:
         before, self._session = self._session, ""
         self._send("Target.closeTarget", targetId=self._targets.pop(session))
         self._session = before
+
+    def close_tabs(self) -> None:
+        """Close every tab that :meth:`tab` opened, and work in the first."""
+        self._session = ""
+        while self._targets:
+            self._send("Target.closeTarget", targetId=self._targets.popitem()[1])
+        self._session = self._first
 
     def open(self, url: str) -> None:
         """Go to a page and wait until it is loaded."""

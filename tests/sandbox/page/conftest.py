@@ -61,5 +61,7 @@ def page(chromium: Chromium, served: Sandbox) -> Iterator[Chromium]:
     chromium.wait_for("document.getElementById('live')?.textContent === 'Live'")
     chromium.wait_for("document.querySelector('.phone')?.dataset.state === 'idle'")
     yield chromium
+    # A test that failed may have left tabs, whose complaints would be the next test's.
+    chromium.close_tabs()
     chromium.open("about:blank")
     assert chromium.complaints == []
