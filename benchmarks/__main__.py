@@ -42,6 +42,8 @@ def main() -> None:
     given = arguments.parse_args()
     console = Console()
     cases = [case for case in (plan.quick() if given.quick else plan.full()) if _is_wanted(case, given.only)]
+    if not cases:
+        arguments.error(f"no case has {given.only!r} as its kind, client, backend or scheme")
     begun = time.monotonic()
     with console.status("Installing the peers") as status:
         for name in sorted({case.environment for case in cases}):
