@@ -24,6 +24,7 @@ Rules of the pacer, which is columns of the campaign's row, and the clock of the
 import importlib
 import math
 import re
+import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -196,6 +197,8 @@ class Database:
     timeout: float
     _connection: "Connection | None" = None
     _turn: anyio.CapacityLimiter = field(factory=lambda: anyio.CapacityLimiter(1))
+    # A task that asyncio itself cancels leaves its turn at once, and its thread at work.
+    _use: threading.Lock = field(factory=threading.Lock)
 
     async def open(self, operation: "Operation[T]") -> T:
         """Connect and carry out an operation once: what is wrong at the beginning is wrong for good."""
@@ -216,16 +219,21 @@ class Database:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def close(self) -> None:
-        """Close the connection."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(connection.close, limiter=self._turn)
+        """Close the connection, when the thread that uses it has ended."""
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self._close, limiter=self._turn)
 
     def _carry_out(self, operation: "Operation[T]") -> T:
-        if self._connection is None or self._connection.closed:
-            self._connection = connect(self.address)
-        return operation(self._connection)
+        with self._use:
+            if self._connection is None or self._connection.closed:
+                self._connection = connect(self.address)
+            return operation(self._connection)
+
+    def _close(self) -> None:
+        with self._use:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = None
 
 
 def _passing(error: Any) -> bool:

@@ -1,6 +1,8 @@
 """The journal in PostgreSQL: one winner, nothing lost, and what was offered or claimed and left comes to light."""
 
+import asyncio
 import itertools
+import threading
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -14,7 +16,8 @@ import pytest
 
 from sinch_voice_async.dialer import AttemptUpdate, BrokenRow, Change, Claim, Contact, ContactState, Outcome, RowFate
 from sinch_voice_async.dialer.cluster import PostgresJournal
-from sinch_voice_async.dialer.postgres.database import Connection, Operation
+from sinch_voice_async.dialer.postgres import database as database_module
+from sinch_voice_async.dialer.postgres.database import Address, Connection, Database, Operation, connect
 from sinch_voice_async.errors import InvalidRequestError, JournalError
 from sinch_voice_async.models.calls import Price
 from tests.dialer.cluster.postgres import Postgres
@@ -409,6 +412,35 @@ async def test_a_locked_journal(url: str, campaign: str) -> None:
             with pytest.raises(JournalError, match="lock timeout"):
                 await journal.claim(claim(PEOPLE[0].number))
         assert await journal.claim(claim(PEOPLE[0].number)) is not None
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_task_that_asyncio_cancels_leaves_no_connection(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its thread is still connecting when the database is closed: what it opens is closed too."""
+    opened: list[Connection] = []
+    begun, going = threading.Event(), threading.Event()
+
+    def connect_late(address: Address) -> Connection:
+        begun.set()
+        assert going.wait(60)
+        opened.append(connect(address))
+        return opened[-1]
+
+    monkeypatch.setattr(database_module, "connect", connect_late)
+    address = Address.of(url)
+    assert address is not None
+    database = Database(address, timeout=1.0)
+    task = asyncio.create_task(database.run(lambda connection: connection.execute("SELECT 1")))
+    while not begun.is_set():
+        await anyio.sleep(0.001)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    closing = asyncio.create_task(database.close())
+    await anyio.sleep(0.01)
+    going.set()
+    await closing
+    assert [connection.closed for connection in opened] == [True]
 
 
 async def test_no_lock_is_waited_for_forever(journal: PostgresJournal) -> None:
