@@ -248,6 +248,9 @@ class TestResume:
             (("--resume",), "--resume needs FILE or --journal"),
             (("nobody.csv", "--resume"), "there is no journal nobody.sqlite to resume"),
             (("nobody.csv",), "nobody.csv cannot be read"),
+            (("",), "FILE must be the name of a file, not ''"),
+            ((".",), "FILE must be the name of a file, not '.'"),
+            (("nobody.csv", "--journal", ""), "'--journal': it is empty"),
         ],
     )
     def test_there_is_nothing_to_dial(self, command: Command, arguments: tuple[str, ...], said: str) -> None:

@@ -337,6 +337,8 @@ class _Command:
         if file is not None:
             self.said["file"] = str(Path(file).absolute())
             path = Path(file)
+            if not path.name:
+                raise click.UsageError(f"FILE must be the name of a file, not {file!r}.")
             stem = path.with_suffix("") if path.suffix.lower() == ".gz" else path
             journal = journal or str(stem.with_suffix(".sqlite"))
         if journal is None:

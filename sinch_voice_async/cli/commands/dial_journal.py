@@ -42,6 +42,8 @@ def all_options(command: Any, options: tuple[Callable[[Any], Any], ...]) -> Any:
 
 def without_password(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     """Refuse a password among the arguments, which every user of the machine may read."""
+    if value == "":
+        raise click.BadParameter("it is empty.", context, parameter)
     said = context.get_parameter_source(str(parameter.name)) is click.core.ParameterSource.COMMANDLINE
     if said and value and holds_password(value):
         raise click.UsageError(
