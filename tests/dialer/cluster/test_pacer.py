@@ -275,13 +275,11 @@ class Machine:
     stands_still: tuple[float, float]
     delays: random.Random
 
-    def now(self) -> float:
-        """Return the time of day, for which nobody asks."""
-        return self.server.clock.now()
-
     def monotonic(self) -> float:
         """Return the virtual time."""
         return self.server.clock.elapsed
+
+    now = monotonic
 
     async def sleep(self, seconds: float) -> None:
         """Wait, and longer while the machine stands still."""
