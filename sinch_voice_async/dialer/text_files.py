@@ -1,8 +1,10 @@
 """Text files as people have them: the encoding is detected and checked, and gzip is read through."""
 
 import codecs
+import errno
 import gzip
 import re
+import stat
 import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -52,10 +54,18 @@ def readable(path: Path) -> Generator[None, None, None]:
     """Raise ``ConfigurationError`` if a file cannot be read."""
     try:
         _files.check_closed(path)
+        _check_kind(path)
         yield
     except (OSError, EOFError, zlib.error, UnicodeError) as problem:
         reason = getattr(problem, "strerror", None) or problem
         raise ConfigurationError(f"{path} cannot be read: {reason}") from problem
+
+
+def _check_kind(path: Path) -> None:
+    # A file is read more than once: a pipe waits for its other end for ever, and a device may have none.
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
 
 
 @frozen

@@ -3,6 +3,7 @@
 import codecs
 import gzip
 import json
+import os
 import sys
 from collections.abc import Callable
 from datetime import date
@@ -310,6 +311,14 @@ def test_compressed_files_are_read_through(tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match="cannot be read"):
             read_csv(written(tmp_path, damaged))
     assert read_numbers(written(tmp_path, gzip.compress(f"{ANN}\n".encode()))) == {ANN}
+
+
+@pytest.mark.parametrize("read", [read_csv, read_json, read_json_lines, read_parquet, read_xlsx, read_numbers])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    """A file is read more than once, and a pipe without a writer would hold the program for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigurationError, match="pipe cannot be read: it is not a regular file"):
+        read(tmp_path / "pipe")
 
 
 @pytest.mark.parametrize("read", [read_csv, read_json, read_parquet, read_xlsx, read_numbers, read_contacts])
