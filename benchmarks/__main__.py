@@ -29,9 +29,7 @@ def main() -> None:
         importlib.import_module(f"benchmarks.{sys.argv[1]}").main(sys.argv[2:])
         return
     arguments = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    arguments.add_argument(
-        "--quick", action="store_true", help="two minutes instead of thirteen; results stay in build/"
-    )
+    arguments.add_argument("--quick", action="store_true", help="two minutes instead of ten; results stay in build/")
     arguments.add_argument("--only", metavar="WORD", help="only cases whose kind, client, backend or scheme is this")
     arguments.add_argument(
         "--minutes",

@@ -63,7 +63,7 @@ class Case:
 
 
 def full() -> list[Case]:
-    """Return everything, for about thirteen minutes; the goals are about 100 in flight: that is measured most often."""
+    """Return everything, for about ten minutes; the goals are about 100 in flight: that is measured most often."""
     cases = [*_with_growth(_loads("http", 100, rounds=3, seconds=0.6)), *_loads("https", 100, rounds=3, seconds=0.6)]
     crowd = [*_loads("http", 1000, rounds=1, seconds=0.6), *_loads("https", 1000, rounds=1, seconds=0.6)]
     cases += [case for case in crowd if (case.client, case.scheme) != ("ours", "http")]
