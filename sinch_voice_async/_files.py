@@ -63,9 +63,9 @@ _HAS_OWNERS: Final = hasattr(os, "geteuid")
 # https://www.sqlite.org/fileformat.html, section 1.3.
 _DATABASE: Final = b"SQLite format 3\0"
 _DATABASE_HEADER: Final = 100
-# Device and inode of each database that a connection of this process has open. To close another descriptor of such a
-# file would drop the locks of SQLite on it, so no module opens one.
-OPEN_DATABASES: Final[set[tuple[int, int]]] = set()
+# Device and inode of each database that an object of this process has open; the keys are the objects' ids. To close
+# another descriptor of such a file would drop the locks of SQLite on it, so no module opens one.
+OPEN_DATABASES: Final[dict[int, tuple[int, int]]] = {}
 
 _LONGEST: Final = 120
 _HARMLESS: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?")
@@ -375,7 +375,7 @@ def _is_open_database(path: Path) -> bool:
         found = path.stat()
     except OSError:
         return False
-    return (found.st_dev, found.st_ino) in OPEN_DATABASES
+    return (found.st_dev, found.st_ino) in list(OPEN_DATABASES.values())
 
 
 def _exists(target: Path) -> FileExistsError:

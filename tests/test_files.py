@@ -285,7 +285,7 @@ def test_a_database_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             _files.check_target(target, overwrite=True)
     _files.check_target(text, overwrite=True)
     found = text.stat()
-    monkeypatch.setattr(_files, "OPEN_DATABASES", {(found.st_dev, found.st_ino)})
+    monkeypatch.setattr(_files, "OPEN_DATABASES", {1: (found.st_dev, found.st_ino)})
     with pytest.raises(OSError, match="a database or its log"):
         _files.check_target(text, overwrite=True)
     for base in ("gone", "folder"):

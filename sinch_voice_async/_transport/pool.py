@@ -157,17 +157,11 @@ class PoolState:
         while self._waiters:
             self._waiters.popitem(last=False)[0].signal.set()
 
-    async def aclose(self) -> None:
-        """Do as ``close``, and stop watching the loop."""
-        self.close()
-        if self._guard is not None:
-            await self._guard.aclose()
-
     def leave(self) -> None:
-        """Do as ``aclose``, at once; only in the thread of the loop."""
+        """Do as ``close``, and stop watching the loop; only in its thread."""
         self.close()
         if self._guard is not None:
-            # trio warns of a guard that is collected while its loop runs. This one waits for nothing.
+            # trio warns of a guard that is collected while its loop runs. It waits for nothing.
             with suppress(StopIteration):
                 self._guard.aclose().send(None)
 
@@ -397,7 +391,7 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         """Close every connection, those in use too; may be called twice."""
         self._closed = True
         if self._state is not None:
-            await self._state.aclose()
+            self._state.leave()
 
     async def __aenter__(self) -> Self:
         """Return the pool."""

@@ -13,7 +13,7 @@ import threading
 import time
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar, Final
@@ -35,8 +35,6 @@ _LONGEST: Final = 300
 _DAY: Final = 86_400.0
 _LONGEST_CAP: Final = 366
 
-# The files that objects of this process have open, by their device and inode; the keys are the objects' ids.
-_OPENED: Final[dict[int, tuple[int, int]]] = {}
 _OPENING: Final = threading.Lock()
 
 
@@ -59,13 +57,12 @@ class _SharedFile(ABC):
     _schema: ClassVar[str]
     _lock: threading.Lock
     _database: sqlite3.Connection
-    _release: Callable[[], object]
 
     def close(self) -> None:
         """Close the file; it cannot be used afterwards."""
         with self._lock:
             self._database.close()
-            self._release()
+            _files.OPEN_DATABASES.pop(id(self), None)
 
     @abstractmethod
     def _look(self, database: sqlite3.Connection) -> None:
@@ -81,7 +78,7 @@ class _SharedFile(ABC):
             self._look(database)
         except BaseException:
             database.close()
-            self._release()
+            _files.OPEN_DATABASES.pop(id(self))
             raise
         return database
 
@@ -90,13 +87,12 @@ class _SharedFile(ABC):
         with _OPENING:
             found = _files.check_own(self.path)
             key = found.st_dev, found.st_ino
-            if key not in list(_OPENED.values()):
+            if key not in list(_files.OPEN_DATABASES.values()):
                 self._check_file()
             database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
-            _OPENED[id(self)] = key
-            _files.OPEN_DATABASES.add(key)
+            _files.OPEN_DATABASES[id(self)] = key
             # An object that was not closed does not keep the inode's number from the next file.
-            self._release = weakref.finalize(self, _release, id(self))
+            weakref.finalize(self, _files.OPEN_DATABASES.pop, id(self), None)
         return database
 
     def _create(self) -> None:
@@ -136,12 +132,6 @@ class _SharedFile(ABC):
             raise CampaignError(f"{self._kind} {self.path}: {error}") from error
         except OSError as error:
             raise CampaignError(f"{self._kind} {self.path}: {error.strerror}") from error
-
-
-def _release(user: int) -> None:
-    key = _OPENED.pop(user)
-    if key not in list(_OPENED.values()):
-        _files.OPEN_DATABASES.discard(key)
 
 
 class OptOutList(_SharedFile):

@@ -294,7 +294,7 @@ class JournalFile:
                 found = os.fstat(descriptor)
                 inode = _Inode((found.st_dev, found.st_ino), descriptor)
                 _INODES[inode.key] = inode
-                _files.OPEN_DATABASES.add(inode.key)
+                _files.OPEN_DATABASES[id(inode)] = inode.key
             inode.users += 1
         with inode.guard:
             if not self._lock(inode, _OPENED, exclusive=False, wait=self._wait):
@@ -307,7 +307,7 @@ class JournalFile:
             inode.users -= 1
             if not inode.users:
                 del _INODES[inode.key]
-                _files.OPEN_DATABASES.discard(inode.key)
+                _files.OPEN_DATABASES.pop(id(inode))
                 os.close(inode.descriptor)
                 if inode.index is not None:
                     os.close(inode.index)
