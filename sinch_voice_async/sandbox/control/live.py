@@ -101,8 +101,12 @@ class _Changes:
 
     def next(self) -> bytes:
         """Return the events that are due; empty if nothing changed."""
-        fresh = self._calls < 0 or self._cleared != self._exchange.calls.cleared
-        return self._next_state(fresh=fresh) + self._next_calls(fresh=fresh) + self._next_requests()
+        # Read once: what another thread clears from here on is told the next time.
+        cleared = self._exchange.calls.cleared
+        fresh = self._calls < 0 or self._cleared != cleared
+        state = self._next_state(fresh=fresh)
+        self._cleared = cleared
+        return state + self._next_calls(fresh=fresh) + self._next_requests()
 
     def _next_state(self, *, fresh: bool) -> bytes:
         state = self._state()
@@ -115,11 +119,11 @@ class _Changes:
     def _next_calls(self, *, fresh: bool) -> bytes:
         self._exchange.catch_up()
         calls = self._exchange.calls
-        cleared, sequence, told = calls.cleared, calls.sequence, -1 if fresh else self._calls
+        sequence, told = calls.sequence, -1 if fresh else self._calls
         if sequence <= told:
             return b""
         changed = calls.changed_since(told, MOST_CALLS)
-        self._calls, self._cleared = max(sequence, 0), cleared
+        self._calls = max(sequence, 0)
         listed = [summary(call) for call in changed]
         # More may have changed than one event holds: then the reader asks for the list.
         more = len(changed) == MOST_CALLS

@@ -1,7 +1,7 @@
 """Calls, seen and handled from outside: dialled in, picked up, pressed, put down, and watched live."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -175,6 +175,23 @@ async def test_what_changes_is_told_live(sandbox: Sandbox, panel: Panel) -> None
         sandbox.reset()
         assert (await events.named("state"))["fresh"] is True
         assert (await events.named("calls"))["calls"] == []
+
+
+def test_a_reset_in_the_middle_of_a_look_is_told_by_the_next(sandbox: Sandbox) -> None:
+    """Another thread may clear the calls after the state was read and before the calls are."""
+    resets: list[Callable[[], None]] = []
+
+    def state() -> dict[str, object]:
+        while resets:
+            resets.pop()()
+        return {"clock": {}}
+
+    changes = control_live._Changes(sandbox.exchange, "id", state)
+    assert b"event: state" in changes.next()
+    resets.append(sandbox.reset)
+    assert b"event: state" not in changes.next()
+    assert b"event: state" in changes.next()
+    assert changes.next() == b""
 
 
 async def test_the_newest_calls_are_enough_to_begin_with(
