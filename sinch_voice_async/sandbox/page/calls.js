@@ -147,11 +147,11 @@ function whole(call) {
       [call.dialledIn ? "To" : "From", number(call.dialledIn ? call.to : call.from || "no number")],
       ["Kind", kind(call)], ["Placed", time(call.date), call.date],
       call.ringSeconds !== null && ["Rang", seconds(call.ringSeconds)],
-      ["Talked", call.answeredAt === null ? "never" : minutes(isLive ? now() - call.answeredAt : call.duration)],
+      call.answeredAt === null ? !isLive && ["Talked", "never"] : ["Talked", minutes(isLive ? now() - call.answeredAt : call.duration)],
       ["Cost", `${call.debit.toFixed(4)} USD`],
       !isLive && ["Ended", ended(call.reason), call.reason],
       call.conferenceId && ["Conference", h("a", { href: hashOf("conference", call.conferenceId) }, call.conferenceId)],
-      call.custom && ["Custom", call.custom],
+      call.custom && ["Custom", call.custom, call.custom],
     ]),
     problem(call),
     lanes(call),
@@ -231,11 +231,11 @@ function outline(heights) {
   return `M${[...above, ...below].join(" ")}Z`;
 }
 
-/** Round seconds along a time, and its end. */
+/** Round seconds along a time, and its end; none so near the end that the two would overlap on a phone. */
 function axis(length) {
   const step = [0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600].find((each) => length / each <= 5) ?? length;
   const marks = [];
-  for (let mark = 0; mark < length - step * 0.3; mark += step) marks.push(Number(mark.toFixed(2)));
+  for (let mark = 0; mark < length - step * 0.8; mark += step) marks.push(Number(mark.toFixed(2)));
   return [...marks, length];
 }
 
@@ -246,7 +246,7 @@ function transcript(call) {
   const said = call.transcript.map((each, index) => [each.at, 1, h("li", { key: `said ${index}` }, since(call, each.at),
     h("div", { class: "bubble", lang: /^[a-z]{2,3}(-\w+)*$/i.test(each.locale) ? each.locale : null }, plain(each.text) || `♪ ${each.file}`, each.locale && h("small", {}, each.locale)))]);
   const all = [...marks, ...said].sort((one, two) => one[0] - two[0] || one[1] - two[1]).map(([, , item]) => item);
-  return all.length ? h("ol", { class: "talk-list" }, all) : h("p", { class: "soft" }, "Nothing was said.");
+  return all.length ? h("ol", { class: "talk-list" }, all) : h("p", { class: "soft" }, call.status === "FINAL" ? "Nothing was said." : "Nothing was said yet.");
 }
 
 function mark(call, entry) {
