@@ -77,7 +77,7 @@ async def place_and_follow(sandbox: Sandbox, backend: str) -> None:
 
         async def follow(name: str, callout: TtsCallout | ConferenceCallout | CustomCallout) -> None:
             receipt = await client.callouts.place(callout)
-            calls[name] = await client.calls.wait_until_final(receipt.call_id, poll_interval=0.1, timeout=20)
+            calls[name] = await client.calls.wait_until_final(receipt.call_id, poll_interval=0.1, timeout=60)
 
         async with anyio.create_task_group() as tasks:
             for name, callout in CALLOUTS.items():

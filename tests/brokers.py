@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Final
 
 PROGRAMS: Final = ("redis-server", "valkey-server")
-PATIENCE: Final = 30.0
+PATIENCE: Final = 300.0
 
 
 def program() -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 if TYPE_CHECKING:
@@ -24,6 +25,13 @@ def _programs_are_not_measured() -> None:
     """Measure the tests, and not the programs that they start: coverage tells its settings to every process."""
     for name in ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"):
         os.environ.pop(name, None)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _httpx_is_patient() -> None:
+    """Give the requests that tests send without a limit of their own minutes: httpx gives five seconds."""
+    for phase in ("connect", "read", "write", "pool"):
+        setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, phase, 300.0)
 
 
 def pytest_pycollect_makemodule(module_path: Path) -> None:

@@ -123,7 +123,7 @@ async def test_fragments_run(document: str, sandbox: Sandbox, request: pytest.Fi
     """The fragments of a page run with what stands above them, on asyncio and on trio."""
     _offer_database(document, request)
     last = FRAGMENTS[document][-1]
-    with anyio.fail_after(60):
+    with anyio.fail_after(300):
         async with VoiceClient() as client:
             names: dict[str, Any] = {"__name__": "page", "client": client, "sandbox": sandbox}
             for block in UNNAMED[document]:
@@ -147,7 +147,7 @@ def test_files_run(document: str, tmp_path: Path) -> None:
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", *plugins, "."]
     ran = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
 

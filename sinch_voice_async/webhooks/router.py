@@ -259,9 +259,26 @@ def _is_async(handler: Handler) -> bool:
     return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__)
 
 
+class _Returned:
+    """What a handler returned in its thread.
+
+    Trio refuses a coroutine as the result of a thread. If the time of the handler was up before it returned one, the
+    coroutine is never awaited: it is closed, so that Python does not warn of it.
+    """
+
+    __slots__ = ("answer",)
+
+    def __init__(self, answer: object) -> None:
+        self.answer = answer
+
+    def __del__(self) -> None:
+        if inspect.iscoroutine(self.answer):
+            self.answer.close()
+
+
 async def _in_thread(handler: Handler, event: Event) -> object:
-    # In a list, since trio refuses a coroutine as the result of a thread; a lambda may return one.
-    (answer,) = await anyio.to_thread.run_sync(lambda: [handler(event)], abandon_on_cancel=True)
+    returned = await anyio.to_thread.run_sync(lambda: _Returned(handler(event)), abandon_on_cancel=True)
+    answer = returned.answer
     return await answer if inspect.isawaitable(answer) else answer
 
 

@@ -22,7 +22,7 @@ from sinch_voice_async.sandbox import Sandbox
 from .conftest import CLI, KEY, SECRET
 from .test_dial import rung
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 ASKED, LATER, GONE, NEW, MENDED = "+46701000030", "+46701000031", "+46701000032", "+46701000040", "+46701000041"
 # UTF-16 with tabs, as "Unicode text" of a spreadsheet, with a line that names the delimiter and columns without names.
 QUIRKS = [

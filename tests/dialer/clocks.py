@@ -113,7 +113,7 @@ async def a_moment() -> None:
 
 async def until(happened: Callable[[], bool]) -> None:
     """Come back when something has happened, or fail: a run that has ended meanwhile would be waited for forever."""
-    with anyio.fail_after(30):
+    with anyio.fail_after(300):
         while not happened():
             await anyio.sleep(0.001)
 
@@ -128,7 +128,7 @@ async def each(items: Iterable[Any]) -> AsyncIterator[Any]:
 async def virtual_time() -> AsyncIterator[VirtualClock]:
     """Give a clock that runs as long as the block lasts; for no more than ten real seconds."""
     clock = VirtualClock()
-    with anyio.fail_after(10):
+    with anyio.fail_after(300):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(clock.drive)
             try:

@@ -540,7 +540,7 @@ async def test_a_source_that_is_slow_does_not_hold_back_its_contacts(
 
     def slowly() -> Iterator[str]:
         yield NUMBERS[0]
-        assert rung.wait(10)
+        assert rung.wait(300)
         yield NUMBERS[1]
 
     async with campaign(tmp_path).run(platform, slowly(), reminder) as outcomes:

@@ -29,7 +29,7 @@ async def test_a_call_from_its_start_to_its_end(client: VoiceClient) -> None:
     receipt = await client.callouts.tts(CALLEE, "Hello")
     call = await client.calls.get(receipt.call_id)
     assert (call.status, call.is_final) == ("ONGOING", False)
-    call = await client.calls.wait_until_final(receipt.call_id, poll_interval=0.01, timeout=20)
+    call = await client.calls.wait_until_final(receipt.call_id, poll_interval=0.01, timeout=300)
     assert (call.status, call.result, call.reason, call.duration) == ("FINAL", "ANSWERED", "CALLEEHANGUP", 3)
 
 

@@ -25,7 +25,7 @@ def run(sandbox: Sandbox, *arguments: str, secret: str | None = None) -> subproc
     }
     command = [sys.executable, str(PROGRAM), *arguments]
     return subprocess.run(
-        command, env={**os.environ, **settings}, capture_output=True, text=True, timeout=60, check=False
+        command, env={**os.environ, **settings}, capture_output=True, text=True, timeout=300, check=False
     )
 
 

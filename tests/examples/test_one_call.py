@@ -88,7 +88,7 @@ def test_celery(sandbox: Sandbox, load: Load, redis: str, monkeypatch: pytest.Mo
     monkeypatch.setenv("REDIS_URL", redis)
     brokers.keep_logging()
     example = load("celery")
-    with start_worker(example.app, pool="solo", perform_ping_check=False, shutdown_timeout=30):
+    with start_worker(example.app, pool="solo", perform_ping_check=False, shutdown_timeout=300):
         states = [example.call.delay(order).get(timeout=300) for order in THRICE]
     example.close()
     example.app.close()

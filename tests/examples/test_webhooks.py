@@ -39,7 +39,7 @@ def running(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("PYTHONPATH", str(EXAMPLES.parent), prepend=":")
     program = subprocess.Popen([sys.executable, str(EXAMPLES / f"webhooks_{name}.py")])
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not is_open(port):
             assert program.poll() is None, "the example has ended"
             assert time.monotonic() < deadline, "the example does not answer"

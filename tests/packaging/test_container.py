@@ -61,7 +61,7 @@ def test_the_image_answers() -> None:  # pragma: no cover  # where coverage coun
     try:
         port = subprocess.run(["docker", "port", container, "8070"], check=True, capture_output=True, text=True).stdout
         url = f"http://{port.strip().splitlines()[0]}/_sandbox/"
-        until = time.monotonic() + 30
+        until = time.monotonic() + 300
         while True:
             try:
                 with urllib.request.urlopen(url, timeout=5) as answer:

@@ -97,7 +97,7 @@ async def client() -> AsyncIterator[HttpClient]:
 
 async def post(client: HttpClient, url: str) -> http_client.Answer:
     """Send a request, and do not wait for ever."""
-    with anyio.fail_after(20):
+    with anyio.fail_after(300):
         return await client.post(Target.of(url), {"X-CB-Id": "7"}, b"body")
 
 
@@ -143,7 +143,7 @@ async def test_a_connection_that_died_while_it_was_idle(client: HttpClient) -> N
             assert (await post(client, server.url)).body == b"ok"
             assert len(server.requests) == number + 1
             [kept] = next(iter(client._idle.values()))
-            with anyio.fail_after(20):
+            with anyio.fail_after(300):
                 # The close may be later than the answer.
                 await anyio.wait_readable(kept._socket)
 
@@ -155,14 +155,14 @@ async def test_a_connection_with_stray_bytes_is_not_used(client: HttpClient) -> 
     def script(connection: socket.socket) -> None:
         while server.read(connection):
             connection.sendall(OK)
-            assert came.wait(60)
+            assert came.wait(300)
             connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nstray")
 
     server = Server(script)
     assert (await post(client, server.url)).body == b"ok"
     came.set()
     [kept] = next(iter(client._idle.values()))
-    with anyio.fail_after(20):
+    with anyio.fail_after(300):
         await anyio.wait_readable(kept._socket)
     assert (await post(client, server.url)).body == b"ok"
     assert server.connections == 2
@@ -176,7 +176,7 @@ async def test_a_connection_that_was_reset_is_not_used(client: HttpClient) -> No
         server.read(connection)
         connection.sendall(OK)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
-        reset.wait(60)
+        reset.wait(300)
         connection.close()
 
     reset = threading.Event()
@@ -184,7 +184,7 @@ async def test_a_connection_that_was_reset_is_not_used(client: HttpClient) -> No
     await post(client, server.url)
     [kept] = next(iter(client._idle.values()))
     reset.set()
-    with anyio.fail_after(20):
+    with anyio.fail_after(300):
         await anyio.wait_readable(kept._socket)
     assert (await post(client, server.url)).body == b"ok"
     assert server.connections == 2
@@ -228,7 +228,7 @@ async def test_a_large_request_waits_for_its_reader(client: HttpClient) -> None:
     full = threading.Event()
 
     def script(connection: socket.socket) -> None:
-        assert full.wait(60)
+        assert full.wait(300)
         while server.read(connection):
             connection.sendall(OK)
 
@@ -241,7 +241,7 @@ async def test_a_large_request_waits_for_its_reader(client: HttpClient) -> None:
             full.set()
 
         tasks.start_soon(release)
-        with anyio.fail_after(30):
+        with anyio.fail_after(300):
             assert (await client.post(Target.of(server.url), {}, body)).body == b"ok"
     assert len(server.requests[0]) > 20_000_000
     server.close()
@@ -380,7 +380,7 @@ async def test_requests_over_tls(client: HttpClient, authority: ssl.SSLContext, 
 
     server = Server(script)
     target = Target.of(f"https://localhost:{server.port}/")
-    with anyio.fail_after(30):
+    with anyio.fail_after(300):
         for _ in range(3):
             answer = await client.post(target, {"x-large": "y" * 300_000}, b"body")
             assert len(answer.body) == 500_000

@@ -88,7 +88,7 @@ def test_answers_of_an_application_are_bounded() -> None:
         sandbox.phone("+46700000001").presses(*"1" * 60)
         call = place(sandbox, text="", enableAce=True, enablePie=True)
         call.handle.manage(Fields(again), "caller")
-        call.until_final_sync(60)
+        call.until_final_sync(300)
     assert application.told().count("pie") == 41
     assert call.size < 1_000_000
     sandbox.close()

@@ -108,8 +108,8 @@ async def test_calls_are_kept(start: Callable[..., Any]) -> None:
             }
             call = place(before, ace=document, pie={"action": {"name": "hangup"}}, dice=url)
             dialled = await before.dial_in("alice", "bob", kind="username")
-            await call.until_final(20)
-            await dialled.until_final(20)
+            await call.until_final(300)
+            await dialled.until_final(300)
             elapsed = before.clock.now()
     with start() as after:
         again, inbound = after.calls

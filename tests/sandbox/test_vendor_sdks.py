@@ -55,7 +55,7 @@ async def test_recorded_bytes_are_answered_over_a_socket(sdk: str) -> None:
     raw = "\r\n".join(first["head"]).encode() + b"\r\n\r\n" + first["body"].encode()
     async with sandbox.serve():
         port = httpx.URL(sandbox.url).port or 80
-        with anyio.fail_after(10):
+        with anyio.fail_after(300):
             async with await anyio.connect_tcp("127.0.0.1", port) as stream:
                 await stream.send(raw)
                 answer = await stream.receive()

@@ -36,14 +36,14 @@ def served(app: Any, server: str, *, access_log: bool = False) -> Iterator[int]:
         kind = {"uvicorn": _uvicorn, "hypercorn": _hypercorn, "websockets": _websockets, "trio": _trio_websocket}
         serve = kind[server.partition("-")[0]]
         done = portal.start_task_soon(serve, app, listener, stop, server, access_log, started)
-        assert started.wait(10)
+        assert started.wait(300)
         try:
             yield port
         finally:
             portal.call(stop.set)
             # Hypercorn may end by a cancellation of its own.
             with contextlib.suppress(concurrent.futures.CancelledError):
-                done.result(20)
+                done.result(300)
             listener.close()
 
 
@@ -113,7 +113,7 @@ class Independent:
 
     def __init__(self, url: str, **fields: Any) -> None:
         parts = urlsplit(url)
-        self.socket = socket.create_connection((parts.hostname, parts.port), timeout=10)
+        self.socket = socket.create_connection((parts.hostname, parts.port), timeout=300)
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
         self.socket.sendall(
             f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -218,7 +218,7 @@ class Independent:
 
 def wait_for(holds: Callable[[], object]) -> None:
     """Wait until something holds."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 300
     while not holds():
         assert time.monotonic() < until
         time.sleep(0.005)

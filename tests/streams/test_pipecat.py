@@ -92,7 +92,7 @@ async def test_the_transport_answers_first() -> None:
         await websocket.receive()
 
     app = Starlette(routes=[WebSocketRoute("/streams", serve)])
-    with anyio.fail_after(20):
+    with anyio.fail_after(300):
         async with stream_peer(app, action=streams.connect("call-1")) as caller:
             assert caller.verdict == "answer"
             assert transports[0].call.call_id == "call-1"

@@ -28,7 +28,7 @@ def channels(path: Path) -> tuple[Pcm, Pcm]:
 
 async def settled(caller: Any, path: Path, seconds: float) -> None:
     """Wait until so much is in the file, which a thread writes."""
-    await caller.until(lambda: path.stat().st_size >= 44 + seconds * 64_000, timeout=30)
+    await caller.until(lambda: path.stat().st_size >= 44 + seconds * 64_000, timeout=300)
 
 
 async def test_both_sides_are_on_one_time_line(tmp_path: Path) -> None:

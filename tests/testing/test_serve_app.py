@@ -33,7 +33,7 @@ async def test_the_sandbox_calls_an_application_back() -> None:
         sandbox.account.callback_urls.primary = url
         async with sandbox.serve(), VoiceClient(**sandbox.client_options()) as client:
             call = await sandbox.dial_in("+46700000001", "+46700000000")
-            await call.until_final(timeout=20)
+            await call.until_final(timeout=300)
             assert (await client.calls.get(call.call_id)).reason == "MANAGERHANGUP"
     assert [heard.text for heard in call.transcript] == ["Hello +46700000001"]
 

@@ -277,7 +277,12 @@ async def test_a_transport_that_tries_again(extensions: bool, own: bool, order: 
             attempts.reverse()
         transport = Retrying(*attempts, extensions=extensions, raises="last")
         async with VoiceClient(
-            "key", "c2VjcmV0", base_url=server.url, transport=transport, retry=QUICK, timeout=httpx.Timeout(5, read=0.2)
+            "key",
+            "c2VjcmV0",
+            base_url=server.url,
+            transport=transport,
+            retry=QUICK,
+            timeout=httpx.Timeout(300, read=0.2),
         ) as client:
             with pytest.raises(TransportError) as caught:
                 await client.callouts.tts("+46700000001", "Hi")
@@ -319,7 +324,7 @@ async def test_a_busy_pool_of_somebody(kind: type[httpx.AsyncBaseTransport], und
     with FaultServer(silence) as server:
         inner = kind(limits=limits)  # type: ignore[call-arg]  # both take them
         async with (
-            httpx.AsyncClient(transport=inner, timeout=httpx.Timeout(5)) as http,
+            httpx.AsyncClient(transport=inner, timeout=httpx.Timeout(300)) as http,
             anyio.create_task_group() as tasks,
         ):
 
@@ -336,7 +341,7 @@ async def test_a_busy_pool_of_somebody(kind: type[httpx.AsyncBaseTransport], und
                 "key",
                 "c2VjcmV0",
                 base_url=server.url,
-                timeout=httpx.Timeout(5, pool=0.05),
+                timeout=httpx.Timeout(300, pool=0.05),
                 **options,  # type: ignore[arg-type]
             )
             with pytest.raises(RequestTimeoutError) as caught:

@@ -225,7 +225,7 @@ class Rig:
             options["http_client"] = await self._stack.enter_async_context(theirs)
         else:
             options["verify"] = self._tls
-        settings = {"timeout": httpx.Timeout(5.0, read=0.3), "base_url": server.url} | options
+        settings = {"timeout": httpx.Timeout(300.0, read=0.3), "base_url": server.url} | options
         client = VoiceClient("key", "c2VjcmV0", **settings)  # type: ignore[arg-type]  # options of any type
         session = client._transport.session
         vars(session.clock).update(sleep=self._sleep, jitter=lambda: 1.0)

@@ -14,7 +14,7 @@ from tests.transport.servers import FaultServer, answer, say
 
 Serve = Callable[..., FaultServer]
 
-TIMEOUT = httpx.Timeout(5)
+TIMEOUT = httpx.Timeout(300)
 
 
 async def post(

@@ -154,7 +154,7 @@ async def test_server_stops_reading(serve: Serve, client: httpx.AsyncClient) -> 
     """A body whose server stops reading runs into the write limit; a server that goes away is one of the errors."""
     server = serve(servers.deaf, servers.reset)
     with pytest.raises(httpx.WriteTimeout) as caught:
-        await client.post(server.url, content=Pieces(b"x" * 65_536, times=1000), timeout=httpx.Timeout(5, write=0.1))
+        await client.post(server.url, content=Pieces(b"x" * 65_536, times=1000), timeout=httpx.Timeout(300, write=0.1))
     assert request_sent(caught.value) is True
     with pytest.raises((httpx.WriteError, httpx.ReadError)) as caught_later:
         await client.post(server.url, content=Pieces(b"x" * 65_536, times=1000))

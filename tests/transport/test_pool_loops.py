@@ -112,7 +112,7 @@ from tests.transport.servers import FaultServer
 pool = ConnectionPool()
 
 async def use(url):
-    await exchange(pool, Origin.of(httpx.URL(url)), b"GET", b"/", list, b"", timeout=httpx.Timeout(5))
+    await exchange(pool, Origin.of(httpx.URL(url)), b"GET", b"/", list, b"", timeout=httpx.Timeout(300))
 
 with FaultServer() as server:
     asyncio.run(use(server.url))

@@ -90,7 +90,7 @@ async def test_cancelled(serve: Serve, pool: ConnectionPool) -> None:
 
 async def test_read_timeout(serve: Serve, pool: ConnectionPool) -> None:
     """The read limit bounds the wait for the head and for each piece, not for the whole."""
-    timeout = httpx.Timeout(5, read=0.4)
+    timeout = httpx.Timeout(300, read=0.4)
     steady = say(OK + b"Content-Length: 6\r\n\r\n", *[b"x"] * 6, pause=0.1)
     server = serve(steady, say(OK + b"Content-Length: 6\r\n\r\none"), silence)
     assert b"".join([piece async for piece in await get(pool, server, timeout)]) == b"xxxxxx"

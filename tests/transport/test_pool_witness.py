@@ -18,7 +18,7 @@ async def hear(
     transport: httpx.AsyncBaseTransport, url: str, method: str
 ) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
     """Return what a request over ``transport`` brings back."""
-    request = httpx.Request(method, url, extensions={"timeout": httpx.Timeout(5).as_dict()})
+    request = httpx.Request(method, url, extensions={"timeout": httpx.Timeout(300).as_dict()})
     response = await transport.handle_async_request(request)
     body = await response.aread()
     await response.aclose()

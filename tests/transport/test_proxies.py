@@ -400,7 +400,7 @@ async def test_a_proxy_that_is_not_there(client_tls: ssl.SSLContext) -> None:
 async def test_a_proxy_that_keeps_one_waiting(raw: bytes, client_tls: ssl.SSLContext) -> None:
     """The connect time-out covers tunnel and handshake."""
     with FaultServer(say_to_connect(raw, then="wait_for_ever")) as proxy:
-        timeout = httpx.Timeout(5, connect=0.2)
+        timeout = httpx.Timeout(300, connect=0.2)
         async with VoiceClient("key", "c2VjcmV0", proxy=proxy.url, retry=ONCE, timeout=timeout) as voice:
             with pytest.raises(RequestTimeoutError) as caught:
                 await voice.callouts.tts("+46700000001", "Hi")
@@ -428,7 +428,7 @@ async def test_a_tunnel_that_breaks(
 ) -> None:
     """Once the request is on its way nobody knows, and a callout is not repeated."""
     with FaultServer(step, tls=server_tls) as server, FaultServer(tunnel(server.port), tls=proxy_tls) as proxy:  # type: ignore[arg-type]  # a step
-        timeout = httpx.Timeout(5, read=0.3)
+        timeout = httpx.Timeout(300, read=0.3)
         async with client(server, proxy.url, client_tls, retry=QUICK, timeout=timeout) as voice:
             with pytest.raises(TransportError) as caught:
                 await voice.callouts.tts("+46700000001", "Hi")
@@ -470,7 +470,7 @@ async def test_cancellation_churn(
         async with ConnectionPool(verify=client_tls, limits=limits, proxy=proxy.url) as pool:
 
             async def post(mark: bytes) -> bytes:
-                extensions = {"timeout": httpx.Timeout(10).as_dict()}
+                extensions = {"timeout": httpx.Timeout(300).as_dict()}
                 request = httpx.Request("POST", server.url, content=mark, extensions=extensions)
                 response = await pool.handle_async_request(request)
                 return await response.aread()

@@ -2,9 +2,10 @@
 
 import functools
 import inspect
+import threading
 import time
 import types
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Generator, Iterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -305,6 +306,29 @@ async def test_every_handler_that_waits_has_its_time(handler: Any, monkeypatch: 
     answer = await call_back(app, "ice")
     assert (answer.status_code, answer.json()) == (200, {"action": {"name": "hangup"}})
     assert await router.answer(IncomingCall(call_id="1")) is HANGUP
+
+
+async def test_a_coroutine_that_comes_too_late_is_closed() -> None:
+    """A function that is still busy when it is given up may return one: Python does not warn that nobody awaits it."""
+    router, begun, release = EventRouter(handler_timeout=None), threading.Event(), threading.Event()
+    returned: list[Coroutine[Any, Any, None]] = []
+
+    @router.ice
+    def incoming(_: IncomingCall) -> Any:
+        begun.set()
+        release.wait(300)
+        returned.append(waits_by_await(None))
+        return returned[0]
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(router.answer, IncomingCall(call_id="1"))
+        while not begun.is_set():
+            await anyio.sleep(0.001)
+        group.cancel_scope.cancel()
+    release.set()
+    with anyio.fail_after(300):
+        while not returned or inspect.getcoroutinestate(returned[0]) != inspect.CORO_CLOSED:
+            await anyio.sleep(0.001)
 
 
 async def generates(_: object) -> AsyncIterator[svaml.IceSvaml]:

@@ -84,7 +84,7 @@ async def test_handler_that_is_not_async_may_block() -> None:
 
     @router.ice
     def incoming(event: IncomingCall) -> svaml.IceSvaml:
-        assert ready.wait(60)
+        assert ready.wait(300)
         return HANGUP
 
     async with anyio.create_task_group() as tasks:
@@ -172,7 +172,7 @@ async def test_late_thread_is_left_behind() -> None:
 
     @router.ace
     def answered(event: AnsweredCall) -> None:
-        release.wait(60)
+        release.wait(300)
 
     assert await router.answer(EVENTS["ace"]) == svaml.Svaml(action=svaml.Continue())
     release.set()

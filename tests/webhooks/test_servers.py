@@ -81,7 +81,7 @@ def test_mounted_anywhere_the_called_path_is_verified(
 
 def raw(port: int, request: bytes) -> bytes:
     """Send bytes, and return all that comes until the server closes."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=300) as connection:
         connection.sendall(request)
         answer = b""
         while piece := connection.recv(65_536):

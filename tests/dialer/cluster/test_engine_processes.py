@@ -24,7 +24,7 @@ pytest.importorskip("celery", reason="Celery is not installed")
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/how-to/campaign-on-several-machines.md").read_text(encoding="utf-8")
-PATIENCE = 60.0
+PATIENCE = 300.0
 Start: TypeAlias = Callable[..., "subprocess.Popen[bytes]"]
 
 

@@ -31,7 +31,7 @@ from procrastinate.exceptions import ConnectorException  # after the checks
 from tests.dialer.cluster import reminders
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated:DeprecationWarning")  # Celery, by newer redis-py
-PATIENCE = 60.0
+PATIENCE = 300.0
 T = TypeVar("T")
 
 

@@ -422,7 +422,7 @@ async def test_a_task_that_asyncio_cancels_leaves_no_connection(url: str, monkey
 
     def connect_late(address: Address) -> Connection:
         begun.set()
-        assert going.wait(60)
+        assert going.wait(300)
         opened.append(connect(address))
         return opened[-1]
 

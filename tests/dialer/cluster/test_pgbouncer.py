@@ -60,7 +60,7 @@ async def work() -> None:
     engine = reminders.by_procrastinate()
     polling = {"listen_notify": False, "fetch_job_polling_interval": 0.2, "install_signal_handlers": False}
     worker = asyncio.create_task(engine.work(**polling))
-    with anyio.fail_after(60):
+    with anyio.fail_after(300):
         async with reminders.reminders() as campaign:
             while (await campaign.report()).states != {ContactState.ACCEPTED: len(reminders.PEOPLE)}:
                 await anyio.sleep(0.1)

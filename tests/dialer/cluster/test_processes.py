@@ -24,7 +24,7 @@ from tests.dialer.cluster.postgres import Postgres
 ROOT = Path(__file__).parents[3]
 PEOPLE = [Contact(f"+4670000{last:04}") for last in range(60)]
 PACE = 40.0
-PATIENCE = 120.0
+PATIENCE = 300.0
 
 WORKER = """
 import json, sys, warnings, anyio

@@ -149,7 +149,7 @@ class Listener:
 @asynccontextmanager
 async def listening(sandbox: Sandbox, headers: str = "") -> AsyncIterator[Listener]:
     """Open the stream, and stop waiting for it at some time."""
-    with anyio.fail_after(20):
+    with anyio.fail_after(300):
         async with await anyio.connect_tcp("127.0.0.1", httpx.URL(sandbox.url).port or 0) as stream:
             await stream.send(f"GET /_sandbox/api/events HTTP/1.0\r\nhost: localhost\r\n{headers}\r\n".encode())
             listener = Listener(stream)
@@ -327,7 +327,7 @@ async def test_a_page_that_goes_takes_its_phone_along(
         assert len((await panel.get("/phones"))["phones"]) == 3
         assert [number for number, _ in sandbox.people.lasting()] == ["462", "461"]
         assert len(sandbox.people) == 3
-    with anyio.fail_after(20):
+    with anyio.fail_after(300):
         while len((await panel.get("/phones"))["phones"]) != 2:
             await anyio.sleep(0.01)  # pragma: no cover  # it may be so at once
     assert (sandbox.people.at("+461").is_manual, sandbox.people.at("+462").refuses) == (True, "busy")

@@ -40,7 +40,7 @@ async def called(sandbox: Sandbox, panel: Panel, **members: object) -> str:
     """Place a callout with every callback, and return the id of the call once it is over."""
     caller = Caller(sandbox, panel.http)
     call_id = await caller.placed(enableAce=True, enableDice=True, **members)
-    await sandbox.calls[call_id].until_final(20)
+    await sandbox.calls[call_id].until_final(300)
     return call_id
 
 

@@ -25,7 +25,7 @@ FRAME = 320
 
 def wait_for(holds: Callable[[], object]) -> None:
     """Wait until something holds."""
-    until = time.monotonic() + 15
+    until = time.monotonic() + 300
     while not holds():
         assert time.monotonic() < until
         time.sleep(0.005)

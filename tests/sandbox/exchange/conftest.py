@@ -16,6 +16,6 @@ def sandbox() -> Sandbox:
 @pytest.fixture
 def fast() -> Iterator[Sandbox]:
     """A sandbox in which a minute passes in an instant, and whose thread is gone when the test is."""
-    sandbox = Sandbox(speed=1_000, callback_timeout=5.0)
+    sandbox = Sandbox(speed=1_000, callback_timeout=300.0)
     yield sandbox
     sandbox.close()

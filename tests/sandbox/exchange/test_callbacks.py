@@ -28,7 +28,7 @@ def run(
     application = Application(sandbox, **answers)
     with served(application.app) as url:
         sandbox.account.callback_urls.primary = url
-        call = place(sandbox, method, **(members or {})).until_final_sync(20)
+        call = place(sandbox, method, **(members or {})).until_final_sync(300)
     return call, application
 
 
@@ -115,7 +115,7 @@ async def test_headers_are_forwarded(fast: Sandbox) -> None:
             }
         )
         call = fast.exchange.place(read_callout(callout, max_text_length=600), {"X-CB-Tenant": "blue"})
-        await call.until_final(20)
+        await call.until_final(300)
     assert application.headers[0]["x-cb-tenant"] == "blue"
 
 
@@ -132,7 +132,7 @@ def test_the_fallback_is_asked(fast: Sandbox, answer: Answer) -> None:
     application, fallback = Application(fast, ace=answer), Application(fast, ace=always(HANG_UP))
     with served(application.app) as url, served(fallback.app) as other:
         fast.account.callback_urls.primary, fast.account.callback_urls.fallback = url, other
-        call = place(fast).until_final_sync(20)
+        call = place(fast).until_final_sync(300)
     assert (application.told(), fallback.told()) == (["ace", "dice"], ["ace"])
     assert call.reason == "MANAGERHANGUP"
 
@@ -141,14 +141,14 @@ def test_a_primary_that_is_down_has_consequences(fast: Sandbox) -> None:
     """ICE: an error message and the end. ACE: the call is connected."""
     fast.account.callback_urls.primary = "http://127.0.0.1:9/"
     incoming, answered = place(fast, destination=None), place(fast)
-    assert ending(incoming.until_final_sync(20)) == ("FAILED", "CALLBACKERROR", 0)
-    assert ending(answered.until_final_sync(20)) == ("ANSWERED", "CALLEEHANGUP", 3)
+    assert ending(incoming.until_final_sync(300)) == ("FAILED", "CALLBACKERROR", 0)
+    assert ending(answered.until_final_sync(300)) == ("ANSWERED", "CALLEEHANGUP", 3)
     assert any(
         "cannot connect to 127.0.0.1:9: Connection refused" in str(entry.data.get("error"))
         for entry in answered.timeline
     )
     fast.account.callback_urls.primary = "http://[broken/"
-    assert place(fast).until_final_sync(20).reason == "CALLEEHANGUP"
+    assert place(fast).until_final_sync(300).reason == "CALLEEHANGUP"
 
 
 async def test_an_application_that_is_slow_has_not_answered() -> None:
@@ -157,7 +157,7 @@ async def test_an_application_that_is_slow_has_not_answered() -> None:
 
     with served(silence) as url:
         sandbox.account.callback_urls.primary = url
-        call = await place(sandbox).until_final(20)
+        call = await place(sandbox).until_final(300)
         sandbox.close()
     assert call.duration == 3
     assert any("no answer within" in str(entry.data.get("error")) for entry in call.timeline)
@@ -211,7 +211,7 @@ def test_what_comes_while_the_application_is_asked_waits(fast: Sandbox) -> None:
         while call.state != "parked":
             fast.clock.step(0)
         call.hang_up()
-        call.until_final_sync(20)
+        call.until_final_sync(300)
     assert "keys 1" in lines(call)
     assert application.told() == ["ace", "dice"]
 
@@ -278,7 +278,7 @@ def test_an_event_that_cannot_be_written_stops_no_other(fast: Sandbox) -> None:
         odd.custom = "half of a pair: \ud800"
         fast.clock.speed = 1_000
         for call in (odd, other):
-            call.until_final_sync(20)
+            call.until_final_sync(300)
     [answer] = [entry for entry in odd.timeline if entry.kind == "answer" and entry.text == "dice"]
     assert "surrogates not allowed" in str(answer.data["error"])
     assert other.call_id in {event["callid"] for event in application.events if event["event"] == "dice"}

@@ -45,7 +45,7 @@ def test_keys_reach_the_application_where_they_are_detected(fast: Sandbox) -> No
         while len(application.events) < 2:
             fast.clock.step(1)
         call.hang_up()
-        call.until_final_sync(20)
+        call.until_final_sync(300)
     results = [event["menuResult"] for event in application.events[:2]]
     assert [(each["menuId"], each["type"], each["value"]) for each in results] == [
         ("room", "sequence", "12"),

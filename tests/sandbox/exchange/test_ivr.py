@@ -101,7 +101,7 @@ async def test_an_application_completes_an_ivr(
         async with over_sockets(sandbox) as caller:
             members = {"destination": {"type": "number", "endpoint": "+46700000001"}, "cli": "+46700000000"}
             placed = await caller.callout("customCallout", members)
-            call = await sandbox.calls[placed.json()["callId"]].until_final(20)
+            call = await sandbox.calls[placed.json()["callId"]].until_final(300)
     assert told() == ["ace", "pie", "ace", "recording_finished", "dice", "recording_available"]
     assert states(call) == ["placed", "ringing", "answered", "menu", "ringing", "connected", "final"]
     assert [heard.text for heard in call.transcript] == ["Welcome", "Press 1", "Only 1"]

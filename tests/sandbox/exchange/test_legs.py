@@ -34,7 +34,7 @@ def test_each_leg_hears_what_is_meant_for_it(fast: Sandbox, leg: str) -> None:
         call.handle.manage(SAY, leg)
         call.handle.manage(SAY, "caller")
         call.hang_up()
-        call.until_final_sync(20)
+        call.until_final_sync(300)
     assert [(heard.text, heard.leg) for heard in call.transcript] == [("Hello", leg), ("Hello", "caller")]
 
 
@@ -56,5 +56,5 @@ def test_a_conference_has_one_leg(fast: Sandbox) -> None:
             assert not call.is_final
         call.handle.manage(SAY, "callee")
         call.hang_up()
-        call.until_final_sync(20)
+        call.until_final_sync(300)
     assert [heard.leg for heard in call.transcript] == ["caller"]

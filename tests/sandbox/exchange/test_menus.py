@@ -40,7 +40,7 @@ def test_keys_lead_to_a_result(fast: Sandbox, keys: list[str], result: tuple[str
     with served(application.app) as url:
         fast.account.callback_urls.primary = url
         fast.phone("+46700000001").presses(*keys)
-        place(fast).until_final_sync(20)
+        place(fast).until_final_sync(300)
     [pie] = [event for event in application.events if event["event"] == "pie"]
     told = pie["menuResult"]
     assert (told["menuId"], told["type"], told["value"]) == result
@@ -52,7 +52,7 @@ def test_whoever_hangs_up_is_told_of(fast: Sandbox) -> None:
     application = Application(fast, ace=always(MENUS))
     with served(application.app) as url:
         fast.account.callback_urls.primary = url
-        place(fast).until_final_sync(20)
+        place(fast).until_final_sync(300)
     assert [event.get("menuResult", {}).get("type") for event in application.events] == [None, "hangup", None]
 
 

@@ -78,7 +78,7 @@ def test_a_machine_is_found_before_the_application_is_asked(
     application = Application(fast, ace=always(HANG_UP))
     with served(application.app) as url:
         fast.account.callback_urls.primary = url
-        call = place(fast, destination=None, ice={"action": AMD}).until_final_sync(20)
+        call = place(fast, destination=None, ice={"action": AMD}).until_final_sync(300)
     assert application.events[0]["amd"]["status"] == status
     assert application.events[0]["amd"]["duration"] == seconds
     assert call.duration == seconds
@@ -95,7 +95,7 @@ def test_a_machine_is_found_while_the_call_goes_on(fast: Sandbox, is_machine: bo
     with served(application.app) as url:
         fast.account.callback_urls.primary = url
         action = AMD | {"amd": {"enabled": True, "async": True}}
-        place(fast, destination=None, ice={"action": action}).until_final_sync(20)
+        place(fast, destination=None, ice={"action": action}).until_final_sync(300)
     assert application.told() == told
     assert application.events[0]["amd"] == {"status": "inprogress"}
 
@@ -108,7 +108,7 @@ async def test_somebody_dials_in_and_is_connected(fast: Sandbox) -> None:
     application = Application(fast, ice=always(connect))
     with served(application.app) as url:
         fast.account.callback_urls.primary = url
-        call = await (await fast.dial_in("+46700000007", "+46100000000", custom="x")).until_final(20)
+        call = await (await fast.dial_in("+46700000007", "+46100000000", custom="x")).until_final(300)
     ice, ace, dice = application.events
     assert (ice["cli"], ice["to"], ice["originationType"]) == (
         "+46700000007",
@@ -128,7 +128,7 @@ async def test_somebody_dials_in_and_hears_a_menu(fast: Sandbox) -> None:
     application = Application(fast, ice=always(MENU), pie=always(HANG_UP))
     with served(application.app) as url:
         fast.account.callback_urls.primary = url
-        call = await (await fast.dial_in("alice", "support", kind="username")).until_final(20)
+        call = await (await fast.dial_in("alice", "support", kind="username")).until_final(300)
     assert application.told() == ["ice", "pie", "dice"]
     assert application.events[0]["domain"] == "mxp"
     assert application.events[1]["menuResult"]["value"] == "42"
@@ -140,17 +140,17 @@ async def test_a_caller_may_be_turned_away_or_lose_patience(fast: Sandbox) -> No
     say = {"instructions": [{"name": "say", "text": "We are closed"}], **HANG_UP}
     with served(Application(fast, ice=always(say)).app) as url:
         fast.account.callback_urls.primary = url
-        call = await (await fast.dial_in("+46700000007", "+46100000000")).until_final(20)
+        call = await (await fast.dial_in("+46700000007", "+46100000000")).until_final(300)
         assert ending(call) == ("NOANSWER", "MANAGERHANGUP", 0)
         assert [heard.text for heard in call.transcript] == ["We are closed"]
         fast.phone("+46700000002").answers(after=10)
     connect = {"action": {"name": "connectPstn", "number": "+46700000002"}}
     with served(Application(fast, ice=always(connect)).app) as url:
         fast.account.callback_urls.primary = url
-        call = await (await fast.dial_in("+46700000007", "+46100000000")).until_final(20)
+        call = await (await fast.dial_in("+46700000007", "+46100000000")).until_final(300)
         assert ending(call) == ("NOANSWER", "CALLERHANGUP", 0)
     fast.account.callback_urls.primary = ""
-    call = await (await fast.dial_in("+46700000007", "+46100000000")).until_final(20)
+    call = await (await fast.dial_in("+46700000007", "+46100000000")).until_final(300)
     assert ending(call) == ("FAILED", "CALLBACKERROR", 0)
     assert call.transcript
 

@@ -22,7 +22,7 @@ def recorded(sandbox: Sandbox, *instructions: dict[str, Any], **action: Any) -> 
     with served(application.app) as url:
         sandbox.account.callback_urls.primary = url
         ace = {"instructions": list(instructions), "action": action or {"name": "hangup"}}
-        call = custom(sandbox, ace).until_final_sync(20)
+        call = custom(sandbox, ace).until_final_sync(300)
     return call, [event for event in application.events if event["event"] == "notify"]
 
 
@@ -111,8 +111,8 @@ def test_a_conference_is_recorded_until_all_have_left(fast: Sandbox) -> None:
         assert not list(fast.recordings)
         fast.clock.step(10)
         second.hang_up()
-        first.until_final_sync(20)
-        second.until_final_sync(20)
+        first.until_final_sync(300)
+        second.until_final_sync(300)
     [recording] = fast.recordings
     assert first.call_id in recording.key
     assert recording.size == 44 + 16_000 * 30

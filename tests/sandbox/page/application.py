@@ -10,7 +10,7 @@ from typing import Any
 
 __all__ = ["Application"]
 
-PATIENCE = 20.0
+PATIENCE = 300.0
 
 
 class Application:

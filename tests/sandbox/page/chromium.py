@@ -17,7 +17,7 @@ from typing import Any, Self
 
 __all__ = ["Chromium", "chromium_program"]
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 KEYS = {
     "Enter": ("Enter", "\r", 13),
     "Tab": ("Tab", "", 9),

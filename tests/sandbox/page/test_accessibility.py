@@ -37,7 +37,7 @@ def lively(page: Chromium, served: Sandbox, application: Application) -> Iterato
     application.event("pie")
     place(served, "conferenceCallout", conferenceId="standup", destination={"type": "number", "endpoint": "+46733"})
     send(served, text="x" * 700)
-    busy.until_final_sync(20)
+    busy.until_final_sync(300)
     served.clock.speed = 1
     refused = logged(served, lambda entry: entry.status == 400)
     callback = logged(served, lambda entry: entry.event == "ace")

@@ -23,7 +23,7 @@ def curl(sandbox: Sandbox, *arguments: str, user: str | None = None) -> str:
     account = sandbox.account
     given = ["-u", user or f"{account.application_key}:{account.application_secret}"]
     run = subprocess.run(
-        [str(CURL), "-sS", "--noproxy", "*", *given, *arguments], capture_output=True, timeout=30, check=True
+        [str(CURL), "-sS", "--noproxy", "*", *given, *arguments], capture_output=True, timeout=300, check=True
     )
     return run.stdout.decode()
 

@@ -100,7 +100,7 @@ def test_it_accepts_the_callbacks_of_the_sandbox() -> None:
     sandbox.phone("+46700000001").answers(after=1).presses("1").hangs_up(after=20)
     with served(Starlette(routes=[Route("/{path:path}", take, methods=["POST"])])) as url:
         sandbox.account.callback_urls.primary = url
-        place(sandbox, destination=None, custom="Hallå 😀 </script>").until_final_sync(20)
+        place(sandbox, destination=None, custom="Hallå 😀 </script>").until_final_sync(300)
         sandbox.close()
     account = sandbox.account
     told = ran("check_callbacks.js", account.application_key, account.application_secret, told=came)

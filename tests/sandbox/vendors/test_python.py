@@ -80,7 +80,7 @@ def test_calls(voice: Any, sandbox: Sandbox) -> None:
     for leg in ("caller", "callee", "both"):
         voice.calls.manage_with_call_leg(call_id, leg, SAY, {"name": "continue"})
     voice.calls.update(call_id, [], {"name": "hangup"})
-    sandbox.calls[call_id].until_final_sync(20)
+    sandbox.calls[call_id].until_final_sync(300)
     assert (voice.calls.get(call_id).status, voice.calls.get(call_id).reason) == ("FINAL", "MANAGERHANGUP")
     with pytest.raises(Exception, match="Call not found"):
         voice.calls.get("nope")
@@ -125,5 +125,5 @@ async def test_its_asynchronous_client(voice_async: Any, sandbox: Sandbox) -> No
     await voice.conferences.manage_participant(call_id, ROOM, "mute")
     assert [each.muted for each in (await voice.conferences.get(ROOM)).participants] == [True]
     await voice.conferences.kick_all(ROOM)
-    assert (await sandbox.calls[call_id].until_final(20)).reason == "MANAGERHANGUP"
+    assert (await sandbox.calls[call_id].until_final(300)).reason == "MANAGERHANGUP"
     assert (await voice.applications.query_number("+46(0)73-017-0101")).country_id == "SE"
