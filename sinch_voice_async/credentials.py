@@ -3,11 +3,20 @@
 import base64
 import binascii
 import os
+from collections.abc import Sequence
 from typing import Any, Final, NoReturn, SupportsIndex, overload
 
 from sinch_voice_async.errors import ConfigurationError
 
-__all__ = ["KEY_VARIABLE", "SECRET_VARIABLE", "Credentials", "hidden", "hidden_bytes"]
+__all__ = [
+    "KEY_VARIABLE",
+    "SECRET_VARIABLE",
+    "Credentials",
+    "accepted_credentials",
+    "hidden",
+    "hidden_bytes",
+    "several",
+]
 
 KEY_VARIABLE: Final = "SINCH_APPLICATION_KEY"
 SECRET_VARIABLE: Final = "SINCH_APPLICATION_SECRET"  # noqa: S105  # the name of a variable, not a secret
@@ -133,6 +142,31 @@ class Credentials:
         # A traceback with local variables shows an object whose constructor has failed, too.
         key = getattr(self, "application_key", "")
         return f"Credentials(application_key='{key[:4]}…', application_secret=<hidden>)"
+
+
+def several(credentials: Credentials | Sequence[Credentials]) -> tuple[Credentials, ...]:
+    """Return one or several credentials as a tuple; raise ``ConfigurationError`` for anything else."""
+    found = tuple(credentials) if isinstance(credentials, Sequence) else (credentials,)
+    if not found or not all(isinstance(one, Credentials) for one in found):
+        raise ConfigurationError("credentials must be a Credentials or a sequence of at least one")
+    return found
+
+
+def accepted_credentials(
+    application_key: str | None,
+    application_secret: str | None,
+    credentials: Credentials | Sequence[Credentials] | None,
+) -> tuple[Credentials, ...]:
+    """Return what a server accepts: ``credentials``, or the pair, whose missing parts the environment has.
+
+    :raises ConfigurationError: both are given, or one of them is missing or malformed.
+    """
+    application_secret = hidden(application_secret)
+    if credentials is None:
+        return (Credentials.from_environment(application_key, application_secret),)
+    if application_key is not None or application_secret is not None:
+        raise ConfigurationError("pass application_key and application_secret, or credentials, not both")
+    return several(credentials)
 
 
 def _is_token(value: object) -> bool:

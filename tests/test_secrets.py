@@ -23,6 +23,8 @@ import pytest
 from sinch_voice_async import ConfigurationError, Credentials, RetryPolicy, VoiceClient
 from sinch_voice_async._transport.proxies import Proxies, Proxy
 from sinch_voice_async.dialer import Campaign, SqliteJournal, kept
+from sinch_voice_async.streams import StreamApp
+from sinch_voice_async.webhooks import WebhookApp
 
 KEY = "key-of-a-test"
 SECRET = base64.b64encode(b"CANARY-CANARY-01").decode()
@@ -169,6 +171,11 @@ ENTRIES: dict[str, tuple[Callable[[Any], object], list[Any]]] = {
     "configuration_url": (lambda url: VoiceClient(KEY, SECRET, configuration_url=url), BAD_URLS),
     "application_secret": (lambda secret: VoiceClient(KEY, secret), BAD_SECRETS),
     "Credentials": (lambda secret: Credentials(KEY, secret), BAD_SECRETS),
+    "WebhookApp": (lambda secret: WebhookApp(KEY, secret), BAD_SECRETS),
+    "StreamApp": (lambda secret: StreamApp(KEY, secret), BAD_SECRETS),
+    "VoiceClient, for another argument": (lambda secret: VoiceClient(KEY, secret, timeout=-1), [SECRET]),
+    "WebhookApp, for another argument": (lambda secret: WebhookApp(KEY, secret, public_path="x"), [SECRET]),
+    "StreamApp, for another argument": (lambda secret: StreamApp(KEY, secret, url="http://x"), [SECRET]),
     "journal": (lambda journal: Campaign("c", journal=journal), BAD_JOURNALS),
     "SqliteJournal": (SqliteJournal, BAD_JOURNALS),
     "kept": (kept, BAD_JOURNALS),

@@ -97,9 +97,9 @@ def tell(text: object, *, wrap: bool = True) -> None:
         print(_wrapped(shown, sys.stderr) if wrap else shown, file=sys.stderr, flush=True)  # noqa: T201
 
 
-def ask(question: str, *, yes_by_default: bool = False) -> bool:
+def ask(question: str) -> bool:
     """Ask the person, on stderr; only yes is yes."""
-    return click.confirm(_wrapped(visible(question, lines=True), sys.stderr), default=yes_by_default, err=True)
+    return click.confirm(_wrapped(visible(question, lines=True), sys.stderr), default=False, err=True)
 
 
 def _wrapped(text: str, stream: TextIO) -> str:
@@ -115,9 +115,9 @@ def _wrapped(text: str, stream: TextIO) -> str:
     )
 
 
-def count(number: int, noun: str, plural: str | None = None) -> str:
+def count(number: int, noun: str) -> str:
     """Return a number and its noun: ``1 row``, ``2 rows``, ``1,000 rows``."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+    return f"{number:,} {noun if number == 1 else noun + 's'}"
 
 
 def duration(seconds: float) -> str:

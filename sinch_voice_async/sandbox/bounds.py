@@ -13,6 +13,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 __all__ = [
+    "KEYS",
     "LONGEST",
     "choice",
     "flag",

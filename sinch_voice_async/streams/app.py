@@ -33,7 +33,7 @@ from anyio.abc import TaskGroup
 from attrs import evolve, field, frozen
 
 from sinch_voice_async import _bounds
-from sinch_voice_async.credentials import Credentials
+from sinch_voice_async.credentials import Credentials, accepted_credentials, hidden
 from sinch_voice_async.errors import ConfigurationError, InvalidRequestError, StreamClosed
 from sinch_voice_async.models.events import Event
 from sinch_voice_async.models.svaml.actions import ConnectStream, StreamingOptions
@@ -125,7 +125,9 @@ class StreamApp:
         handler_grace: float = 5.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._credentials = _whose(application_key, application_secret, credentials)
+        # A traceback with local variables shows an argument too.
+        application_secret = hidden(application_secret)
+        self._credentials = accepted_credentials(application_key, application_secret, credentials)
         self._url = _web_socket_url(url)
         self.sample_rate: int = _bounds.one_of(sample_rate, "sample_rate", RATES)
         self._answer_timeout: float = _bounds.seconds(answer_timeout, "answer_timeout", zero=False)
@@ -482,19 +484,6 @@ def _is_end(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
         return all(_is_end(each) for each in error.exceptions)
     return isinstance(error, StreamClosed)
-
-
-def _whose(
-    key: str | None, secret: str | None, credentials: Credentials | Sequence[Credentials] | None
-) -> tuple[Credentials, ...]:
-    if credentials is None:
-        return (Credentials.from_environment(key, secret),)
-    if key is not None or secret is not None:
-        raise ConfigurationError("pass application_key and application_secret, or credentials, not both")
-    found = tuple(credentials) if isinstance(credentials, Sequence) else (credentials,)
-    if not found or not all(isinstance(one, Credentials) for one in found):
-        raise ConfigurationError("credentials must be a Credentials or a sequence of at least one")
-    return found
 
 
 def _web_socket_url(url: str | None) -> str | None:

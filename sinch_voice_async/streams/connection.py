@@ -86,11 +86,9 @@ class Socket(Protocol):
 
 
 class Connection:
-    """Reads, writes and watches one WebSocket. ``max_message`` and ``backlog`` are bytes, ``heartbeat`` seconds."""
+    """Reads, writes and watches one WebSocket. ``max_message`` is bytes, ``heartbeat`` seconds."""
 
-    def __init__(
-        self, socket: Socket, timing: Timing, *, max_message: int, backlog: int = 0, heartbeat: float = 15.0
-    ) -> None:
+    def __init__(self, socket: Socket, timing: Timing, *, max_message: int, heartbeat: float = 15.0) -> None:
         self.timing = timing
         self.protocol: StreamProtocol = StreamProtocol()
         self.request: StreamRequest | None = None
@@ -100,7 +98,7 @@ class Connection:
         self.progress: anyio.Event = anyio.Event()
         """Happens when ``connect`` has come, and with the end."""
         self.backlog: bytearray = bytearray()
-        self.backlog_limit = backlog
+        self.backlog_limit = 0
         self.frame_bytes = 2
         self.dropped: int = 0
         self.recordings: list[Recording] = []

@@ -28,10 +28,10 @@ from attrs import Factory, field, frozen
 
 from sinch_voice_async import _bounds
 from sinch_voice_async._wire.documents import encode
-from sinch_voice_async.credentials import Credentials, hidden
+from sinch_voice_async.credentials import Credentials, accepted_credentials, hidden
 from sinch_voice_async.errors import ConfigurationError, InvalidEventError, WebhookError
 from sinch_voice_async.models.events import Event
-from sinch_voice_async.webhooks.inbound import DEFAULT_MAX_AGE, Proof, authenticate, read_event, repeated, several
+from sinch_voice_async.webhooks.inbound import DEFAULT_MAX_AGE, Proof, authenticate, read_event, repeated
 from sinch_voice_async.webhooks.replay import AsyncReplayCache, MemoryReplayCache, ReplayCache
 from sinch_voice_async.webhooks.router import (
     Answer,
@@ -150,7 +150,7 @@ class WebhookApp(EventRouter):
     ) -> None:
         application_secret = hidden(application_secret)
         super().__init__(handler_timeout=handler_timeout, fallbacks=fallbacks)
-        self._credentials = _owners(application_key, application_secret, credentials)
+        self._credentials = accepted_credentials(application_key, application_secret, credentials)
         age = _bounds.seconds(max_age, "max_age", zero=False, optional=True)
         self._max_age: float | None = age
         self._public_path = _prefix(public_path)
@@ -377,16 +377,6 @@ async def _live(receive: Receive, send: Send) -> None:
         await send({"type": f"{kind}.complete"})
         if kind == "lifespan.shutdown":
             return
-
-
-def _owners(
-    key: str | None, secret: str | None, credentials: Credentials | Sequence[Credentials] | None
-) -> tuple[Credentials, ...]:
-    if credentials is None:
-        return (Credentials.from_environment(key, secret),)
-    if key is not None or secret is not None:
-        raise ConfigurationError("pass application_key and application_secret, or credentials, not both")
-    return several(credentials)
 
 
 def _cache(

@@ -26,9 +26,8 @@ from sinch_voice_async import _bounds
 from sinch_voice_async._wire.documents import decode_event
 from sinch_voice_async._wire.json import parse_timestamp
 from sinch_voice_async._wire.signing import signature_matches, string_to_sign
-from sinch_voice_async.credentials import Credentials
+from sinch_voice_async.credentials import Credentials, several
 from sinch_voice_async.errors import (
-    ConfigurationError,
     DecodeError,
     InvalidEventError,
     InvalidRequestError,
@@ -38,7 +37,7 @@ from sinch_voice_async.errors import (
 from sinch_voice_async.models.events import Event
 from sinch_voice_async.webhooks.replay import ReplayCache
 
-__all__ = ["DEFAULT_MAX_AGE", "Proof", "authenticate", "event_from_http", "read_event", "repeated", "several", "verify"]
+__all__ = ["DEFAULT_MAX_AGE", "Proof", "authenticate", "event_from_http", "read_event", "repeated", "verify"]
 
 DEFAULT_MAX_AGE = 300.0
 """Seconds that a callback's timestamp may differ from now, either way. The platform publishes no figure."""
@@ -107,7 +106,7 @@ def verify(
         path,
         headers,
         body,
-        credentials=several(credentials),
+        credentials=_as_tuple(credentials),
         max_age=max_age,
         now=now,
         include_query=include_query,
@@ -142,7 +141,7 @@ def event_from_http(
         path,
         headers,
         body,
-        credentials=several(credentials),
+        credentials=_as_tuple(credentials),
         max_age=max_age,
         now=now,
         include_query=include_query,
@@ -192,12 +191,9 @@ def read_event(body: bytes) -> Event:
     raise InvalidEventError(reason)
 
 
-def several(credentials: Credentials | Sequence[Credentials]) -> tuple[Credentials, ...]:
-    """Return one or several credentials as a tuple; raise ``ConfigurationError`` for anything else."""
-    found = tuple(credentials) if isinstance(credentials, Sequence) else (credentials,)
-    if not found or not all(isinstance(one, Credentials) for one in found):
-        raise ConfigurationError("credentials must be a Credentials or a sequence of at least one")
-    return found
+def _as_tuple(credentials: Credentials | Sequence[Credentials]) -> tuple[Credentials, ...]:
+    # The usual case first, here too.
+    return (credentials,) if isinstance(credentials, Credentials) else several(credentials)
 
 
 def repeated() -> InvalidSignatureError:

@@ -204,24 +204,22 @@ async def within(seconds: float, work: Coroutine[Any, Any, T], late: Callable[[]
     Most handlers answer without waiting, and so does the body of most requests: the timer is started when the work
     first waits. A cancel scope is around all of it from the beginning, since scopes must nest.
     """
+    end = time.perf_counter() + seconds
     # Made by the function, since anyio's class builds each scope twice over.
     with anyio.move_on_after(None) as scope:
-        return await _begun(work, scope, time.perf_counter() + seconds)
+        try:
+            awaited = work.send(None)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        scope.deadline = anyio.current_time() + end - time.perf_counter()
+        return await resumed(work, awaited)
     return late()
 
 
 @types.coroutine
-def _begun(work: Coroutine[Any, Any, T], scope: anyio.CancelScope, end: float) -> Generator[Any, Any, T]:
-    try:
-        awaited = work.send(None)
-    except StopIteration as done:
-        result: T = done.value
-        return result
-    scope.deadline = anyio.current_time() + end - time.perf_counter()
-    return (yield from _passed_on(work, awaited))
-
-
-def _passed_on(work: Coroutine[Any, Any, T], awaited: object) -> Generator[Any, Any, T]:
+def resumed(work: Coroutine[Any, Any, T], awaited: object) -> Generator[Any, Any, T]:
+    """Resume work that waits for ``awaited`` until it is done."""
     try:
         while True:
             # What the event loop sends and throws is passed on as it is.
@@ -234,12 +232,6 @@ def _passed_on(work: Coroutine[Any, Any, T], awaited: object) -> Generator[Any, 
     except StopIteration as done:
         result: T = done.value
         return result
-
-
-@types.coroutine
-def resumed(work: Coroutine[Any, Any, T], awaited: object) -> Generator[Any, Any, T]:
-    """Resume work that waits for ``awaited`` until it is done."""
-    return (yield from _passed_on(work, awaited))
 
 
 def _may_wait(handler: Handler) -> bool:

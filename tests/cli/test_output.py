@@ -112,7 +112,6 @@ def test_long_lines_break_between_words_on_a_terminal(terminal: Terminal, capsys
 def test_words_count_rightly() -> None:
     """One row, two rows."""
     assert [count(number, "row") for number in (0, 1, 2, 12_345)] == ["0 rows", "1 row", "2 rows", "12,345 rows"]
-    assert count(2, "entry", "entries") == "2 entries"
     assert aligned({"a": 1, "long": "x\n\x1b", "none": None}) == "a     1\nlong  x\\n\\x1b"
     assert aligned({}) == ""
 

@@ -43,8 +43,9 @@ __all__ = ["MANIFEST", "Archive", "Entry", "Manifest"]
 
 MANIFEST: Final = "manifest.jsonl"
 _OWN: Final = (".part", ".part.json", MANIFEST)
-_BEGINNING: Final = b'{"key": "'
 """Endings of the names that an archive gives to files of its own."""
+_BEGINNING: Final = b'{"key": "'
+"""How each line of a manifest begins."""
 
 
 def _plain_name(_: object, __: object, name: Any) -> None:

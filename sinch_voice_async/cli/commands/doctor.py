@@ -31,6 +31,7 @@ from sinch_voice_async import (
     SinchVoiceError,
     VoiceClient,
 )
+from sinch_voice_async._transport.origin import DEFAULT_PORTS
 from sinch_voice_async._transport.proxies import proxy_for_url
 from sinch_voice_async.cli.client import client_of, on_loop, region_of
 from sinch_voice_async.cli.failures import ExitCode, masked
@@ -53,7 +54,6 @@ _UNKNOWN_AUTHORITY = (
     "Nobody that this machine trusts has signed the certificate. Where a proxy or firewall of your company opens TLS, "
     "set SSL_CERT_FILE to the certificate of its authority."
 )
-_PORTS = {"https": 443, "http": 80, "socks5": 1080, "socks5h": 1080}
 _LONGEST = 10.0
 _NOBODY = Credentials("nobody", "bm9ib2R5")
 _TOLERABLE = 5.0
@@ -205,7 +205,7 @@ class Examination:
 
     async def _network(self, servers: list[httpx.URL]) -> None:
         for server in dict.fromkeys(self._behind_proxy(server) for server in servers):
-            port = server.port or _PORTS[server.scheme]
+            port = server.port or DEFAULT_PORTS[server.scheme]
             seconds = min(self.settings.timeout, _LONGEST)
             self._add(*await examine_network(server.scheme, server.host, port, timeout=seconds))
 

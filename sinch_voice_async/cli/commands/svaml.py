@@ -6,6 +6,7 @@ from typing import Any, BinaryIO, Final, cast
 import attrs
 import click
 
+from sinch_voice_async._wire.registry import camel_case
 from sinch_voice_async.cli.failures import ExitCode
 from sinch_voice_async.cli.output import show
 from sinch_voice_async.cli.settings import Group, Settings, settable
@@ -100,7 +101,7 @@ def _beyond_limits(parts: Sequence[tuple[str, Any]]) -> Iterator[Fault]:
             measure(part)
         except InvalidRequestError as error:
             found.append(path)
-            yield Fault(f"{path}.{_on_the_wire(error.field or '')}", str(error))
+            yield Fault(f"{path}.{camel_case(error.field or '')}", str(error))
 
 
 def _unknown(part: Any, path: str) -> Iterator[Fault]:
@@ -117,7 +118,7 @@ def _parts(part: Any, path: str) -> Iterator[tuple[str, Any]]:
     """Yield every model of a document with its path, inner models first."""
     for field in attrs.fields(type(part)):
         value = getattr(part, field.name)
-        where = f"{path}.{_on_the_wire(field.name)}"
+        where = f"{path}.{camel_case(field.name)}"
         if attrs.has(type(value)):
             yield from _parts(value, where)
         elif isinstance(value, tuple):
@@ -125,8 +126,3 @@ def _parts(part: Any, path: str) -> Iterator[tuple[str, Any]]:
                 if attrs.has(type(each)):
                     yield from _parts(each, f"{where}[{index}]")
     yield path, part
-
-
-def _on_the_wire(name: str) -> str:
-    head, *rest = name.rstrip("_").split("_")
-    return head + "".join(map(str.capitalize, rest))

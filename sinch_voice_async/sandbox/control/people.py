@@ -7,6 +7,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from sinch_voice_async.sandbox import bounds
 from sinch_voice_async.sandbox.control.table import Control, Member, flag, given, member, number, seconds, texts
 from sinch_voice_async.sandbox.exchange.people import People, Person, Population
 from sinch_voice_async.sandbox.exchange.sounds import Espeak, Says, Wait
@@ -31,7 +32,6 @@ LEASE = member(
     ["string", "null"],
     enum=["page", None],
 )
-KEYS = frozenset("0123456789*#")
 MOST_SEED = 10**9
 
 
@@ -244,7 +244,7 @@ def _changed(fields: Fields, person: Person) -> Person:
 
 def _keys(fields: Fields) -> tuple[str, ...]:
     keys = tuple(fields.texts("presses"))
-    if not all(text and KEYS.issuperset(text) for text in keys):
+    if not all(text and bounds.KEYS.issuperset(text) for text in keys):
         fields.illegal("presses", "must be texts of 0-9, * and #")
     return keys
 

@@ -6,14 +6,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sinch_voice_async.sandbox.account import Account
-from sinch_voice_async.sandbox.clock import Clock
+from sinch_voice_async.sandbox.clock import FASTEST, Clock
 from sinch_voice_async.sandbox.control.table import Control, flag, given, member, number, seconds, text, texts
 from sinch_voice_async.sandbox.faults import Fault, Faults
 from sinch_voice_async.sandbox.requests import Fields
 
 __all__ = ["AccountControls", "ClockControls", "FaultControls", "account_of", "clock_of"]
 
-FASTEST = 1_000_000.0
 LATEST = 1e10
 """The most exchange seconds, some 300 years: a date later than the year 9999 cannot be written."""
 MOST = 10**9

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import anyio
 
+from sinch_voice_async.sandbox import bounds
 from sinch_voice_async.sandbox.account import Account
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.exchange.callbacks import Answers, CallbackSender, WakeUp
@@ -31,7 +32,6 @@ __all__ = ["Exchange"]
 
 LINGERS = 0.5
 """Seconds for which an idle thread waits before it ends."""
-KEYS = frozenset("0123456789*#")
 
 
 class ReentrantLock:
@@ -290,7 +290,7 @@ class _RunningCall(Handle):
         self._exchange.act(self._runner, lambda: self._runner.signal("pick up", value=True))
 
     def press(self, keys: str) -> None:
-        if not KEYS.issuperset(keys):
+        if not bounds.KEYS.issuperset(keys):
             raise ValueError("keys are 0-9, * and #")
         if self._runner.is_over or self._runner.person is None:
             super().press(keys)
