@@ -150,6 +150,9 @@ class StreamApp:
         self.failed: int = 0
 
     def __repr__(self) -> str:
+        # A traceback with local variables shows a server whose constructor has failed, too.
+        if not hasattr(self, "failed"):
+            return "<StreamApp, not made>"
         return f"<StreamApp {self._url or 'without url'} at {self.sample_rate} Hz, {self.active} active>"
 
     @property
