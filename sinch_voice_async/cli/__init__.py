@@ -8,8 +8,8 @@ Rules:
   read arguments, and they stay in the history of the shell.
 - A command is loaded when it runs. Help and completion load no HTTP client.
 
-One file per command in ``commands``; beside them six rooms: ``settings`` (options and credentials), ``client`` (an open
-client on an event loop), ``output``, ``failures``, and for campaigns ``campaigns`` and ``live``.
+Each command is in a file of ``commands``. What they share is in ``settings`` (options and credentials), ``client`` (an
+open client on an event loop), ``output`` and ``failures``, and for campaigns in ``campaigns`` and ``live``.
 
 The extra ``sinch-voice-async[cli]`` brings click and rich.
 """

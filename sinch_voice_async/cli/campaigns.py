@@ -58,7 +58,7 @@ __all__ = [
     "check_apart",
     "check_output",
     "estimate_cost",
-    "foretold",
+    "forecast",
     "is_address",
     "kept_options",
     "name_of",
@@ -380,7 +380,7 @@ def _is_outside(shown: str) -> bool:
     return any(not _EARLIEST <= hour < _LATEST for hour in hours)
 
 
-def foretold(preview: Preview, findings: Findings, options: CampaignOptions, now: float) -> list[str]:
+def forecast(preview: Preview, findings: Findings, options: CampaignOptions, now: float) -> list[str]:
     """Return what a run would do, in lines."""
     pace = f"{options.cps:g} {'call' if options.cps == 1 else 'calls'}/s"
     lines = [f"{count(preview.to_call, 'contact')} to call, about {duration(preview.seconds)} at {pace}"]

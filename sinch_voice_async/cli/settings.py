@@ -27,17 +27,19 @@ __all__ = [
     "check_url",
     "find_account",
     "holds_password",
+    "option_group",
     "settable",
 ]
 
 AnyCommand = TypeVar("AnyCommand", bound=click.Command)
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 KEYRING_SERVICE: Final = "sinch-voice"
 
 
 @attrs.define(kw_only=True)
 class Settings:
-    """What was said on the command line; None leaves it to the environment or the default of ``VoiceClient``."""
+    """The options that were given; None leaves it to the environment or the default of ``VoiceClient``."""
 
     application_key: str | None = None
     region: str | None = None
@@ -79,7 +81,7 @@ def check_url(url: str, argument: str) -> None:
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: object) -> None:
-    """Keep what was said; what was not said must not undo what stood before the command."""
+    """Keep an option that was given; one that was not must not undo what stood before the command."""
     name = str(parameter.name)
     if context.get_parameter_source(name) is click.core.ParameterSource.DEFAULT:
         return
@@ -132,6 +134,17 @@ def settable(command: AnyCommand) -> AnyCommand:
     for option in _OPTIONS:
         command = option(command)
     return command
+
+
+def option_group(*decorators: Callable[[Any], Any]) -> Callable[[Decorated], Decorated]:
+    """Return one decorator for several options and arguments, which the help lists in this order."""
+
+    def decorate(command: Decorated) -> Decorated:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
 
 
 def _with_examples(text: str | None) -> str:

@@ -24,7 +24,7 @@ import pytest
 from sinch_voice_async import ConfigurationError
 from sinch_voice_async.cli import campaigns, main
 from sinch_voice_async.cli.app import PowerShellComplete
-from sinch_voice_async.cli.campaigns import CampaignOptions, Findings, Template, foretold
+from sinch_voice_async.cli.campaigns import CampaignOptions, Findings, Template, forecast
 from sinch_voice_async.cli.commands import dial, dial_journal
 from sinch_voice_async.cli.failures import ExitCode
 from sinch_voice_async.cli.live import Interrupts, Watched
@@ -173,10 +173,10 @@ class TestHours:
         assert times["12:00"] == 2
         assert any(" to " in shown for shown in times)
 
-    def test_what_a_run_would_do_is_foretold(self) -> None:
+    def test_what_a_run_would_do_is_forecast(self) -> None:
         """With what the journal has, and when the first window opens."""
         preview = _preview()
-        lines = foretold(preview, findings(), CampaignOptions(text="Hi"), NIGHT)
+        lines = forecast(preview, findings(), CampaignOptions(text="Hi"), NIGHT)
         assert lines[0] == "1,200 contacts to call, about 20 min at 1 call/s"
         assert lines[1].startswith("  3 of them wait for their calling window; the first window opens ")
         assert "  the file has 1 new, 2 changed, 3 removed" in lines

@@ -14,7 +14,7 @@ import sinch_voice_async
 from sinch_voice_async.cli.client import LastOutcome, with_client
 from sinch_voice_async.cli.failures import ExitCode
 from sinch_voice_async.cli.output import aligned, show, show_table, tell
-from sinch_voice_async.cli.settings import Command, Group, Settings, settable
+from sinch_voice_async.cli.settings import Command, Group, Settings, option_group, settable
 
 if TYPE_CHECKING:
     from sinch_voice_async.errors import Outcome
@@ -40,33 +40,28 @@ _STOPPED: Final = {
 }
 
 
-def callout_options(command: Any) -> Any:
-    """Give a command what every callout may carry."""
-    for option in reversed(
-        (
-            click.option("--to", type=click.Choice(["number", "username", "sip"]), default="number", show_default=True),
-            click.option("--cli", metavar="NUMBER", help="The number shown to the callee, or private."),
-            click.option("--locale", metavar="LOCALE", help="The language or the voice, such as en-GB."),
-            click.option("--dtmf", metavar="KEYS", help="Keys pressed on answer: 0-9 # w, w is half a second."),
-            click.option("--domain", metavar="DOMAIN", help="pstn or mxp."),
-            click.option("--custom", metavar="TEXT", help="Comes back in the events of the call."),
-            click.option("--enable-ace/--no-enable-ace", default=None, help="Ask for the AnsweredCall event."),
-            click.option("--enable-dice/--no-enable-dice", default=None, help="Ask for the DisconnectedCall event."),
-            click.option("--enable-pie/--no-enable-pie", default=None, help="Ask for the PromptInput event."),
-            click.option(
-                "--callback-header", "callback_headers", metavar="NAME=VALUE", multiple=True, help="X-CB-..., up to 5."
-            ),
-            click.option("--wait", is_flag=True, help="Wait until the call has ended, and print how."),
-            click.option(
-                "--give-up-after",
-                type=click.FloatRange(0, min_open=True),
-                metavar="SECONDS",
-                help="Wait no longer than this; the call goes on.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+callout_options: Final = option_group(
+    click.option("--to", type=click.Choice(["number", "username", "sip"]), default="number", show_default=True),
+    click.option("--cli", metavar="NUMBER", help="The number shown to the callee, or private."),
+    click.option("--locale", metavar="LOCALE", help="The language or the voice, such as en-GB."),
+    click.option("--dtmf", metavar="KEYS", help="Keys pressed on answer: 0-9 # w, w is half a second."),
+    click.option("--domain", metavar="DOMAIN", help="pstn or mxp."),
+    click.option("--custom", metavar="TEXT", help="Comes back in the events of the call."),
+    click.option("--enable-ace/--no-enable-ace", default=None, help="Ask for the AnsweredCall event."),
+    click.option("--enable-dice/--no-enable-dice", default=None, help="Ask for the DisconnectedCall event."),
+    click.option("--enable-pie/--no-enable-pie", default=None, help="Ask for the PromptInput event."),
+    click.option(
+        "--callback-header", "callback_headers", metavar="NAME=VALUE", multiple=True, help="X-CB-..., up to 5."
+    ),
+    click.option("--wait", is_flag=True, help="Wait until the call has ended, and print how."),
+    click.option(
+        "--give-up-after",
+        type=click.FloatRange(0, min_open=True),
+        metavar="SECONDS",
+        help="Wait no longer than this; the call goes on.",
+    ),
+)
+"""What every callout may carry."""
 
 
 @settable

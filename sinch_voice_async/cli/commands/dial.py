@@ -20,7 +20,6 @@ from sinch_voice_async.cli.client import on_loop, with_client
 from sinch_voice_async.cli.commands.dial_journal import (
     COMMANDS,
     POSITIVE,
-    all_options,
     campaign_of,
     is_engine,
     journal_argument,
@@ -30,7 +29,7 @@ from sinch_voice_async.cli.commands.dial_journal import (
 from sinch_voice_async.cli.failures import ExitCode, in_options
 from sinch_voice_async.cli.live import RESULTS_SECRET, Watched, check_results_url
 from sinch_voice_async.cli.output import ask, count, show, tell, visible
-from sinch_voice_async.cli.settings import Group, Settings, settable
+from sinch_voice_async.cli.settings import Group, Settings, option_group, settable
 from sinch_voice_async.dialer import Campaign, ContactFile, Difference, Preview, SqliteJournal, read_contacts
 from sinch_voice_async.dialer.contacts import tables
 
@@ -71,98 +70,81 @@ def _delimiter(_: click.Context, __: click.Parameter, value: str | None) -> str 
     return "\t" if value in ("tab", "\\t") else value
 
 
-def _dialing(command: Any) -> Any:
-    """Give a command what a campaign says, and how fast."""
-    return all_options(
-        command,
-        (
-            click.option("--text", metavar="TEMPLATE", help="What is spoken; {column} is a field of the row."),
-            click.option("--cli", metavar="NUMBER", help="The number shown to the callee."),
-            click.option("--locale", metavar="LOCALE", help="The language or the voice, such as en-GB."),
-            click.option("--max-text-length", type=click.IntRange(1), default=600, show_default=True, metavar="N"),
-            click.option("--cps", type=POSITIVE, default=1.0, show_default=True, help="Calls per second at most."),
-            click.option("--in-flight", type=click.IntRange(1), default=100, show_default=True, help="Active calls."),
-        ),
-    )
+_dialing: Final = option_group(
+    click.option("--text", metavar="TEMPLATE", help="What is spoken; {column} is a field of the row."),
+    click.option("--cli", metavar="NUMBER", help="The number shown to the callee."),
+    click.option("--locale", metavar="LOCALE", help="The language or the voice, such as en-GB."),
+    click.option("--max-text-length", type=click.IntRange(1), default=600, show_default=True, metavar="N"),
+    click.option("--cps", type=POSITIVE, default=1.0, show_default=True, help="Calls per second at most."),
+    click.option("--in-flight", type=click.IntRange(1), default=100, show_default=True, help="Active calls."),
+)
+"""What a campaign says, and how fast."""
 
 
-def _following(command: Any) -> Any:
-    """Give a command how calls are followed to their end."""
-    return all_options(
-        command,
-        (
-            click.option(
-                "--follow",
-                type=click.Choice(["poll", "callbacks", "none"]),
-                default="poll",
-                show_default=True,
-                help="How results are learnt.",
-            ),
-            click.option("--poll-interval", type=POSITIVE, default=5.0, show_default=True, metavar="SECONDS"),
-            click.option(
-                "--max-call-duration",
-                type=POSITIVE,
-                default=14_400.0,
-                show_default=True,
-                metavar="SECONDS",
-                help="A call without news for so long is given up.",
-            ),
-        ),
-    )
+_following: Final = option_group(
+    click.option(
+        "--follow",
+        type=click.Choice(["poll", "callbacks", "none"]),
+        default="poll",
+        show_default=True,
+        help="How results are learnt.",
+    ),
+    click.option("--poll-interval", type=POSITIVE, default=5.0, show_default=True, metavar="SECONDS"),
+    click.option(
+        "--max-call-duration",
+        type=POSITIVE,
+        default=14_400.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="A call without news for so long is given up.",
+    ),
+)
+"""How calls are followed to their end."""
 
 
-def _limits(command: Any) -> Any:
-    """Give a command when a campaign calls, how often, and how its calls are followed."""
-    return all_options(
-        _following(command),
-        (
-            click.option("--window", metavar="HH:MM-HH:MM", help="When, by the callee's clock; `any` for any time."),
-            click.option("--days", metavar="DAYS", help="Days of the window, such as mon-fri."),
-            click.option("--zone", metavar="ZONE", help="The callees' zone, such as Europe/Paris; else by number."),
-            click.option("--start", type=_Moment(), metavar="TIME", help="When to begin: 2026-11-27T09:00."),
-            click.option("--ramp", type=POSITIVE, metavar="SECONDS", help="Climb to --cps in so many seconds."),
-            click.option("--until", type=_Moment(), metavar="TIME", help="The last time to call: 2026-11-27T20:00."),
-            click.option(
-                "--do-not-call",
-                type=click.Path(path_type=str),
-                metavar="FILE",
-                help="Never called: numbers, one a line, or an opt-out list.",
-            ),
-            click.option("--cap", metavar="N/DAYS", help="Callouts to a number over campaigns, such as 4/30."),
-            click.option("--cap-file", type=click.Path(path_type=str), metavar="FILE", help="What they share for it."),
-            click.option("--spend-limit", metavar="AMOUNT", help="Stop when so much is spent."),
-            click.option(
-                "--attempts", type=click.IntRange(1), default=1, show_default=True, help="Per number: busy, no answer."
-            ),
-            click.option("--attempts-per-day", type=click.IntRange(1), default=3, show_default=True, metavar="N"),
-            click.option(
-                "--redial-after", type=click.FloatRange(0), default=1800.0, show_default=True, metavar="SECONDS"
-            ),
-            click.option("--redial-declined", is_flag=True, help="Redial also those who seem to have declined."),
-        ),
-    )
+_limits: Final = option_group(
+    click.option("--window", metavar="HH:MM-HH:MM", help="When, by the callee's clock; `any` for any time."),
+    click.option("--days", metavar="DAYS", help="Days of the window, such as mon-fri."),
+    click.option("--zone", metavar="ZONE", help="The callees' zone, such as Europe/Paris; else by number."),
+    click.option("--start", type=_Moment(), metavar="TIME", help="When to begin: 2026-11-27T09:00."),
+    click.option("--ramp", type=POSITIVE, metavar="SECONDS", help="Climb to --cps in so many seconds."),
+    click.option("--until", type=_Moment(), metavar="TIME", help="The last time to call: 2026-11-27T20:00."),
+    click.option(
+        "--do-not-call",
+        type=click.Path(path_type=str),
+        metavar="FILE",
+        help="Never called: numbers, one a line, or an opt-out list.",
+    ),
+    click.option("--cap", metavar="N/DAYS", help="Callouts to a number over campaigns, such as 4/30."),
+    click.option("--cap-file", type=click.Path(path_type=str), metavar="FILE", help="What they share for it."),
+    click.option("--spend-limit", metavar="AMOUNT", help="Stop when so much is spent."),
+    click.option(
+        "--attempts", type=click.IntRange(1), default=1, show_default=True, help="Per number: busy, no answer."
+    ),
+    click.option("--attempts-per-day", type=click.IntRange(1), default=3, show_default=True, metavar="N"),
+    click.option("--redial-after", type=click.FloatRange(0), default=1800.0, show_default=True, metavar="SECONDS"),
+    click.option("--redial-declined", is_flag=True, help="Redial also those who seem to have declined."),
+    _following,
+)
+"""When a campaign calls, how often, and how its calls are followed."""
 
 
-def _reading(command: Any) -> Any:
-    """Give a command how a file of contacts is read."""
-    return all_options(
-        command,
-        (
-            click.option(
-                "--number-column",
-                multiple=True,
-                default=("number",),
-                show_default=True,
-                metavar="NAME",
-                help="Repeat it for further numbers of a contact.",
-            ),
-            click.option("--zone-column", metavar="NAME", help="The column with the time zone."),
-            click.option("--country", metavar="CC", help="Read national numbers as this country's, such as SE."),
-            click.option("--allow-premium", is_flag=True, help="Call premium-rate numbers too."),
-            click.option("--encoding", metavar="NAME", help="Such as cp1252; else detected."),
-            click.option("--delimiter", callback=_delimiter, metavar="CHAR", help="Such as ; or tab; else detected."),
-        ),
-    )
+_reading: Final = option_group(
+    click.option(
+        "--number-column",
+        multiple=True,
+        default=("number",),
+        show_default=True,
+        metavar="NAME",
+        help="Repeat it for further numbers of a contact.",
+    ),
+    click.option("--zone-column", metavar="NAME", help="The column with the time zone."),
+    click.option("--country", metavar="CC", help="Read national numbers as this country's, such as SE."),
+    click.option("--allow-premium", is_flag=True, help="Call premium-rate numbers too."),
+    click.option("--encoding", metavar="NAME", help="Such as cp1252; else detected."),
+    click.option("--delimiter", callback=_delimiter, metavar="CHAR", help="Such as ; or tab; else detected."),
+)
+"""How a file of contacts is read."""
 
 
 class _RunByDefault(Group):
@@ -241,10 +223,10 @@ def _run(context: click.Context, /, **options: Any) -> int:
       sinch-voice dial --resume --journal contacts.sqlite
     """
     settings: Settings = context.obj
-    said = {name: value for name, value in options.items() if name in _NAMES and _was_said(context, name)}
+    given = {name: value for name, value in options.items() if name in _NAMES and _was_given(context, name)}
     command = _Command(
         settings=settings,
-        said=said,
+        given=given,
         **{
             name: options[name] for name in ("dry_run", "resume", "strict", "yes", "report", "rejects", "force", "name")
         },
@@ -252,7 +234,7 @@ def _run(context: click.Context, /, **options: Any) -> int:
     return command.run(options["file"], options["journal"])
 
 
-def _was_said(context: click.Context, name: str) -> bool:
+def _was_given(context: click.Context, name: str) -> bool:
     source = context.get_parameter_source(name)
     return source in (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT)
 
@@ -262,7 +244,7 @@ class _Command:
     """One ``dial run``: from its arguments to its exit code."""
 
     settings: Settings
-    said: dict[str, Any]
+    given: dict[str, Any]
     dry_run: bool
     resume: bool
     strict: bool
@@ -291,7 +273,7 @@ class _Command:
         if self.rejects is not None and contacts is not None:
             written = campaigns.write_rejects(self.rejects, contacts, findings.make)
             tell(f"{count(written, 'row')} that cannot be called: {self.rejects}")
-        lines = campaigns.foretold(preview, findings, options, campaigns.now())
+        lines = campaigns.forecast(preview, findings, options, campaigns.now())
         if self.dry_run:
             text = "\n".join([f"Dry run: {lines[0]}.", *lines[1:], "No calls placed."])
             show(self.settings, preview, text)
@@ -335,7 +317,7 @@ class _Command:
         if file is None and not self.resume:
             raise click.UsageError("Name the FILE of contacts, or pass --resume with --journal.")
         if file is not None:
-            self.said["file"] = str(Path(file).absolute())
+            self.given["file"] = str(Path(file).absolute())
             path = Path(file)
             if not path.name:
                 raise click.UsageError(f"FILE must be the name of a file, not {file!r}.")
@@ -363,9 +345,9 @@ class _Command:
 
     def _options(self, kept: Any) -> CampaignOptions:
         for name in ("do_not_call", "cap_file"):
-            if self.said.get(name):
-                self.said[name] = str(Path(self.said[name]).absolute())
-        found = _merged(self.said, kept, _NAMES)
+            if self.given.get(name):
+                self.given[name] = str(Path(self.given[name]).absolute())
+        found = _merged(self.given, kept)
         if not found.get("text"):
             raise click.UsageError("Nothing to say: pass --text, such as --text 'Hi {name}'.")
         return CampaignOptions(**found)
@@ -373,7 +355,7 @@ class _Command:
     def _contacts(self, options: CampaignOptions) -> ContactFile | None:
         if options.file is None:
             return None
-        if "file" not in self.said and not Path(options.file).exists():
+        if "file" not in self.given and not Path(options.file).exists():
             tell(f"{options.file} is gone: only the contacts of the journal are called.")
             return None
         contacts = read_contacts(
@@ -428,9 +410,9 @@ class _Command:
         )
 
 
-def _merged(said: Mapping[str, Any], kept_before: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """Return options: what was said, else what the journal keeps; defaults are left out."""
-    return {name: said.get(name, kept_before.get(name)) for name in names if name in said or name in kept_before}
+def _merged(given: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options: those that were given, else those that the journal keeps; defaults are left out."""
+    return {name: given.get(name, kept.get(name)) for name in _NAMES if name in given or name in kept}
 
 
 def _short(path: str) -> str:
@@ -505,10 +487,10 @@ def _worker(
     if is_engine(journal):
         return work_for_engine(context.obj, journal, concurrency=concurrency, graceful=graceful, no_listen=no_listen)
     settings: Settings = context.obj
-    said = {key: value for key, value in options.items() if _was_said(context, key)}
-    if not said.get("text"):
+    given = {key: value for key, value in options.items() if _was_given(context, key)}
+    if not given.get("text"):
         raise click.UsageError("Nothing to say: pass --text, such as --text 'Hi {name}'.")
-    wanted = CampaignOptions(**said)
+    wanted = CampaignOptions(**given)
     make = wanted.callout_of(Template.parse(wanted.text))
     campaign = wanted.campaign(journal, name or campaigns.name_of(journal))
     if isinstance(campaign.journal, SqliteJournal):
@@ -525,8 +507,8 @@ def _confirm_differences(differences: Sequence[Difference], settings: Settings, 
 
     :raises ConfigurationError: there is no terminal to ask on, or the answer is no.
     """
-    found = [(each, _said(each)) for each in differences if each.option.removeprefix("options.") != "file"]
-    matter = [said for each, said in found if each.is_loosened or each.option in _MATERIAL]
+    found = [(each, _described(each)) for each in differences if each.option.removeprefix("options.") != "file"]
+    matter = [text for each, text in found if each.is_loosened or each.option in _MATERIAL]
     if not matter or yes:
         return
     if not _has_terminal() or settings.json:
@@ -534,13 +516,13 @@ def _confirm_differences(differences: Sequence[Difference], settings: Settings, 
             f"the campaign began with other options: {'; '.join(matter)}. Give them as before, or pass --yes"
         )
     tell("The campaign began with other options:")
-    for said in matter:
-        tell(f"  {said}")
+    for text in matter:
+        tell(f"  {text}")
     if not ask("Go on with the new ones?"):
         raise ConfigurationError("nothing was changed; give the options as before")
 
 
-def _said(difference: Difference) -> str:
+def _described(difference: Difference) -> str:
     name = difference.option.removeprefix("options.")
     option = in_options(name) if name in ("do_not_call", "spend_limit") else "--" + name.replace("_", "-")
     return f"{option} {visible(str(difference).partition(': ')[2])}"

@@ -2,7 +2,6 @@
 
 import pkgutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,14 +14,13 @@ from sinch_voice_async.cli.client import on_loop
 from sinch_voice_async.cli.failures import ExitCode, in_options, masked
 from sinch_voice_async.cli.live import Rate, display_for, standing_of_report
 from sinch_voice_async.cli.output import ask, count, show, show_table, tell
-from sinch_voice_async.cli.settings import Command, Settings, holds_password, settable
+from sinch_voice_async.cli.settings import Command, Settings, holds_password, option_group, settable
 from sinch_voice_async.dialer import Campaign, Outcome
 from sinch_voice_async.dialer.contacts import read_number
 
 __all__ = [
     "COMMANDS",
     "POSITIVE",
-    "all_options",
     "campaign_of",
     "is_engine",
     "journal_argument",
@@ -33,19 +31,12 @@ __all__ = [
 POSITIVE: Final = click.FloatRange(0, min_open=True)
 
 
-def all_options(command: Any, options: tuple[Callable[[Any], Any], ...]) -> Any:
-    """Give a command several options, in their order."""
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
 def without_password(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     """Refuse a password among the arguments, which every user of the machine may read."""
     if value == "":
         raise click.BadParameter("it is empty.", context, parameter)
-    said = context.get_parameter_source(str(parameter.name)) is click.core.ParameterSource.COMMANDLINE
-    if said and value and holds_password(value):
+    is_argument = context.get_parameter_source(str(parameter.name)) is click.core.ParameterSource.COMMANDLINE
+    if is_argument and value and holds_password(value):
         raise click.UsageError(
             "The journal's address holds a password, which every user of this machine can read: set PGPASSWORD, or the "
             "whole address as SINCH_VOICE_JOURNAL."
@@ -53,14 +44,11 @@ def without_password(context: click.Context, parameter: click.Parameter, value: 
     return value
 
 
-def journal_argument(command: Any) -> Any:
-    """Give a command the journal, and the name of a campaign in it."""
-    for option in (
-        click.option("--name", metavar="NAME", help="The campaign, if a database has several."),
-        click.argument("journal", envvar="SINCH_VOICE_JOURNAL", callback=without_password),
-    ):
-        command = option(command)
-    return command
+journal_argument: Final = option_group(
+    click.argument("journal", envvar="SINCH_VOICE_JOURNAL", callback=without_password),
+    click.option("--name", metavar="NAME", help="The campaign, if a database has several."),
+)
+"""The journal, and the name of a campaign in it."""
 
 
 @settable
@@ -251,16 +239,12 @@ def _unknowns(settings: Settings, /, *, journal: str, name: str | None) -> None:
     show_table(settings, records, ("number", "placed", "note"), rows)
 
 
-def _releasing(command: Any) -> Any:
-    return all_options(
-        command,
-        (
-            journal_argument,
-            click.argument("numbers", nargs=-1),
-            click.option("--unknown", is_flag=True, help="All contacts that are unknown."),
-            click.option("--yes", "-y", is_flag=True, help="Do not ask."),
-        ),
-    )
+_releasing: Final = option_group(
+    journal_argument,
+    click.argument("numbers", nargs=-1),
+    click.option("--unknown", is_flag=True, help="All contacts that are unknown."),
+    click.option("--yes", "-y", is_flag=True, help="Do not ask."),
+)
 
 
 @settable

@@ -1,13 +1,13 @@
 """``sinch-voice numbers`` and ``callbacks``: the numbers of an account, and the URLs of its applications."""
 
-from typing import Any
+from typing import Final
 
 import click
 
 from sinch_voice_async.cli.client import with_client
 from sinch_voice_async.cli.commands.call import price
 from sinch_voice_async.cli.output import aligned, show, show_table, visible
-from sinch_voice_async.cli.settings import Group, Settings, settable
+from sinch_voice_async.cli.settings import Group, Settings, option_group, settable
 
 __all__ = ["callbacks", "numbers"]
 
@@ -37,13 +37,10 @@ def _list(settings: Settings) -> None:
     show_table(settings, found, ("number", "application", "capability"), rows)
 
 
-def _assignable(command: Any) -> Any:
-    for option in (
-        click.option("--capability", type=click.Choice(["voice", "sms"])),
-        click.option("--application", metavar="KEY", help="Another application than the one that signs."),
-    ):
-        command = option(command)
-    return command
+_assignable: Final = option_group(
+    click.option("--application", metavar="KEY", help="Another application than the one that signs."),
+    click.option("--capability", type=click.Choice(["voice", "sms"])),
+)
 
 
 @settable

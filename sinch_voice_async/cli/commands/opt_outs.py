@@ -5,15 +5,14 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from sinch_voice_async import ConfigurationError
-from sinch_voice_async.cli.commands.dial_journal import all_options
 from sinch_voice_async.cli.failures import ExitCode
 from sinch_voice_async.cli.output import count, show, show_table
-from sinch_voice_async.cli.settings import Group, Settings, settable
+from sinch_voice_async.cli.settings import Group, Settings, option_group, settable
 from sinch_voice_async.dialer import OptOut, OptOutList, read_numbers
 
 __all__ = ["opt_outs"]
@@ -33,16 +32,12 @@ def opt_outs() -> None:
     """
 
 
-def _about(command: Any) -> Any:
-    """Give a command the list and how its numbers are read."""
-    return all_options(
-        command,
-        (
-            click.argument("file", type=click.Path(path_type=Path)),
-            click.argument("numbers", nargs=-1),
-            click.option("--country", metavar="CC", help="Read national numbers as this country's, such as SE."),
-        ),
-    )
+_about: Final = option_group(
+    click.argument("file", type=click.Path(path_type=Path)),
+    click.argument("numbers", nargs=-1),
+    click.option("--country", metavar="CC", help="Read national numbers as this country's, such as SE."),
+)
+"""The list and how its numbers are read."""
 
 
 @settable

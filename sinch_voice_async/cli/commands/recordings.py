@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 import sinch_voice_async
 from sinch_voice_async.cli.client import with_client
 from sinch_voice_async.cli.output import Progress, count, show, show_table, visible
-from sinch_voice_async.cli.settings import Group, Settings, settable
+from sinch_voice_async.cli.settings import Group, Settings, option_group, settable
 
 __all__ = ["recordings"]
 
@@ -28,13 +28,10 @@ def recordings() -> None:
     """
 
 
-def _from_to(command: Any) -> Any:
-    for option in (
-        click.option("--end", type=click.DateTime(_TIMES), metavar="TIME", help="In UTC; left out: now."),
-        click.option("--start", type=click.DateTime(_TIMES), metavar="TIME", help="In UTC, such as 2026-11-25."),
-    ):
-        command = option(command)
-    return command
+_from_to: Final = option_group(
+    click.option("--start", type=click.DateTime(_TIMES), metavar="TIME", help="In UTC, such as 2026-11-25."),
+    click.option("--end", type=click.DateTime(_TIMES), metavar="TIME", help="In UTC; left out: now."),
+)
 
 
 def _utc(time: datetime | None) -> datetime | None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import product
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 from urllib.parse import unquote
 
 import attrs
@@ -24,7 +24,7 @@ from sinch_voice_async._wire.signing import (
 )
 from sinch_voice_async.cli.failures import ExitCode
 from sinch_voice_async.cli.output import show
-from sinch_voice_async.cli.settings import Command, Settings, find_account, settable
+from sinch_voice_async.cli.settings import Command, Settings, find_account, option_group, settable
 from sinch_voice_async.credentials import Credentials
 
 __all__ = ["Verdict", "judge", "sign", "verify"]
@@ -33,16 +33,13 @@ _TYPES = ("", "application/json", "application/json; charset=utf-8", "applicatio
 _LATE = 300.0
 
 
-def _request(command: Any) -> Any:
-    """Give a command the parts of a request that are signed."""
-    for option in (
-        click.option("--body-file", type=click.File("rb"), help="The file that holds the body; - is stdin."),
-        click.option("--body", metavar="TEXT", help="The body, exactly as it is sent."),
-        click.argument("path"),
-        click.argument("method"),
-    ):
-        command = option(command)
-    return command
+_request: Final = option_group(
+    click.argument("method"),
+    click.argument("path"),
+    click.option("--body", metavar="TEXT", help="The body, exactly as it is sent."),
+    click.option("--body-file", type=click.File("rb"), help="The file that holds the body; - is stdin."),
+)
+"""The parts of a request that are signed."""
 
 
 def _body(body: str | None, body_file: BinaryIO | None) -> bytes:
