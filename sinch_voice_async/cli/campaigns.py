@@ -428,10 +428,11 @@ async def estimate_cost(client: VoiceClient, findings: Findings) -> str:
                 return ""
             currency = rate.currency_id or "?"
             total[currency] = total.get(currency, 0.0) + float(rate.amount) * number
-    if not total or len(findings.by_country) > 5 or not all(map(math.isfinite, total.values())):
-        return ""
-    amounts = " and ".join(f"{amount:,.2f} {visible(currency)}" for currency, amount in total.items())
-    return f"Cost: about {amounts} if every call lasts a minute"
+        if total and len(findings.by_country) <= 5 and all(map(math.isfinite, total.values())):
+            amounts = " and ".join(f"{amount:,.2f} {visible(currency)}" for currency, amount in total.items())
+            return f"Cost: about {amounts} if every call lasts a minute"
+    # The sum of some countries only would be too small.
+    return ""
 
 
 def check_output(path: Path | None, option: str, *, force: bool) -> None:

@@ -82,9 +82,17 @@ class TestConfirmation:
 
     @pytest.mark.parametrize(("answer", "code", "called"), [("n", 130, 0), ("y", 0, 4), ("", 0, 4)])
     def test_a_sandbox_is_a_question_too(
-        self, command: Command, sandbox: Sandbox, person: Any, answer: str, code: int, called: int
+        self,
+        command: Command,
+        sandbox: Sandbox,
+        person: Any,
+        monkeypatch: pytest.MonkeyPatch,
+        answer: str,
+        code: int,
+        called: int,
     ) -> None:
         """With the figures, the local time and the cost; a bare Enter is a yes, since no real calls are placed."""
+        monkeypatch.setattr(campaigns, "_ESTIMATE_PATIENCE", 300.0)
         person(answer)
         ran = command("dial", contacts(), *QUICK)
         assert (ran.code, sum(rung(sandbox).values())) == (code, called)
@@ -136,6 +144,21 @@ class TestConfirmation:
         person("n")
         sandbox.faults.add("GET", body=b'{"number": {"countryId": "SE"}}', times=1)
         assert "Cost" not in command("dial", contacts(), *QUICK).err
+
+    async def test_a_cost_of_some_countries_is_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The price of one country came in time and that of another did not: their sum is not known."""
+        asked: list[str] = []
+
+        async def query(number: str) -> Any:
+            asked.append(number)
+            if len(asked) > 1:
+                await anyio.sleep_forever()
+            return SimpleNamespace(rate=Price(currency_id="EUR", amount=Decimal("0.01")))
+
+        client: Any = SimpleNamespace(numbers=SimpleNamespace(query=query))
+        monkeypatch.setattr(campaigns, "_ESTIMATE_PATIENCE", 0.01)
+        assert await campaigns.estimate_cost(client, findings(Contact(NUMBERS[0]), Contact("+18005550123"))) == ""
+        assert await campaigns.estimate_cost(client, findings()) == ""
 
 
 def findings(*people: Contact, **options: Any) -> Findings:

@@ -17,7 +17,7 @@ from sinch_voice_async.models.calls import ConferenceCommand, ConferenceDtmfOpti
 from sinch_voice_async.models.configuration import AssignNumbers, CallbackUrls, UnassignNumber
 from sinch_voice_async.models.destinations import Destination
 from sinch_voice_async.models.svaml.actions import ConnectPstn, Continue, Hangup, RunMenu
-from sinch_voice_async.models.svaml.document import Svaml
+from sinch_voice_async.svaml import Svaml  # which registers it
 
 SOMEBODY = "+46700000001"
 

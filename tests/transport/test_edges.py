@@ -35,6 +35,7 @@ from sinch_voice_async._transport.connection import Deadline, _addresses
 from sinch_voice_async._transport.exceptions import request_sent
 from sinch_voice_async._transport.http11 import Chunks, ResponseReader
 from sinch_voice_async._transport.pool import _abandon_all
+from tests.patience import with_more_time
 from tests.transport.servers import FaultServer, Peer, Step, answer, say
 
 OK = b'{"callId":"id"}'
@@ -165,52 +166,66 @@ async def test_an_answer_that_came_while_the_loop_stood_still(
 ) -> None:
     """It is here when the loop goes on: it counts, although the read time-out has passed."""
     raw = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-    with FaultServer(answer(OK), after(0.05, raw), tls=server_tls if secured else None) as server:
-        async with client(server, timeout=httpx.Timeout(300, read=0.3), verify=client_tls) as voice:
-            await voice.request("GET", "/warm")
 
-            async def block() -> None:
-                await anyio.sleep(0.01)
-                time.sleep(0.6)  # a computation, a garbage collection, a busy machine
+    async def once(scale: float) -> None:
+        with FaultServer(answer(OK), after(0.05 * scale, raw), tls=server_tls if secured else None) as server:
+            timeout = httpx.Timeout(300, read=0.3 * scale)
+            async with client(server, timeout=timeout, verify=client_tls) as voice:
+                await voice.request("GET", "/warm")
 
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(block)
-                receipt = await voice.callouts.tts("+46700000001", "Hi")
-        assert (receipt.call_id, server.executed) == ("id", 2)
+                async def block() -> None:
+                    await anyio.sleep(0.01)
+                    time.sleep(0.6 * scale)  # a computation, a garbage collection, a busy machine
+
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(block)
+                    receipt = await voice.callouts.tts("+46700000001", "Hi")
+            assert (receipt.call_id, server.executed) == ("id", 2)
+
+    await with_more_time(once)
 
 
 async def test_a_connection_that_came_while_the_loop_stood_still(
     server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
 ) -> None:
     """The same while connecting: the callout is placed, or nothing was sent."""
-    with FaultServer(answer(OK), tls=server_tls) as server:
-        async with client(server, timeout=httpx.Timeout(300, connect=0.2), verify=client_tls, retry=QUICK) as voice:
 
-            async def block() -> None:
-                time.sleep(0.4)  # as above
+    async def once(scale: float) -> None:
+        with FaultServer(answer(OK), tls=server_tls) as server:
+            timeout = httpx.Timeout(300, connect=0.2 * scale)
+            async with client(server, timeout=timeout, verify=client_tls, retry=QUICK) as voice:
 
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(block)
-                assert (await voice.callouts.tts("+46700000001", "Hi")).call_id == "id"
-        assert server.executed == 1
+                async def block() -> None:
+                    time.sleep(0.4 * scale)  # as above
+
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(block)
+                    assert (await voice.callouts.tts("+46700000001", "Hi")).call_id == "id"
+            assert server.executed == 1
+
+    await with_more_time(once)
 
 
 async def test_a_turn_that_came_while_the_loop_stood_still() -> None:
     """The same in the waiting line: a connection that is free by then is taken."""
     first = b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n" + OK
-    with FaultServer(after(0.1, first), answer(OK)) as server:
-        limits = httpx.Limits(max_connections=1)
-        async with client(server, timeout=httpx.Timeout(300, pool=0.3), limits=limits) as voice:
 
-            async def block() -> None:
-                await anyio.sleep(0.05)
-                time.sleep(0.6)  # as above
+    async def once(scale: float) -> None:
+        with FaultServer(after(0.1 * scale, first), answer(OK)) as server:
+            limits = httpx.Limits(max_connections=1)
+            async with client(server, timeout=httpx.Timeout(300, pool=0.3 * scale), limits=limits) as voice:
 
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(dial, voice)
-                tasks.start_soon(dial, voice)
-                tasks.start_soon(block)
-        assert server.executed == 2
+                async def block() -> None:
+                    await anyio.sleep(0.05 * scale)
+                    time.sleep(0.6 * scale)  # as above
+
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(dial, voice)
+                    tasks.start_soon(dial, voice)
+                    tasks.start_soon(block)
+            assert server.executed == 2
+
+    await with_more_time(once)
 
 
 class Hand:

@@ -34,6 +34,7 @@ from sinch_voice_async._transport.httpx_adapter import HttpxAdapter
 from sinch_voice_async._transport.messages import WireRequest
 from sinch_voice_async._transport.pool import PoolState
 from sinch_voice_async._transport.tls import Tls
+from tests.patience import with_more_time
 from tests.transport.servers import FaultServer, answer, silence
 
 OK = b'{"callId":"id"}'
@@ -270,24 +271,24 @@ class Elsewhere(httpx.AsyncBaseTransport):
 async def test_a_transport_that_tries_again(extensions: bool, own: bool, order: str) -> None:
     """One attempt was executed and one refused: whichever came last, nobody may say unsent, and one phone rings."""
     kind = ConnectionPool if own else httpx.AsyncHTTPTransport
-    with FaultServer(silence) as server, socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        attempts = [Elsewhere(kind(), server.port), Elsewhere(kind(), unused.getsockname()[1])]
-        if order == "refused, then sent":
-            attempts.reverse()
-        transport = Retrying(*attempts, extensions=extensions, raises="last")
-        async with VoiceClient(
-            "key",
-            "c2VjcmV0",
-            base_url=server.url,
-            transport=transport,
-            retry=QUICK,
-            timeout=httpx.Timeout(300, read=0.2),
-        ) as client:
-            with pytest.raises(TransportError) as caught:
-                await client.callouts.tts("+46700000001", "Hi")
-        assert (caught.value.outcome, caught.value.attempts) == ("unknown", 1)
-        assert server.executed == 1
+
+    async def once(scale: float) -> None:
+        with FaultServer(silence) as server, socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            attempts = [Elsewhere(kind(), server.port), Elsewhere(kind(), unused.getsockname()[1])]
+            if order == "refused, then sent":
+                attempts.reverse()
+            transport = Retrying(*attempts, extensions=extensions, raises="last")
+            timeout = httpx.Timeout(300, read=0.2 * scale)
+            async with VoiceClient(
+                "key", "c2VjcmV0", base_url=server.url, transport=transport, retry=QUICK, timeout=timeout
+            ) as client:
+                with pytest.raises(TransportError) as caught:
+                    await client.callouts.tts("+46700000001", "Hi")
+            assert (caught.value.outcome, caught.value.attempts) == ("unknown", 1)
+            assert server.executed == 1
+
+    await with_more_time(once)
 
 
 class Logging(httpx.AsyncBaseTransport):

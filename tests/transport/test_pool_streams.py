@@ -9,6 +9,7 @@ from sinch_voice_async._transport.exceptions import answered_status, request_sen
 from sinch_voice_async._transport.origin import Origin
 from sinch_voice_async._transport.pool import ConnectionPool
 from sinch_voice_async._transport.streams import ResponseStream
+from tests.patience import with_more_time
 from tests.transport.requests import open_stream
 from tests.transport.servers import FaultServer, answer, say, say_in_turn, silence
 from tests.transport.test_pool_exchange import TIMEOUT, Serve, post
@@ -90,17 +91,21 @@ async def test_cancelled(serve: Serve, pool: ConnectionPool) -> None:
 
 async def test_read_timeout(serve: Serve, pool: ConnectionPool) -> None:
     """The read limit bounds the wait for the head and for each piece, not for the whole."""
-    timeout = httpx.Timeout(300, read=0.4)
-    steady = say(OK + b"Content-Length: 6\r\n\r\n", *[b"x"] * 6, pause=0.1)
-    server = serve(steady, say(OK + b"Content-Length: 6\r\n\r\none"), silence)
-    assert b"".join([piece async for piece in await get(pool, server, timeout)]) == b"xxxxxx"
-    stream = await get(pool, server, timeout)
-    with pytest.raises(httpx.ReadTimeout) as caught:
-        assert [piece async for piece in stream] == []
-    assert (request_sent(caught.value), answered_status(caught.value)) == (True, 200)
-    with pytest.raises(httpx.ReadTimeout) as caught:
-        await get(pool, server, timeout)
-    assert (request_sent(caught.value), answered_status(caught.value)) == (True, None)
+
+    async def once(scale: float) -> None:
+        timeout = httpx.Timeout(300, read=0.4 * scale)
+        steady = say(OK + b"Content-Length: 6\r\n\r\n", *[b"x"] * 6, pause=0.1 * scale)
+        server = serve(steady, say(OK + b"Content-Length: 6\r\n\r\none"), silence)
+        assert b"".join([piece async for piece in await get(pool, server, timeout)]) == b"xxxxxx"
+        stream = await get(pool, server, timeout)
+        with pytest.raises(httpx.ReadTimeout) as caught:
+            assert [piece async for piece in stream] == []
+        assert (request_sent(caught.value), answered_status(caught.value)) == (True, 200)
+        with pytest.raises(httpx.ReadTimeout) as caught:
+            await get(pool, server, timeout)
+        assert (request_sent(caught.value), answered_status(caught.value)) == (True, None)
+
+    await with_more_time(once)
 
 
 @pytest.mark.parametrize(

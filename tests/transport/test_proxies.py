@@ -34,8 +34,9 @@ from sinch_voice_async import (
 from sinch_voice_async._transport.exceptions import request_sent
 from sinch_voice_async._transport.origin import Origin, is_host, is_loopback
 from sinch_voice_async._transport.proxies import Proxies, Proxy, proxy_for_url
+from tests.patience import with_more_time
 from tests.transport.proxying import refuse, say_to_connect, tunnel
-from tests.transport.servers import FaultServer, answer, close, reset, say, silence
+from tests.transport.servers import FaultServer, Step, answer, close, reset, say, silence
 
 OK = b'{"callId":"id"}'
 ONCE = RetryPolicy(max_attempts=1)
@@ -44,7 +45,7 @@ QUICK = RetryPolicy(base_delay=0)
 
 def client(server: FaultServer, proxy: str | None, tls: ssl.SSLContext, **options: object) -> VoiceClient:
     """Make a client of a server that is reached through a proxy."""
-    settings: dict[str, object] = {"base_url": server.url, "proxy": proxy, "verify": tls, "retry": ONCE, "timeout": 5}
+    settings: dict[str, object] = {"base_url": server.url, "proxy": proxy, "verify": tls, "retry": ONCE, "timeout": 300}
     return VoiceClient("key", "c2VjcmV0", **(settings | options))  # type: ignore[arg-type]  # options of any type
 
 
@@ -424,15 +425,19 @@ async def test_a_server_that_is_not_trusted(
     ("step", "rings"), [(silence, 1), (say(then="close"), 1), (say(then="reset"), 1), (close, 0), (reset, 0)]
 )
 async def test_a_tunnel_that_breaks(
-    step: object, rings: int, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext, proxy_tls: ssl.SSLContext
+    step: Step, rings: int, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext, proxy_tls: ssl.SSLContext
 ) -> None:
     """Once the request is on its way nobody knows, and a callout is not repeated."""
-    with FaultServer(step, tls=server_tls) as server, FaultServer(tunnel(server.port), tls=proxy_tls) as proxy:  # type: ignore[arg-type]  # a step
-        timeout = httpx.Timeout(300, read=0.3)
-        async with client(server, proxy.url, client_tls, retry=QUICK, timeout=timeout) as voice:
-            with pytest.raises(TransportError) as caught:
-                await voice.callouts.tts("+46700000001", "Hi")
-        assert (caught.value.outcome, caught.value.attempts, server.executed) == ("unknown", 1, rings)
+
+    async def once(scale: float) -> None:
+        with FaultServer(step, tls=server_tls) as server, FaultServer(tunnel(server.port), tls=proxy_tls) as proxy:
+            timeout = httpx.Timeout(300, read=0.3 * scale)
+            async with client(server, proxy.url, client_tls, retry=QUICK, timeout=timeout) as voice:
+                with pytest.raises(TransportError) as caught:
+                    await voice.callouts.tts("+46700000001", "Hi")
+            assert (caught.value.outcome, caught.value.attempts, server.executed) == ("unknown", 1, rings)
+
+    await with_more_time(once)
 
 
 async def test_a_tunnel_that_breaks_within_the_answer(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> None:

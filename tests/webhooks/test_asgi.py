@@ -35,7 +35,8 @@ SILENCE = {"ice": HANGUP, "ace": CONTINUE, "pie": HANGUP, "dice": b"{}", "notify
 
 def application(**options: Any) -> tuple[WebhookApp, list[Any]]:
     """Return an application and what its handlers have seen."""
-    app, seen = WebhookApp(**{"credentials": CREDENTIALS} | options), list[Any]()
+    settings: dict[str, Any] = {"credentials": CREDENTIALS, "handler_timeout": 300.0} | options
+    app, seen = WebhookApp(**settings), list[Any]()
     app.ice(seen.append)
     app.ace(seen.append)
     app.pie(seen.append)

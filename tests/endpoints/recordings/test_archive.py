@@ -332,7 +332,7 @@ from sinch_voice_async import VoiceClient
 
 async def main(folder, options):
     async with VoiceClient(**json.loads(options)) as client:
-        told = lambda *_: print("one", flush=True)
+        told = lambda *_: (print("one", flush=True), sys.stdin.readline())
         await client.recordings.archive(folder, concurrency=3, delete_after=True, progress=told)
 
 anyio.run(main, *sys.argv[2:], backend=sys.argv[1])
@@ -354,12 +354,15 @@ def test_a_process_that_is_killed(sandbox: Sandbox, tmp_path: Path, backend: str
     sounds = {key: sandbox.add_recording(key, data=os.urandom(1_500_000)) for key in map(str, range(14))}
     command = [sys.executable, "-c", ARCHIVE, backend, str(tmp_path), json.dumps(sandbox.client_options())]
     for killed_after in (2, 3, None):
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdin is not None
             assert process.stdout is not None
             for count, _line in enumerate(process.stdout, 1):
                 if count == killed_after:
                     process.kill()
                     break
+                process.stdin.write(b"go on\n")
+                process.stdin.flush()
         assert (process.returncode == 0) == (killed_after is None)
         check_that_all_is_safe(tmp_path, sandbox, sounds)
     assert len(sandbox.recordings) == 0

@@ -31,6 +31,7 @@ from sinch_voice_async._endpoints.recordings import Recordings
 from sinch_voice_async._endpoints.recordings.files import PartFile, Version, parse_date
 from sinch_voice_async.sandbox import Sandbox
 from tests.endpoints.recordings.conftest import QUICK, names, room_for
+from tests.patience import with_more_time
 from tests.transport.servers import FaultServer, Step, answer, say
 
 DATA = random.Random(1).randbytes(300_000)
@@ -174,13 +175,17 @@ async def test_twenty_breaks(sandbox: Sandbox, recordings: Recordings, tmp_path:
 
 async def test_silence_is_a_break_too(sandbox: Sandbox) -> None:
     """A stream that stalls for longer than the read timeout is resumed."""
-    stored = sandbox.add_recording(data=DATA)
-    stored.stall(100_000, seconds=30)
-    async with (
-        VoiceClient(**sandbox.client_options(), retry=QUICK, timeout=0.5) as client,
-        client.recordings.download(stored.key) as download,
-    ):
-        assert await download.read() == DATA
+
+    async def once(scale: float) -> None:
+        stored = sandbox.add_recording(data=DATA)
+        stored.stall(100_000, seconds=300)
+        async with (
+            VoiceClient(**sandbox.client_options(), retry=QUICK, timeout=0.5 * scale) as client,
+            client.recordings.download(stored.key) as download,
+        ):
+            assert await download.read() == DATA
+
+    await with_more_time(once)
 
 
 @pytest.mark.parametrize(
