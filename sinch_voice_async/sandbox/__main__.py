@@ -7,8 +7,8 @@ import signal
 import sys
 import threading
 import webbrowser
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sinch_voice_async.sandbox import bounds
@@ -33,11 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sandbox = _sandbox(options)
         address = {"host": options.host, "port": options.port, "allow_remote": options.allow_remote}
         gc.freeze()  # a full collection would walk over all modules, and hold every call up for 30 ms
-        with closing(sandbox), sandbox.serve(**address):
+        # Before the greeting: a program that has read it may stop the sandbox at once.
+        with closing(sandbox), sandbox.serve(**address), _stop_signals() as stop:
             _say(_greeting(sandbox, options.state))
             if options.open:
                 webbrowser.open(f"{sandbox.url}/_sandbox/")
-            _wait_for_signal()
+            # A wait without end would not notice Ctrl-C on Windows.
+            while not stop.wait(0.1):
+                pass
     except (OSError, ValueError) as error:
         problem = (isinstance(error, OSError) and error.strerror) or error
         # An error of a socket has no file name.
@@ -76,15 +79,16 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _wait_for_signal() -> None:
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
     stop = threading.Event()
     signals = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(each, lambda _number, _frame: stop.set()) for each in signals]
-    # A wait without end would not notice Ctrl-C on Windows.
-    while not stop.wait(0.1):
-        pass
-    for each, handler in zip(signals, before, strict=True):
-        signal.signal(each, handler)
+    try:
+        yield stop
+    finally:
+        for each, handler in zip(signals, before, strict=True):
+            signal.signal(each, handler)
 
 
 def _greeting(sandbox: Sandbox, state: str | None) -> str:

@@ -145,7 +145,7 @@ def interrupting(*, answers: list[bytes] | None = None) -> Iterator[int]:
                 connection.sendall(answer)
             connection.recv(65_536)
             os.kill(os.getpid(), signal.SIGINT)
-            done.wait(10)
+            done.wait(300)
 
     done = threading.Event()
     thread = threading.Thread(target=serve)

@@ -157,7 +157,9 @@ def test_a_file_with_a_mistake_ends_with_one_clear_line(
     assert problem in capsys.readouterr().err
 
 
-def test_the_page_is_opened_and_names_are_allowed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_page_is_opened_and_names_are_allowed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     """In the browser that the system names; a name of a container reaches the control API."""
     opened: list[str] = []
 
@@ -165,20 +167,21 @@ def test_the_page_is_opened_and_names_are_allowed(monkeypatch: pytest.MonkeyPatc
         opened.append(url)
         state = httpx.get(f"{url}api/state", headers={"host": "sandbox:1"}, trust_env=False).json()
         opened.extend([*state["hosts"], *(phone["number"] for phone in state["phones"])])
+        # From here on Ctrl-C ends it in good order.
+        os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr("webbrowser.open", look)
     (tmp_path / "people.toml").write_text(SEED, encoding="utf-8")
-    threading.Thread(target=_interrupt_soon).start()
     seed = ["--seed", str(tmp_path / "people.toml")]
     assert main(["--port", "0", "--open", "--allow-host", "sandbox", "--quiet", *seed]) == 0
     assert opened[1:] == ["sandbox", "46700000001", "alice"]
+    assert capsys.readouterr().out.endswith("Stopped. 0 callouts were placed.\n")
 
 
 def _interrupt_soon() -> None:
     # What the tests were started with: Python's own, or nothing where they run in the background.
     while signal.getsignal(signal.SIGINT) in (signal.default_int_handler, signal.SIG_IGN):
         time.sleep(0.01)
-    time.sleep(0.3)
     os.kill(os.getpid(), signal.SIGINT)
 
 

@@ -73,9 +73,14 @@ async def test_a_cancelled_attempt_is_told() -> None:
     """A request that is cancelled has an end too, and nobody knows what became of it."""
     notebook = Notebook()
     with FaultServer(silence) as server:
-        async with VoiceClient("key", "c2VjcmV0", base_url=server.url, observer=notebook) as client:
-            with anyio.move_on_after(0.2):
-                await client.callouts.tts("+46700000001", "Hi")
+        async with (
+            VoiceClient("key", "c2VjcmV0", base_url=server.url, observer=notebook) as client,
+            anyio.create_task_group() as tasks,
+        ):
+            tasks.start_soon(client.callouts.tts, "+46700000001", "Hi")
+            while not server.executed:
+                await anyio.sleep(0.001)
+            tasks.cancel_scope.cancel()
     (result,) = notebook.ended
     assert (result.status, result.outcome, result.error) == (None, "unknown", "Cancelled")
 

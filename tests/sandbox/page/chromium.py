@@ -140,9 +140,16 @@ class Chromium:
         # Awaited first: a promise is always true.
         asked = f"Promise.resolve({expression}).then(Boolean)"
         deadline = time.monotonic() + PATIENCE
-        while not self.evaluate(asked):
+        while not self._holds(asked):
             assert time.monotonic() < deadline, f"never came true: {expression}\n{self.text('body')}"
             time.sleep(0.02)
+
+    def _holds(self, asked: str) -> bool:
+        answer = self._ask("Runtime.evaluate", expression=asked, returnByValue=True, awaitPromise=True)
+        # A page that is just being replaced by another answers with an error of the protocol: it is asked again.
+        result = answer.get("result", {})
+        assert "exceptionDetails" not in result, result["exceptionDetails"]
+        return bool(result.get("result", {}).get("value"))
 
     def text(self, selector: str) -> str:
         """Return the text that an element shows."""
@@ -200,6 +207,12 @@ class Chromium:
         )
 
     def _send(self, method: str, **parameters: object) -> dict[str, Any]:
+        answer = self._ask(method, **parameters)
+        assert "error" not in answer, f"{method}: {answer['error']}"
+        result: dict[str, Any] = answer["result"]
+        return result
+
+    def _ask(self, method: str, **parameters: object) -> dict[str, Any]:
         number = next(self._numbers)
         message = {"id": number, "method": method, "params": parameters}
         if self._session:
@@ -209,9 +222,7 @@ class Chromium:
             answer = self._receive()
             self._note(answer)
             if answer.get("id") == number:
-                assert "error" not in answer, f"{method}: {answer['error']}"
-                result: dict[str, Any] = answer["result"]
-                return result
+                return answer
 
     def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._received:
