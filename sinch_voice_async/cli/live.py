@@ -48,6 +48,7 @@ _EVERY: Final = 10.0
 _BAR: Final = 24
 _SHORTEST_BAR: Final = 6
 _LOOK: Final = 0.1
+_NOT_RUNNING: Final = "no process dials it now: `dial --resume --journal JOURNAL` continues it"
 RESULTS_SECRET: Final = "SINCH_VOICE_RESULTS_SECRET"  # noqa: S105  # the name of a variable
 _RESULTS_TIMEOUT: Final = 10.0
 
@@ -72,6 +73,13 @@ class Standing:
     rate: float | None = None
     cost: str = ""
     health: str = ""
+    running: bool | None = None
+    polled: bool = True
+
+    @property
+    def needs_run(self) -> bool:
+        """Whether somebody has to start a run: contacts or results are left, and certainly no process dials."""
+        return self.running is False and bool(self.to_do or (self.active and self.polled))
 
     @property
     def done(self) -> int:
@@ -102,7 +110,7 @@ class Standing:
     def lines(self, width: int = 79) -> list[str]:
         """Return the view, each line at most ``width`` characters."""
         left = self.seconds_left
-        figures = [f"{self.done:,}/{self.total:,}", f"{self.to_do:,} to do", f"{self.rate or 0.0:.1f} calls/s"]
+        figures = [f"{self.done:,}/{self.total:,}", f"{self.to_do:,} to do", *self._pace()]
         figures += [f"{duration(left)} left"] if left is not None and self.to_do else []
         room = min(_BAR, width - len("  ".join(figures)) - 3)
         if room >= _SHORTEST_BAR:
@@ -113,19 +121,27 @@ class Standing:
         lines = [*first, *_filled([f"{self.scope}: {self.active:,} active", *self.parts()], width)]
         lines += [f"cost so far {self.cost}"] if self.cost else []
         lines += [visible(self.health)] if self.health else []
+        lines += [_NOT_RUNNING] if self.needs_run else []
         return [line if len(line) <= width else line[: width - 3] + "..." for line in lines][:6]
 
     def line(self) -> str:
         """Return the view as one line, for a pipe."""
-        pace = f"{self.rate or 0.0:.1f} calls/s"
         left = self.seconds_left
         parts = [
             f"{self.scope}: {self.done:,} of {self.total:,} done",
             f"{self.to_do:,} to do",
             f"{self.active:,} active",
         ]
-        parts += [*self.parts(), pace] + ([f"{duration(left)} left"] if left is not None and self.to_do else [])
-        return ", ".join(parts) + (f" ({visible(self.health)})" if self.health else "")
+        parts += [*self.parts(), *self._pace()] + (
+            [f"{duration(left)} left"] if left is not None and self.to_do else []
+        )
+        notes = [visible(self.health)] if self.health else []
+        notes += [_NOT_RUNNING] if self.needs_run else []
+        return ", ".join(parts) + (f" ({'; '.join(notes)})" if notes else "")
+
+    def _pace(self) -> list[str]:
+        """Return the pace, nothing if one look cannot tell it."""
+        return [] if self.rate is None else [f"{self.rate:.1f} calls/s"]
 
 
 def _filled(parts: list[str], width: int) -> list[str]:
@@ -370,17 +386,25 @@ def standing_of_run(running: CampaignRun, rate: Rate) -> Standing:
     )
 
 
-def standing_of_report(found: Report, paused: str | None, rate: Rate) -> Standing:
-    """Return how a campaign stands by its journal, seen from another process."""
+def standing_of_report(
+    found: Report, paused: str | None, rate: Rate, *, running: bool | None, follow: str | None
+) -> Standing:
+    """Return how a campaign stands by its journal, seen from another process.
+
+    ``running`` is None if it is not known whether a run dials. ``follow`` None: calls are not followed to their ends.
+    """
     states = Counter(found.states)
+    followed = states[ContactState.ACCEPTED] if follow else 0
     return _standing(
         states,
         Counter(found.results),
-        active=states[ContactState.DIALING] + states[ContactState.ACCEPTED],
+        active=states[ContactState.DIALING] + followed,
         broken=found.broken_rows,
         rate=rate.of(found.attempts),
         cost=", ".join(f"{amount:f} {visible(currency)}" for currency, amount in found.spent.items()),
         health=f"paused: {paused}" if paused else "",
+        running=running,
+        polled=follow == "poll",
     )
 
 

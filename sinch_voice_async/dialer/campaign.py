@@ -461,6 +461,17 @@ class Campaign(PlannedCampaign):
         async with self._use() as journal:
             return await journal.control()
 
+    async def is_running(self) -> bool | None:
+        """Say whether a run of any process dials the campaign now; None if that cannot be known.
+
+        It is known of a journal in a file, by its lock: a run that was killed does not hold it. Workers of a database
+        hold no lock.
+
+        :raises JournalError: the journal cannot be used.
+        """
+        async with self._use() as journal:
+            return await journal.is_dialing() if isinstance(journal, SqliteJournal) else None
+
     async def _ask(self, **changes: Any) -> None:
         async with self._use() as journal:
             await journal.set_control(evolve(await journal.control(), **changes))

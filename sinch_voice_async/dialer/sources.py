@@ -82,6 +82,9 @@ class ContactFile(ABC):
     encoding, the delimiter, the sheet.
     """
 
+    _blank = "empty"
+    """What a cell without a value is."""
+
     def __init__(self, path: Path, wanted: _Wanted) -> None:
         self.path: Path = path
         self.columns: tuple[str, ...] | None = None
@@ -136,7 +139,7 @@ class ContactFile(ABC):
         try:
             read = [self._number(column, row[column]) for column in wanted.numbers if not _is_blank(row.get(column))]
             if not read:
-                return BrokenRow(line, f"{' and '.join(wanted.numbers)} {_is(wanted.numbers)} empty", row)
+                return BrokenRow(line, f"{' and '.join(wanted.numbers)} {_is(wanted.numbers)} {self._blank}", row)
             return Contact(
                 numbers=read,
                 fields=row,
@@ -403,6 +406,9 @@ class ParquetFile(ContactFile):
 
 class WorkbookFile(ContactFile):
     """A sheet of a workbook (.xlsx, .xlsm, .xlsb, .xls, .ods) whose first row that is not blank names the columns."""
+
+    # The library gives nothing for an error, nor for a formula that no spreadsheet program has computed yet.
+    _blank = "empty, an error, or a formula without a result"
 
     def __init__(self, path: Path, wanted: _Wanted, *, sheet: str | None) -> None:
         super().__init__(path, wanted)

@@ -5,11 +5,13 @@ import gc
 import logging
 import signal
 import sys
+import textwrap
 import threading
 import webbrowser
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 from sinch_voice_async.sandbox import bounds
 from sinch_voice_async.sandbox.app import Sandbox
@@ -21,6 +23,16 @@ __all__ = ["main"]
 KINDS = ("answer", "busy", "no_answer", "machine")
 SETS = '$env:{} = "{}"' if sys.platform == "win32" else "export {}={}"
 """How a variable is set in the shell of this system."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong within the width of a terminal, without all options before it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message and exit with 2."""
+        said = f"{self.prog}: {message}"
+        text = textwrap.fill(said, 79, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+        self.exit(2, f"{text}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         problem = (isinstance(error, OSError) and error.strerror) or error
         # An error of a socket has no file name.
         problem = f"{problem}: {error.filename}" if isinstance(error, OSError) and error.filename else problem
-        parser.exit(2, f"{parser.prog}: {problem}\n")
+        parser.error(str(problem))
     finally:
         gc.unfreeze()
     placed = sandbox.executed
@@ -115,7 +127,7 @@ Callbacks go to: {callbacks}
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m sinch_voice_async.sandbox",
         description="Serve a local stand-in for the Sinch Voice platform. No real calls are placed.",
         epilog="Example:\n  python -m sinch_voice_async.sandbox --callback-url http://127.0.0.1:8080/",

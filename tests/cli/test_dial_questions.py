@@ -440,6 +440,35 @@ class TestControl:
         assert command("dial", "pace", "contacts.sqlite", "own").out.startswith("Set to its own pace.")
         assert command("dial", "pace", "contacts.sqlite", "fast").code == ExitCode.USAGE
 
+    def test_a_campaign_that_no_process_dials_is_told_from_one_that_runs(
+        self, command: Command, sandbox: Sandbox
+    ) -> None:
+        """By the view and by each command, before, while and after a process dials."""
+        file, resting = contacts(), "No process dial"
+        anyio.run(Campaign("contacts", journal="contacts.sqlite").enqueue, NUMBERS[:2])
+        journal = ("contacts.sqlite",)
+        assert "no process dials it now" in command("dial", "status", *journal).out
+        assert command("dial", "status", *journal, "--json").document["running"] is False
+        for words in (["pause"], ["resume"], ["pace", "0.2"], ["cancel"]):
+            said = command("dial", words[0], *journal, *words[1:]).out
+            assert resting in said
+            assert max(map(len, said.splitlines())) <= 80
+        run = threading.Thread(target=main, args=(["dial", file, *SPOKEN, "--resume", "--yes", "--cps", "0.2"],))
+        run.start()
+        _until(lambda: sandbox.calls)
+        assert command("dial", "status", *journal, "--json").document["running"] is True
+        assert "no process" not in command("dial", "status", *journal).out
+        for words in (["pause"], ["resume"], ["pace", "own"], ["cancel"]):
+            assert resting not in command("dial", words[0], *journal, *words[1:]).out
+        run.join(300)
+        assert "no process dials it now" in command("dial", "status", *journal).out
+
+    def test_calls_that_are_not_followed_are_over(self, command: Command) -> None:
+        """Who watches such a campaign is not kept waiting for results that nobody asks for."""
+        command("dial", contacts(), *SPOKEN, "--follow", "none")
+        *_, last = command("dial", "watch", "contacts.sqlite", "--json").lines
+        assert (last["active"], last["accepted"]) == (0, 4)
+
     def test_a_campaign_is_watched_to_its_end(self, command: Command, terminal: Terminal) -> None:
         """Line by line as JSON, and in place on a terminal."""
         command("dial", contacts(), *QUICK)
@@ -539,7 +568,7 @@ class TestEdges:
         ran = command("dial", "watch", "contacts.sqlite", "--json")
         assert ran.code == ExitCode.INTERRUPTED
         assert [line["to_do"] for line in ran.lines] == [4, 4]
-        assert "Stopped watching; the campaign goes on." in ran.err
+        assert "Stopped watching; that does not stop the campaign." in ran.err
         looks[0] = 0
         assert command("dial", "watch", "contacts.sqlite").code == ExitCode.INTERRUPTED
 

@@ -222,10 +222,31 @@ class TestLive:
         """A campaign at its start has two lines."""
         quiet = Standing(scope="campaign", total=0, to_do=0, active=0)
         assert [line.strip() for line in quiet.lines()] == [
-            f"[{'':24}] 0/0  0 to do  0.0 calls/s",
+            f"[{'':24}] 0/0  0 to do",
             "campaign: 0 active",
         ]
-        assert quiet.line() == "campaign: 0 of 0 done, 0 to do, 0 active, 0.0 calls/s"
+        assert quiet.line() == "campaign: 0 of 0 done, 0 to do, 0 active"
+
+    @pytest.mark.parametrize(
+        ("running", "to_do", "polled", "is_said"),
+        [
+            (False, 1, False, True),
+            (False, 0, True, True),  # results of active calls are not asked for
+            (False, 0, False, False),  # callbacks bring them
+            (None, 1, True, False),
+            (True, 1, True, False),
+        ],
+    )
+    def test_a_campaign_that_no_process_dials(
+        self, running: bool | None, to_do: int, polled: bool, is_said: bool
+    ) -> None:
+        """That is said if it is certain and contacts or results are left, also beside the reason of a pause."""
+        standing = Standing(
+            scope="campaign", total=3, to_do=to_do, active=1, health="paused: lunch", running=running, polled=polled
+        )
+        said = "no process dials it now: `dial --resume --journal JOURNAL` continues it"
+        assert (standing.lines()[-1] == said) is is_said
+        assert standing.line().endswith(f"(paused: lunch; {said})" if is_said else "(paused: lunch)")
 
     def test_a_line_now_and_then_in_a_pipe(self, capsys: pytest.CaptureFixture[str]) -> None:
         """Every ten seconds, and at the end."""

@@ -383,6 +383,29 @@ async def test_two_programs_make_one_journal(tmp_path: Path, monkeypatch: pytest
     assert [each.name for each in tmp_path.iterdir()] == ["x.sqlite"]
 
 
+async def test_whether_a_run_dials_is_asked_without_a_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Known of this process and of others, and to ask hinders no run."""
+    first, second = SqliteJournal(tmp_path / "x.sqlite"), SqliteJournal(tmp_path / "x.sqlite")
+    await first.open("x")
+    inodes = {**journal_file._INODES}
+    with monkeypatch.context() as another_process:
+        another_process.setattr(journal_file, "_INODES", {})
+        await second.open("x")
+    assert (await first.is_dialing(), await second.is_dialing()) == (False, False)
+    await first.begin(0.0)
+    assert (await first.is_dialing(), await second.is_dialing()) == (True, True)
+    await first.end()
+    assert (await first.is_dialing(), await second.is_dialing()) == (False, False)
+    await second.begin(0.0)
+    with monkeypatch.context() as another_system:
+        another_system.setattr(journal_file, "_LOCK_COMMAND", None)
+        assert (await first.is_dialing(), await second.is_dialing()) == (None, True)
+    assert inodes == journal_file._INODES
+    await first.close()
+    monkeypatch.setattr(journal_file, "_INODES", {each.key: each for each in [second._use().file._inode] if each})
+    await second.close()
+
+
 async def test_a_system_without_locks_of_inodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file beside the journal is the lock then."""
     monkeypatch.setattr(journal_file, "_LOCK_COMMAND", None)

@@ -534,6 +534,22 @@ def test_a_workbook(tmp_path: Path) -> None:
         read_xlsx(path, sheet="Empty")
 
 
+def test_a_workbook_whose_numbers_are_errors_or_formulas(tmp_path: Path) -> None:
+    """Neither has a value for who reads the file, and the row says so."""
+    pytest.importorskip("python_calamine")
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in [("number", "name"), ("#N/A", "Ann"), ('="+46"&"700000002"', "Bo"), (None, "Cy")]:
+        book.active.append(row)
+    book.save(tmp_path / "c.xlsx")
+    _, broken = parts(read_contacts(tmp_path / "c.xlsx"))
+    assert broken == [
+        BrokenRow(line, "number is empty, an error, or a formula without a result", row.fields)
+        for line, row in enumerate(broken, 2)
+    ]
+    assert len(broken) == 3
+
+
 def test_a_workbook_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A text of that name, one whose sheets are all hidden, and an extra that is not installed."""
     calamine = pytest.importorskip("python_calamine")

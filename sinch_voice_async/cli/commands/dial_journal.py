@@ -140,12 +140,19 @@ def _watch(settings: Settings, /, *, journal: str, name: str | None, every: floa
             else:
                 display.end(standing)
 
-    on_loop(settings, watch, lambda: "Stopped watching; the campaign goes on.")
+    on_loop(settings, watch, lambda: "Stopped watching; that does not stop the campaign.")
 
 
 async def _look(campaign: Campaign, rate: Rate) -> Any:
-    control = await campaign.control()
-    return standing_of_report(await campaign.report(), control.pause, rate)
+    async with campaign:
+        control, running, kept = await campaign.control(), await campaign.is_running(), await campaign.journal.options()
+        follow = "poll" if kept is None else kept.get("follow")
+        return standing_of_report(await campaign.report(), control.pause, rate, running=running, follow=follow)
+
+
+def _obeyed(settings: Settings, campaign: Campaign, running: str, resting: str) -> str:
+    """Return which of two sentences is true: of a run that obeys, or of a campaign that no process dials."""
+    return resting if on_loop(settings, campaign.is_running) is False else running
 
 
 @settable
@@ -167,7 +174,9 @@ def _pause(settings: Settings, /, *, journal: str, name: str | None, reason: str
         show(settings, {"paused": None}, "No contact is left to call: nothing to pause.")
         return
     on_loop(settings, lambda: campaign.pause(reason))
-    show(settings, {"paused": reason}, "Paused. A run obeys within a second; `dial resume` ends the pause.")
+    obeyed = "A run obeys within a second; `dial resume` ends the pause."
+    text = _obeyed(settings, campaign, obeyed, "No process dials it now: the next run waits for `dial resume`.")
+    show(settings, {"paused": reason}, f"Paused. {text}")
 
 
 @settable
@@ -182,7 +191,9 @@ def _resume(settings: Settings, /, *, journal: str, name: str | None) -> None:
     """
     campaign = campaign_of(settings, journal, name)
     on_loop(settings, campaign.resume)
-    show(settings, {"paused": None}, "Resumed. A running campaign obeys within a second.")
+    obeyed = "A running campaign obeys within a second."
+    resting = "No process dials it now: `dial --resume --journal JOURNAL` does."
+    show(settings, {"paused": None}, f"Resumed. {_obeyed(settings, campaign, obeyed, resting)}")
 
 
 @settable
@@ -205,7 +216,9 @@ def _pace(settings: Settings, /, *, journal: str, name: str | None, cps: str) ->
     campaign = campaign_of(settings, journal, name)
     on_loop(settings, lambda: campaign.set_pace(pace))
     text = "its own pace" if pace is None else f"{pace:g} calls per second"
-    show(settings, {"calls_per_second": pace}, f"Set to {text}. A running campaign obeys within a second.")
+    obeyed = "A running campaign obeys within a second."
+    obeyed = _obeyed(settings, campaign, obeyed, "No process dials it now: the next run keeps to it.")
+    show(settings, {"calls_per_second": pace}, f"Set to {text}. {obeyed}")
 
 
 @settable
@@ -219,8 +232,10 @@ def _cancel(settings: Settings, /, *, journal: str, name: str | None) -> None:
       sinch-voice dial cancel contacts.sqlite
     """
     campaign = campaign_of(settings, journal, name)
+    obeyed = "A running campaign ends within a second; --resume begins again."
+    text = _obeyed(settings, campaign, obeyed, "No process dialled it; --resume begins again.")
     on_loop(settings, campaign.cancel)
-    show(settings, {"cancelled": True}, "Cancelled. A running campaign ends within a second; --resume begins again.")
+    show(settings, {"cancelled": True}, f"Cancelled. {text}")
 
 
 @settable

@@ -236,6 +236,18 @@ class JournalFile:
             self._set(self._inode, _DIALING, unlock=True)
             self._inode.is_dialing = self._is_dialing = False
 
+    def is_dialing(self) -> bool | None:
+        """Say whether a run of any process has the right to dial; None if this system cannot tell."""
+        inode = self._inode
+        assert inode is not None
+        if inode.is_dialing or _LOCK_COMMAND is None:
+            return inode.is_dialing or None
+        assert fcntl is not None  # as its lock command is there
+        # To ask takes no lock, so that a run that begins at this moment is not refused.
+        wanted = struct.pack("@hhqqi0q", fcntl.F_WRLCK, os.SEEK_SET, _DIALING, 1, 0)
+        held: int = struct.unpack_from("@h", fcntl.fcntl(inode.descriptor, fcntl.F_OFD_GETLK, wanted))[0]
+        return held != fcntl.F_UNLCK
+
     def examine(self, connection: sqlite3.Connection) -> None:
         """Look for damage: indices are compared with their tables too if the file is not large.
 

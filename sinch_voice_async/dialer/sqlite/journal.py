@@ -203,6 +203,11 @@ class SqliteJournal(SqlJournal):
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(self._opened.file.unlock)
 
+    async def is_dialing(self) -> bool | None:
+        """Say whether a run of any process dials from this file now; None if this system cannot tell."""
+        with translated(self.path):
+            return self._use().file.is_dialing()
+
     def pacer(self, calls_per_second: float, clock: Clock) -> Pacer:
         """Return a pacer of this process: no other dials from this file."""
         return Pacer(calls_per_second, clock=clock)
