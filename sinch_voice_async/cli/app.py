@@ -173,8 +173,21 @@ def sandbox(*, options: tuple[str, ...]) -> int:
     return main(options)
 
 
+def _open_closed_streams() -> None:
+    """Open what the shell has closed (``>&-``): else the next file of the program would be its stdout."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number is taken.
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123  # until the end
+
+
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; a failure is told in a sentence or two on stderr."""
+    _open_closed_streams()
     log_to_stderr()
     try:
         result = app.main(

@@ -442,10 +442,8 @@ def check_output(path: Path | None, option: str, *, force: bool) -> None:
     """
     if path is None:
         return
-    if path.is_dir() or not path.parent.is_dir():
-        raise ConfigurationError(
-            f"{option} {path}: {'this is a folder' if path.is_dir() else 'there is no such folder'}"
-        )
+    if not path.parent.is_dir():
+        raise ConfigurationError(f"{option} {path}: there is no such folder")
     if path.exists() and not force:
         raise ConfigurationError(f"{option} {path} exists already; pass --force to replace it")
 

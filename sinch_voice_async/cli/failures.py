@@ -163,8 +163,7 @@ def _advice(error: "sinch_voice_async.SinchVoiceError") -> str:
     for cls, advice in (
         (sinch_voice_async.ConfigurationError, ""),
         (sinch_voice_async.InvalidRequestError, ""),
-        (sinch_voice_async.JournalError, ""),
-        (sinch_voice_async.CampaignError, "Run it again and it resumes where it stopped; no number is dialled twice."),
+        (sinch_voice_async.CampaignError, " ".join(getattr(error, "__notes__", ()))),
         (sinch_voice_async.NotFoundError, "Check the id and the region: a call or conference lives in one only."),
         (sinch_voice_async.AuthenticationError, f"Nothing was done; {_DOCTOR}"),
         (sinch_voice_async.PaymentRequiredError, "The account needs credit."),

@@ -20,7 +20,7 @@ import anyio
 import httpx
 from attrs import define, frozen
 
-from sinch_voice_async import ConfigurationError, RetryPolicy, VoiceClient
+from sinch_voice_async import CampaignError, ConfigurationError, JournalError, RetryPolicy, VoiceClient
 from sinch_voice_async.cli.campaigns import outcome_record, report_totals, write_report
 from sinch_voice_async.cli.client import with_client
 from sinch_voice_async.cli.failures import ExitCode, masked
@@ -275,14 +275,20 @@ class Watched:
             show(self.settings, report_totals(found), masked(str(found)))
             return self._end(found)
 
-        return with_client(
-            self.settings,
-            dial,
-            stopped=lambda: f"Stopped. {self.resuming}",
-            max_text_length=max_text_length,
-            # The campaign slows down by itself; a repetition behind its back would break its pace.
-            retry=RetryPolicy(max_attempts=self.settings.max_attempts, max_retry_after=0.0),
-        )
+        try:
+            return with_client(
+                self.settings,
+                dial,
+                stopped=lambda: f"Stopped. {self.resuming}",
+                max_text_length=max_text_length,
+                # The campaign slows down by itself; a repetition behind its back would break its pace.
+                retry=RetryPolicy(max_attempts=self.settings.max_attempts, max_retry_after=0.0),
+            )
+        except CampaignError as error:
+            # Another run would meet the same fault of the journal.
+            if not isinstance(error, JournalError):
+                error.add_note("Run it again and it resumes where it stopped; no number is dialled twice.")
+            raise
 
     async def _stream_results(self, stack: AsyncExitStack) -> None:
         """Post results to a URL until the stack is left."""

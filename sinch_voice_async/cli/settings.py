@@ -8,13 +8,16 @@ terminal.
 
 import os
 import re
+import stat
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 from urllib.parse import unquote
 
 import attrs
 import click
+from click.shell_completion import CompletionItem
 
 import sinch_voice_async
 
@@ -23,11 +26,13 @@ __all__ = [
     "Account",
     "Command",
     "Group",
+    "PathType",
     "Settings",
     "check_url",
     "find_account",
     "holds_password",
     "option_group",
+    "path_problem",
     "settable",
 ]
 
@@ -35,6 +40,8 @@ AnyCommand = TypeVar("AnyCommand", bound=click.Command)
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 KEYRING_SERVICE: Final = "sinch-voice"
+_SEPARATORS: Final = ("/", os.sep)
+_LONG: Final = 60
 
 
 @attrs.define(kw_only=True)
@@ -67,6 +74,49 @@ def holds_password(text: str) -> bool:
     user = re.match(r"(?:[a-z][a-z0-9+.-]*:)?(?://)?([^/?#]*)@", text, re.IGNORECASE)
     named = re.search(r"(?:^|[\s?&;])(?:password|passwd|pwd|sslpassword)\s*=", text, re.IGNORECASE)
     return bool(named) or bool(user and unquote(user[1]).partition(":")[2])
+
+
+def path_problem(path: str, *, folder: bool = False, must_exist: bool = False) -> str | None:
+    """Return why a text cannot be the path of a file, or of a folder; None if it can."""
+    if not path.strip():
+        return "it is empty"
+    if "\0" in path:
+        return "it holds a character that no name may have"
+    try:
+        is_folder = stat.S_ISDIR(os.stat(path).st_mode)  # noqa: PTH116  # Path("") is the current folder
+    except (FileNotFoundError, NotADirectoryError):
+        if must_exist:
+            return f"{path} does not exist"
+        return None if folder or not path.endswith(_SEPARATORS) else f"{path} is the name of a folder"
+    except OSError as problem:
+        return f"{path if len(path) < _LONG else path[:_LONG] + '...'}: {problem.strerror}"
+    if is_folder != folder:
+        return f"{path} is {'not ' if folder else ''}a folder"
+    return None
+
+
+class PathType(click.ParamType[Any]):
+    """The path of a file, or of a folder. It is never empty: click's own type reads "" as the current folder.
+
+    Other faults of a file are found by what opens it.
+    """
+
+    name = "path"
+
+    def __init__(self, path_type: type = Path, *, folder: bool = False, must_exist: bool = False) -> None:
+        self._path_type = path_type
+        self._folder = folder
+        self._must_exist = must_exist
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path; an unusable one is a usage error."""
+        if problem := path_problem(os.fspath(value), folder=self._folder, must_exist=self._must_exist):
+            self.fail(problem, param, ctx)
+        return self._path_type(value)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Let the shell complete names of files or folders."""
+        return [CompletionItem(incomplete, type="dir" if self._folder else "file")]
 
 
 def check_url(url: str, argument: str) -> None:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -28,7 +29,16 @@ from sinch_voice_async.models.destinations import (
 )
 from sinch_voice_async.models.fields import masked
 
-__all__ = ["BrokenRow", "Contact", "check_country", "number_type", "read_number", "read_numbers", "tables"]
+__all__ = [
+    "BrokenRow",
+    "Contact",
+    "check_country",
+    "number_type",
+    "numbers_of",
+    "read_number",
+    "read_numbers",
+    "tables",
+]
 
 _COMMENT: Final = re.compile(r"(?:^|\s)#(?:\s.*)?$", re.DOTALL)
 _LONGEST: Final = len("+") + 15
@@ -219,10 +229,24 @@ def read_numbers(
 
     With ``country`` (ISO 3166-1, such as ``SE``) numbers may be in its national form.
 
-    :raises ConfigurationError: the file cannot be read, or a line is not a number with one certain reading: it would
-        not keep the person meant from being called. The message names the line.
+    :raises ConfigurationError: the file cannot be read or holds no number, or a line is not a number with one certain
+        reading: it would not keep the person meant from being called. The message names the line.
     """
     file = a_path(path, "path")
+    found = numbers_of(file, country=country, encoding=encoding)
+    if not found:
+        raise ConfigurationError(
+            f"{file} holds no number, so it would protect no one: is it a failed export? If no number is barred, leave "
+            "the list out"
+        )
+    return found
+
+
+def numbers_of(file: Path, *, country: str | None, encoding: str | None) -> frozenset[str]:
+    """Return the numbers of a list as :func:`read_numbers` does, also of a list that holds none: it may be half saved.
+
+    :raises ConfigurationError: the file cannot be read, or a line is not a number with one certain reading.
+    """
     known = None if country is None else check_country(country)
     found = set()
     with readable(file), examine(file, encoding).open() as lines:

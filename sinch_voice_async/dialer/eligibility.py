@@ -37,7 +37,7 @@ import anyio.to_thread
 from attrs import field, frozen
 
 from sinch_voice_async import _bounds
-from sinch_voice_async.dialer.contacts import Contact, read_number, read_numbers
+from sinch_voice_async.dialer.contacts import Contact, numbers_of, read_number, read_numbers
 from sinch_voice_async.dialer.journal import ContactState, Outcome
 from sinch_voice_async.dialer.opt_out import SharedCap
 from sinch_voice_async.errors import CampaignError, ConfigurationError, InvalidRequestError
@@ -435,7 +435,8 @@ class DoNotCallFile:
     that is taken off the list stays listed for this object, so that a file that is being saved protects every number.
     ``country`` and ``encoding`` are those of :func:`read_numbers`.
 
-    :raises ConfigurationError: the file cannot be read; the message names the line.
+    :raises ConfigurationError: the file cannot be read, and the message names the line; or it holds no number at the
+        start, as after a failed export.
     """
 
     def __init__(
@@ -472,7 +473,7 @@ class DoNotCallFile:
         with self._lock:
             stamp = _stamp_of(self.path)
             if stamp is None or stamp != self._stamp:
-                self.numbers |= read_numbers(self.path, country=self._country, encoding=self._encoding)
+                self.numbers |= numbers_of(self.path, country=self._country, encoding=self._encoding)
                 self._stamp = stamp
 
 

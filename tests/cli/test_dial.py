@@ -249,9 +249,9 @@ class TestResume:
             (("--resume",), "--resume needs FILE or --journal"),
             (("nobody.csv", "--resume"), "there is no journal nobody.sqlite to resume"),
             (("nobody.csv",), "nobody.csv cannot be read"),
-            (("",), "FILE must be the name of a file, not ''"),
-            ((".",), "FILE must be the name of a file, not '.'"),
-            (("nobody.csv", "--journal", ""), "'--journal': it is empty"),
+            (("x" * 250 + ".csv",), "journal cannot be used: "),
+            (("nobody.csv", "--journal", "no/such.sqlite"), "journal no/such.sqlite: there is no such folder"),
+            (("nobody.csv", "--journal", "no/such.sqlite", "--dry-run"), "there is no such folder"),
         ],
     )
     def test_there_is_nothing_to_dial(self, command: Command, arguments: tuple[str, ...], said: str) -> None:
@@ -273,7 +273,7 @@ class TestResume:
         (("--encoding", "klingon"), "--encoding must be a text encoding"),
         (("--delimiter", "::"), "--delimiter must be one character"),
         (("--report", "nowhere/r.csv"), "--report nowhere/r.csv: there is no such folder"),
-        (("--rejects", "."), "--rejects .: this is a folder"),
+        (("--rejects", "."), "'--rejects': . is a folder"),
         (("--dry-run", "--report", "r.csv"), "use --rejects"),
         (("--max-call-duration", "0"), "--max-call-duration"),
         (("--spend-limit", "much"), "--spend-limit must be an amount"),

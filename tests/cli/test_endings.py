@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from sinch_voice_async.cli import app, main
 from sinch_voice_async.cli.client import on_loop
 from sinch_voice_async.cli.failures import ExitCode, StoppedError, masked
 from sinch_voice_async.cli.settings import Settings
+from sinch_voice_async.dialer import OptOutList
 from sinch_voice_async.sandbox import Sandbox
 
 from .conftest import CALLEE, CLI, KEY, SECRET, Command
@@ -48,6 +50,45 @@ def test_each_outcome_has_its_exit_code(
     assert (ran.code, ran.out) == (code, "")
     assert said in ran.err
     assert ran.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+def test_streams_that_the_shell_has_closed(tmp_path: Path, closed: str) -> None:
+    """The exit code tells all the same; and the first file that is opened does not become stdout."""
+    program = f"exec {sys.executable} -m sinch_voice_async"
+    for command, code in (
+        ("opt-outs add list.sqlite +46700000001", ExitCode.OK),
+        ("dial status nothing.sqlite", ExitCode.USAGE),
+    ):
+        ran = subprocess.run(
+            ["sh", "-c", f"{program} {command} {closed}"], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert (ran.returncode, "Traceback" in ran.stderr, "fault" in ran.stderr) == (code, False, False)
+    with closing(OptOutList(tmp_path / "list.sqlite")) as listed:
+        assert "+46700000001" in listed
+
+
+def test_streams_that_python_has_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service of Windows has none of them, and its numbers are free."""
+    taken: list[int] = []
+
+    real = os.fstat
+
+    def fstat(number: int) -> os.stat_result:
+        if number in {0, 1, 2} - {*taken}:
+            raise OSError(number)
+        return real(number)
+
+    monkeypatch.setattr(os, "fstat", fstat)
+    monkeypatch.setattr(os, "open", lambda *_: taken.append(len(taken)))
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    try:
+        assert main(["completion", "bash"]) == ExitCode.OK
+        assert taken == [0, 1, 2]
+    finally:
+        for stream in (sys.stdin, sys.stdout, sys.stderr):
+            stream.close()
 
 
 def test_nothing_sent_is_safe_to_repeat(either: Command) -> None:

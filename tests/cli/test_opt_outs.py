@@ -70,6 +70,16 @@ def test_what_is_missing_is_said(command: Command, arguments: tuple[str, ...], s
     assert (ran.code, said in ran.err) == (ExitCode.USAGE, True)
 
 
+@pytest.mark.parametrize("arguments", [("list", "o.sqlite"), ("add", "o.sqlite", NUMBERS[0])])
+def test_a_list_that_cannot_be_used(command: Command, arguments: tuple[str, ...]) -> None:
+    """The advice is not that of a campaign: nothing would resume here."""
+    Path("o.sqlite").symlink_to("other.sqlite")
+    Path("other.sqlite").write_text("")
+    ran = command("opt-outs", *arguments)
+    assert (ran.code, "o.sqlite is a link" in ran.err) == (ExitCode.FAILED, True)
+    assert "resumes" not in ran.err
+
+
 def test_a_user_without_a_name(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a container: the entry has no name."""
 

@@ -19,7 +19,8 @@ import sinch_voice_async
 from sinch_voice_async import __main__ as program
 from sinch_voice_async.cli import main
 from sinch_voice_async.cli.app import app
-from sinch_voice_async.cli.settings import KEYRING_SERVICE
+from sinch_voice_async.cli.commands.dial_journal import checked_journal
+from sinch_voice_async.cli.settings import KEYRING_SERVICE, PathType, path_problem
 from sinch_voice_async.sandbox import Sandbox
 
 from .conftest import KEY, SECRET, Command, Terminal
@@ -253,6 +254,67 @@ def test_the_package_is_a_program(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         runpy.run_path(program.__file__, run_name="__main__")
     assert caught.value.code == 0
     assert sinch_voice_async.__version__ in capsys.readouterr().out
+
+
+def _paths_of(command: click.Command, *names: str) -> Iterator[tuple[tuple[str, ...], click.Command, click.Parameter]]:
+    context = click.Context(command)
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            assert found is not None
+            yield from _paths_of(found, *names, name)
+    for each in command.params:
+        if isinstance(each.type, (PathType, click.File, click.Path)) or each.callback is checked_journal:
+            yield names, command, each
+
+
+PATHS = [*_paths_of(app)]
+
+
+def test_every_path_has_the_type_of_this_library() -> None:
+    """The type of click reads an empty path as the current folder."""
+    assert len(PATHS) > 30
+    assert not [(names, each.name) for names, _, each in PATHS if type(each.type) is click.Path]
+
+
+def test_a_path_is_judged_before_it_is_opened(tmp_path: Path) -> None:
+    """A folder is not a file, and the shell completes names of the right kind."""
+    new, here = f"{tmp_path}/new", str(tmp_path)
+    assert [path_problem(new), path_problem(new, folder=True), path_problem(f"{new}/", folder=True)] == [None] * 3
+    assert path_problem(here, folder=True) is None
+    assert path_problem(new, must_exist=True) == f"{new} does not exist"
+    assert path_problem(f"{new}/") == f"{new}/ is the name of a folder"
+    assert path_problem(__file__, folder=True) == f"{__file__} is not a folder"
+    assert path_problem("a\0b") == "it holds a character that no name may have"
+    context, parameter = click.Context(app), click.Argument(["file"])
+    for folder, kind in ((False, "file"), (True, "dir")):
+        (item,) = PathType(folder=folder).shell_complete(context, parameter, "con")
+        assert (item.value, item.type) == ("con", kind)
+
+
+@pytest.mark.parametrize("path", ["", " ", "/", ".", "x" * 5000, "loop", "folder"])
+def test_what_is_no_path_of_a_file(
+    command: Command, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For each command and each of its paths: a usage error that names the option, and no file is made."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
+    for names, found, parameter in PATHS:
+        if names == ("recordings", "archive") and path in ("/", ".", "folder"):
+            continue
+        given = path if isinstance(parameter, click.Argument) else None
+        arguments = [
+            path if each is parameter else "no-such-file"
+            for each in found.params
+            if isinstance(each, click.Argument) and (each.required or each is parameter)
+        ]
+        options = [] if given is not None else [parameter.opts[0], path]
+        ran = command(*names, *options, "--", *arguments)
+        assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1), (names, parameter.name, ran)
+        assert "Missing" not in ran.err
+        assert parameter.opts[0].lower() in ran.err.lower(), (names, parameter.name, ran.err)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["folder", "loop"]
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from sinch_voice_async import CampaignError, ConfigurationError
-from sinch_voice_async.dialer import Campaign, ContactState, DoNotCallFile
+from sinch_voice_async.dialer import Campaign, ContactState, DoNotCallFile, read_numbers
 from sinch_voice_async.dialer.settings import Difference
 from tests.dialer.platforms import Platform, reminder
 
@@ -41,7 +41,7 @@ async def test_a_number_that_is_added_in_the_middle(tmp_path: Path) -> None:
 async def test_a_file_that_becomes_unreadable(tmp_path: Path, becomes: str | bytes | None) -> None:
     """The run ends before the next claim, and says why."""
     path = tmp_path / "stop.txt"
-    path.write_text("")
+    path.write_text("+46700000099\n")
     listed, platform = DoNotCallFile(path), Platform()
 
     async def spoil() -> None:
@@ -55,6 +55,21 @@ async def test_a_file_that_becomes_unreadable(tmp_path: Path, becomes: str | byt
             async for _ in outcomes:
                 pass
     assert sum(platform.rang.values()) == 1
+
+
+@pytest.mark.parametrize("empty", ["", "\n \n", "# who asked us not to call\n", "\ufeff"])
+async def test_a_file_without_a_number(tmp_path: Path, empty: str) -> None:
+    """It is refused at the start: an export has failed, more likely than not. Later it may be half saved."""
+    path = tmp_path / "stop.txt"
+    path.write_text(empty)
+    for read in (read_numbers, DoNotCallFile):
+        with pytest.raises(ConfigurationError, match=r"stop\.txt holds no number"):
+            read(path)
+    path.write_text(f"{NUMBERS[0]}\n")
+    listed = DoNotCallFile(path)
+    path.write_text(empty)
+    asked = listed(NUMBERS[0])
+    assert asked is True if isinstance(asked, bool) else await asked
 
 
 async def test_an_old_file_is_not_read_again(tmp_path: Path) -> None:

@@ -21,15 +21,15 @@ from sinch_voice_async.cli.commands.dial_journal import (
     COMMANDS,
     POSITIVE,
     campaign_of,
+    checked_journal,
     is_engine,
     journal_argument,
-    without_password,
     work_for_engine,
 )
 from sinch_voice_async.cli.failures import ExitCode, in_options
 from sinch_voice_async.cli.live import RESULTS_SECRET, Watched, check_results_url
 from sinch_voice_async.cli.output import ask, count, show, tell, visible
-from sinch_voice_async.cli.settings import Group, Settings, option_group, settable
+from sinch_voice_async.cli.settings import Group, PathType, Settings, option_group, path_problem, settable
 from sinch_voice_async.dialer import Campaign, ContactFile, Difference, Preview, SqliteJournal, read_contacts
 from sinch_voice_async.dialer.contacts import tables
 
@@ -111,12 +111,12 @@ _limits: Final = option_group(
     click.option("--until", type=_Moment(), metavar="TIME", help="The last time to call: 2026-11-27T20:00."),
     click.option(
         "--do-not-call",
-        type=click.Path(path_type=str),
+        type=PathType(str),
         metavar="FILE",
         help="Never called: numbers, one a line, or an opt-out list.",
     ),
     click.option("--cap", metavar="N/DAYS", help="Callouts to a number over campaigns, such as 4/30."),
-    click.option("--cap-file", type=click.Path(path_type=str), metavar="FILE", help="What they share for it."),
+    click.option("--cap-file", type=PathType(str), metavar="FILE", help="What they share for it."),
     click.option("--spend-limit", metavar="AMOUNT", help="Stop when so much is spent."),
     click.option(
         "--attempts", type=click.IntRange(1), default=1, show_default=True, help="Per number: busy, no answer."
@@ -183,11 +183,11 @@ for _command in COMMANDS:
 
 @settable
 @dial.command("run")
-@click.argument("file", type=click.Path(path_type=str), required=False)
+@click.argument("file", type=PathType(str), required=False)
 @click.option(
     "--journal",
     envvar="SINCH_VOICE_JOURNAL",
-    callback=without_password,
+    callback=checked_journal,
     metavar="FILE|URL",
     help="Keeps what became of each contact; default: FILE with .sqlite.",
 )
@@ -204,8 +204,8 @@ for _command in COMMANDS:
 @click.option("--resume", is_flag=True, help="Resume the journal's campaign; its options and FILE are kept there.")
 @click.option("--strict", is_flag=True, help="Place no calls if a row cannot be called.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before dialling.")
-@click.option("--report", type=click.Path(path_type=Path), metavar="FILE", help="Write a .csv or .json at the end.")
-@click.option("--rejects", type=click.Path(path_type=Path), metavar="FILE", help="Write rows that cannot be called.")
+@click.option("--report", type=PathType(), metavar="FILE", help="Write a .csv or .json at the end.")
+@click.option("--rejects", type=PathType(), metavar="FILE", help="Write rows that cannot be called.")
 @click.option("--force", is_flag=True, help="Replace --report and --rejects files that exist.")
 @click.pass_context
 def _run(context: click.Context, /, **options: Any) -> int:
@@ -319,12 +319,12 @@ class _Command:
         if file is not None:
             self.given["file"] = str(Path(file).absolute())
             path = Path(file)
-            if not path.name:
-                raise click.UsageError(f"FILE must be the name of a file, not {file!r}.")
             stem = path.with_suffix("") if path.suffix.lower() == ".gz" else path
             journal = journal or str(stem.with_suffix(".sqlite"))
         if journal is None:
             raise click.UsageError("--resume needs FILE or --journal.")
+        if not campaigns.is_address(journal):
+            _check_place(journal)
         campaigns.check_output(self.report, "--report", force=self.force)
         campaigns.check_output(self.rejects, "--rejects", force=self.force)
         return journal
@@ -410,6 +410,14 @@ class _Command:
         )
 
 
+def _check_place(journal: str) -> None:
+    """Make sure that a journal can be made, before anybody looks at contacts: the name may come from that of FILE."""
+    if problem := path_problem(journal):
+        raise click.UsageError(f"the journal cannot be used: {problem}.")
+    if not Path(journal).parent.is_dir():
+        raise click.UsageError(f"the journal {journal}: there is no such folder.")
+
+
 def _merged(given: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
     """Return options: those that were given, else those that the journal keeps; defaults are left out."""
     return {name: given.get(name, kept.get(name)) for name in _NAMES if name in given or name in kept}
@@ -425,7 +433,7 @@ def _short(path: str) -> str:
 
 @settable
 @dial.command("enqueue")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PathType())
 @journal_argument
 @_reading
 @click.pass_obj

@@ -14,7 +14,15 @@ from sinch_voice_async.cli.client import on_loop
 from sinch_voice_async.cli.failures import ExitCode, in_options, masked
 from sinch_voice_async.cli.live import Rate, display_for, standing_of_report
 from sinch_voice_async.cli.output import ask, count, show, show_table, tell
-from sinch_voice_async.cli.settings import Command, Settings, holds_password, option_group, settable
+from sinch_voice_async.cli.settings import (
+    Command,
+    PathType,
+    Settings,
+    holds_password,
+    option_group,
+    path_problem,
+    settable,
+)
 from sinch_voice_async.dialer import Campaign, Outcome
 from sinch_voice_async.dialer.contacts import read_number
 
@@ -22,19 +30,20 @@ __all__ = [
     "COMMANDS",
     "POSITIVE",
     "campaign_of",
+    "checked_journal",
     "is_engine",
     "journal_argument",
-    "without_password",
     "work_for_engine",
 ]
 
 POSITIVE: Final = click.FloatRange(0, min_open=True)
 
 
-def without_password(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """Refuse a password among the arguments, which every user of the machine may read."""
-    if value == "":
-        raise click.BadParameter("it is empty.", context, parameter)
+def checked_journal(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Refuse what is no path of a file, and a password among the arguments: every user of the machine may read it."""
+    is_file = value is not None and not (value.strip() and campaigns.is_address(value))
+    if is_file and (problem := path_problem(str(value))):
+        raise click.BadParameter(problem, context, parameter)
     is_argument = context.get_parameter_source(str(parameter.name)) is click.core.ParameterSource.COMMANDLINE
     if is_argument and value and holds_password(value):
         raise click.UsageError(
@@ -45,7 +54,7 @@ def without_password(context: click.Context, parameter: click.Parameter, value: 
 
 
 journal_argument: Final = option_group(
-    click.argument("journal", envvar="SINCH_VOICE_JOURNAL", callback=without_password),
+    click.argument("journal", envvar="SINCH_VOICE_JOURNAL", callback=checked_journal),
     click.option("--name", metavar="NAME", help="The campaign, if a database has several."),
 )
 """The journal, and the name of a campaign in it."""
@@ -54,8 +63,8 @@ journal_argument: Final = option_group(
 @settable
 @click.command("report", cls=Command)
 @journal_argument
-@click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write a .csv or .json.")
-@click.option("--rejects", type=click.Path(path_type=Path), metavar="FILE", help="Write rows without a contact.")
+@click.option("--output", "-o", type=PathType(), metavar="FILE", help="Write a .csv or .json.")
+@click.option("--rejects", type=PathType(), metavar="FILE", help="Write rows without a contact.")
 @click.option("--bom", is_flag=True, help="Begin the CSV with a byte order mark, for Excel.")
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 @click.pass_obj

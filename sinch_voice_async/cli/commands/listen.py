@@ -22,7 +22,7 @@ from sinch_voice_async._files import make_private, open_or_create, write_all
 from sinch_voice_async._wire.signing import authorization, timestamp_at
 from sinch_voice_async.cli.failures import ExitCode
 from sinch_voice_async.cli.output import show, tell
-from sinch_voice_async.cli.settings import Command, Settings, check_url, find_account, settable
+from sinch_voice_async.cli.settings import Command, PathType, Settings, check_url, find_account, settable
 from sinch_voice_async.credentials import Credentials
 from sinch_voice_async.webhooks import verify
 
@@ -127,12 +127,8 @@ def _named(body: bytes) -> str:
 @click.option("--forward", required=True, metavar="URL", help="Where the application listens.")
 @click.option("--port", type=click.IntRange(0, 65_535), default=0, help="The port to listen at (default: a free one).")
 @click.option("--host", default="127.0.0.1", help="The address to listen at (default: 127.0.0.1).")
-@click.option(
-    "--save", type=click.Path(dir_okay=False, path_type=Path), help="Add each callback to this file, a line of JSON."
-)
-@click.option(
-    "--replay", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Send the callbacks of a file again."
-)
+@click.option("--save", type=PathType(), help="Add each callback to this file, a line of JSON.")
+@click.option("--replay", type=PathType(must_exist=True), help="Send the callbacks of a file again.")
 @click.option("--same", is_flag=True, help="Replay with the headers as they were; else signed anew.")
 @click.pass_obj
 def listen(

@@ -12,7 +12,7 @@ import click
 from sinch_voice_async import ConfigurationError
 from sinch_voice_async.cli.failures import ExitCode
 from sinch_voice_async.cli.output import count, show, show_table
-from sinch_voice_async.cli.settings import Group, Settings, option_group, settable
+from sinch_voice_async.cli.settings import Group, PathType, Settings, option_group, settable
 from sinch_voice_async.dialer import OptOut, OptOutList, read_numbers
 
 __all__ = ["opt_outs"]
@@ -33,7 +33,7 @@ def opt_outs() -> None:
 
 
 _about: Final = option_group(
-    click.argument("file", type=click.Path(path_type=Path)),
+    click.argument("file", type=PathType()),
     click.argument("numbers", nargs=-1),
     click.option("--country", metavar="CC", help="Read national numbers as this country's, such as SE."),
 )
@@ -45,7 +45,7 @@ _about: Final = option_group(
 @_about
 @click.option("--why", default="by hand", show_default=True, metavar="TEXT", help="The reason.")
 @click.option("--who", metavar="NAME", help="Who adds them; default: you.")
-@click.option("--from", "source", type=click.Path(path_type=Path), metavar="TEXTFILE", help="Numbers, one a line.")
+@click.option("--from", "source", type=PathType(), metavar="TEXTFILE", help="Numbers, one a line.")
 @click.pass_obj
 def _add(
     settings: Settings,
@@ -78,7 +78,7 @@ def _add(
 
 @settable
 @opt_outs.command("list")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PathType())
 @click.pass_obj
 def _list(settings: Settings, /, *, file: Path) -> None:
     """List the numbers of FILE, the first ones first: number, time, who, why.

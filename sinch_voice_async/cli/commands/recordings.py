@@ -10,7 +10,7 @@ import click
 import sinch_voice_async
 from sinch_voice_async.cli.client import with_client
 from sinch_voice_async.cli.output import Progress, count, show, show_table, visible
-from sinch_voice_async.cli.settings import Group, Settings, option_group, settable
+from sinch_voice_async.cli.settings import Group, PathType, Settings, option_group, settable
 
 __all__ = ["recordings"]
 
@@ -73,7 +73,7 @@ def _list(settings: Settings, /, *, start: datetime | None, end: datetime | None
 @settable
 @recordings.command("download")
 @click.argument("key")
-@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="The file to write.")
+@click.option("--output", "-o", type=PathType(), help="The file to write.")
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
 @click.pass_obj
 def _download(settings: Settings, /, *, key: str, output: Path | None, force: bool) -> None:
@@ -129,7 +129,7 @@ def _delete(settings: Settings, /, *, keys: tuple[str, ...]) -> None:
 
 @settable
 @recordings.command("archive")
-@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("directory", type=PathType(folder=True))
 @_from_to
 @click.option("--concurrency", type=click.IntRange(1), default=8, show_default=True, help="Downloads at once.")
 @click.option("--delete-after", is_flag=True, help="Delete each from the platform when it is safely on disk.")

@@ -19,7 +19,7 @@ from sinch_voice_async import _files
 from sinch_voice_async.cli.client import on_loop
 from sinch_voice_async.cli.failures import ExitCode
 from sinch_voice_async.cli.output import show_table, tell
-from sinch_voice_async.cli.settings import Command, Settings, check_url, find_account, settable
+from sinch_voice_async.cli.settings import Command, PathType, Settings, check_url, find_account, settable
 from sinch_voice_async.streams import Pcm, StreamApp, StreamProtocol, StreamRequest
 from sinch_voice_async.streams.pacing import Playout
 from sinch_voice_async.streams.protocol import Answered, Ignored
@@ -185,7 +185,7 @@ class Caller:
 @click.command(cls=Command)
 @click.argument("url")
 @click.option("--say", metavar="TEXT", help="Speak a text, by espeak-ng if it is installed.")
-@click.option("--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Play a WAV file.")
+@click.option("--file", type=PathType(must_exist=True), help="Play a WAV file.")
 @click.option("--mic", is_flag=True, help="Speak yourself: needs arecord and aplay, or sox.")
 @click.option("--seconds", type=click.FloatRange(0.5, 3_600), default=8.0, show_default=True, help="How long to call.")
 @click.option("--rate", type=click.Choice(["8000", "16000", "24000", "44100", "48000", "96000"]), default="16000")
@@ -194,9 +194,7 @@ class Caller:
 @click.option(
     "--token/--no-token", default=True, help="Whether to bring a one-time token of your secret (default: yes)."
 )
-@click.option(
-    "--record", type=click.Path(dir_okay=False, path_type=Path), help="Write what was heard to a new WAV file."
-)
+@click.option("--record", type=PathType(), help="Write what was heard to a new WAV file.")
 @click.pass_obj
 def stream(
     settings: Settings,
