@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from tests.ports import free_port
+
 PROGRAMS: Final = ("redis-server", "valkey-server")
 PATIENCE: Final = 300.0
 
@@ -16,13 +18,6 @@ PATIENCE: Final = 300.0
 def program() -> str | None:
     """Return the path of the server, None if none is installed."""
     return next(filter(None, map(shutil.which, PROGRAMS)), None)
-
-
-def free_port() -> int:
-    """Return a free port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -204,7 +204,7 @@ class ResponseReader:
         "_decoder",
         "_fault",
         "_head",
-        "_interim",
+        "_head_begins",
         "_keep_alive",
         "_max_body",
         "_parser",
@@ -249,7 +249,7 @@ class ResponseReader:
         self._allowance = MAX_HEAD_BYTES
         self._fault: str | None = None
         self._head = b""
-        self._interim = 0
+        self._head_begins = 0
         self._keep_alive = False
         self._repeats_length = False
         self.status = None
@@ -317,11 +317,11 @@ class ResponseReader:
 
     def _feed_one_length(self) -> None:
         """Wait for the end of a head that repeats its Content-Length, and begin anew with one that has it once."""
-        ends = [blank.end() for blank in _BLANK_LINE.finditer(self._head)]
-        if len(ends) <= self._interim:
+        blank = _BLANK_LINE.search(self._head, self._head_begins)
+        if blank is None:
             return
-        start, end = ends[self._interim - 1] if self._interim else 0, ends[self._interim]
-        head = self._head[start:end]
+        end = blank.end()
+        head = self._head[self._head_begins : end]
         if len({length.strip() for length in _lengths(head)}) != 1:
             raise httpx.RemoteProtocolError("the answer has several Content-Length fields, which differ")
         first = next(_LENGTH.finditer(head))
@@ -344,11 +344,10 @@ class ResponseReader:
             self._finish(keep_alive=self._keep_alive and not rest)
 
     def _end_of_head(self) -> int:
-        """Return where the body begins in ``_head``, behind the interim heads and the final one."""
-        heads = _BLANK_LINE.finditer(self._head)
-        for _ in range(self._interim):
-            next(heads)
-        return next(heads).end()
+        """Return where the head ends that begins at ``_head_begins``, behind all interim heads before it."""
+        blank = _BLANK_LINE.search(self._head, self._head_begins)
+        assert blank is not None
+        return blank.end()
 
     def _transfer_codings(self) -> list[bytes]:
         values = [value for name, value in self.headers if name.lower() == b"transfer-encoding"]
@@ -392,7 +391,7 @@ class ResponseReader:
         status = self._parser.get_status_code()
         self._fault = self._status_line_fault()
         if 100 <= status < 200 and status != 101 and self._fault is None:
-            self._interim += 1
+            self._head_begins = self._end_of_head()
             self.headers.clear()
             self.reason = b""
             return
@@ -425,11 +424,10 @@ class ResponseReader:
     def _status_line_fault(self) -> str | None:
         """Return what is wrong with the line that begins this head: llhttp takes other protocols for HTTP."""
         assert self._parser is not None
-        line = self._head
-        if self._interim:
-            heads = list(_BLANK_LINE.finditer(line))
-            line = line[heads[self._interim - 1].end() :]
-        if not line.startswith(b"HTTP/1.") or self._parser.get_http_version() not in ("1.1", "1.0"):
+        if not self._head.startswith(b"HTTP/1.", self._head_begins) or self._parser.get_http_version() not in (
+            "1.1",
+            "1.0",
+        ):
             return "the answer is not HTTP/1.1"
         if self.reason.translate(None, _PRINTABLE):
             return "illegal characters in the status line"

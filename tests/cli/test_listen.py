@@ -19,6 +19,7 @@ import pytest
 from sinch_voice_async import Credentials
 from sinch_voice_async.sandbox import Sandbox
 from sinch_voice_async.webhooks import verify
+from tests.ports import free_port
 
 from .conftest import KEY, SECRET, Command, Ran
 
@@ -57,14 +58,6 @@ class Application:
             yield f"http://127.0.0.1:{server.server_port}/voice"
             server.shutdown()
             thread.join()
-
-
-def free_port() -> int:
-    """A port at which nothing listens."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 def listened(command: Command, act: Callable[[str], None], *options: str) -> Ran:

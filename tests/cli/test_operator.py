@@ -161,7 +161,7 @@ def operate(terminal: Terminal, sandbox: Sandbox) -> None:
     with contextlib.closing(OptOutList("nej.sqlite")) as opt_outs:
         opt_outs.add(ASKED, "brev")
     options = ["--number-column", "Mobil", "--number-column", "Hem", "--country", "SE", "--do-not-call", "nej.sqlite"]
-    quick = ["--cps", "5", "--poll-interval", "0.2"]
+    quick = ["--cps", "1", "--poll-interval", "0.2"]
     terminal.start(
         "dial", "kunder.txt", "--text", "Hej {Namn}!", "--cli", CLI, *options, *quick, "--rejects", "fel.csv"
     )
@@ -188,6 +188,8 @@ def operate(terminal: Terminal, sandbox: Sandbox) -> None:
     assert terminal.finish() == -signal.SIGKILL
     with contextlib.closing(OptOutList("nej.sqlite")) as opt_outs:
         opt_outs.add(LATER, "ringde oss")
+    terminal.start("dial", "pace", "kunder.sqlite", "50")
+    assert terminal.finish() == 0
     terminal.start(*resume)
     terminal.type("y\n", after="Start calling?")
     assert terminal.finish() in (3, 7)

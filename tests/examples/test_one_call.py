@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from sinch_voice_async.sandbox import Sandbox
-from tests import brokers
+from tests import brokers, ports
 from tests.dialer.cluster.postgres import Postgres
 from tests.environment import use_sandbox
 
@@ -55,7 +55,7 @@ def dialled(sandbox: Sandbox) -> list[str]:
 
 def test_fastapi(sandbox: Sandbox) -> None:
     """A repeated request dials once."""
-    port = brokers.free_port()
+    port = ports.free_port()
     environment = {**os.environ, "PORT": str(port), "PYTHONPATH": str(EXAMPLES.parent)}
     command = [sys.executable, "-W", "error", str(EXAMPLES / "one_call_fastapi.py")]
     with subprocess.Popen(command, env=environment) as program:
@@ -111,7 +111,7 @@ def test_celery_repeats_only_what_can_help(
     with ThreadPoolExecutor(1) as pool:
         refused = pool.submit(partial(example.call.apply, args=["1003"], throw=True)).exception()
     assert isinstance(refused, InvalidRequestError)
-    monkeypatch.setattr(example, "client", example.VoiceClient(base_url=f"http://127.0.0.1:{brokers.free_port()}"))
+    monkeypatch.setattr(example, "client", example.VoiceClient(base_url=f"http://127.0.0.1:{ports.free_port()}"))
     apply = partial(example.call.apply, args=["1001"], throw=True, retries=0)
     with ThreadPoolExecutor(1) as pool:
         assert isinstance(pool.submit(apply).exception(), celery.exceptions.Retry)

@@ -14,18 +14,12 @@ import pytest
 
 from sinch_voice_async.credentials import Credentials
 from sinch_voice_async.testing import signed_callback
+from tests.ports import free_port
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CREDENTIALS = Credentials("01234567-89ab-cdef-0123-456789abcdef", "bm90IGEgc2VjcmV0IQ==")
 INCOMING = {"event": "ice", "callid": "1", "cli": "46700000001", "to": {"type": "did", "endpoint": "+46700000000"}}
 WELCOME = {"instructions": [{"name": "say", "text": "Welcome!", "locale": "en-GB"}], "action": {"name": "hangup"}}
-
-
-def free_port() -> int:
-    """Return a free port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import trustme
 
 from sinch_voice_async.sandbox import http_client
 from sinch_voice_async.sandbox.http_client import HttpClient, HttpError, Target
+from tests.ports import free_port
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-type: text/plain\r\n\r\nok"
 Script = Callable[[socket.socket], None]
@@ -304,10 +305,8 @@ async def test_a_reset_is_an_error(client: HttpClient) -> None:
 
 async def test_nothing_listens(client: HttpClient) -> None:
     """Every address of the name is tried."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
     with pytest.raises(HttpError, match=r"cannot connect to localhost:[0-9]+: Connection refused"):
-        await post(client, f"http://localhost:{port}/")
+        await post(client, f"http://localhost:{free_port()}/")
 
 
 async def test_an_address_that_cannot_be_one(client: HttpClient) -> None:

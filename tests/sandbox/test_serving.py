@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from sinch_voice_async.sandbox import Sandbox
+from tests.ports import free_port
 
 from .caller import Caller
 
@@ -61,10 +62,9 @@ def test_a_sandbox_is_served_again_but_not_twice_at_once(sandbox: Sandbox) -> No
 
 def test_a_chosen_port_is_taken_or_refused(sandbox: Sandbox) -> None:
     """And is free again at once."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(OSError, match="in use"):
-            sandbox.serve(port=port).start()
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)), pytest.raises(OSError, match="in use"):
+        sandbox.serve(port=port).start()
     for _ in range(2):
         with sandbox.serve(port=port, host="localhost"):
             assert sandbox.url.endswith(f":{port}")

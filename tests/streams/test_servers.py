@@ -15,6 +15,7 @@ from starlette.routing import WebSocketRoute
 from sinch_voice_async.streams import CallStream, StreamApp, StreamClosed
 from sinch_voice_async.streams import connection as connections
 from sinch_voice_async.streams.adapters import TrioSocket
+from tests.patience import run_with_more_time
 from tests.streams.agents import Keeper, app_of, echo, everything_logged, tone
 from tests.streams.servers import SERVERS, Independent, served, wait_for
 
@@ -199,18 +200,22 @@ def test_no_server_logs_the_token(server: str) -> None:
 
 def test_a_half_open_connection_is_found_by_pings(monkeypatch: pytest.MonkeyPatch) -> None:
     """On trio-websocket, which sends none of its own; the call is lost. A caller who answers pings is not."""
-    monkeypatch.setattr(TrioSocket.keep, "__defaults__", (0.2,))
-    keeper = Keeper(echo)
-    app = app_of(keeper)
-    with served(app, "trio-websocket") as port:
-        caller = Independent(url_of(app, port))
-        assert caller.verdict() == "answer"
-        for _ in range(8):
-            caller.talk(5)
-            time.sleep(0.05)
-        assert not keeper.is_done
-        # From here on it neither reads nor answers.
-        wait_for(lambda: keeper.is_done)
-        assert keeper.ended_by == "lost"
-        wait_for(lambda: app.active == 0)
-        caller.leave("kill")
+
+    def once(scale: float) -> None:
+        monkeypatch.setattr(TrioSocket.keep, "__defaults__", (0.2 * scale,))
+        keeper = Keeper(echo)
+        app = app_of(keeper)
+        with served(app, "trio-websocket") as port:
+            caller = Independent(url_of(app, port))
+            assert caller.verdict() == "answer"
+            for _ in range(8):
+                caller.talk(5)
+                time.sleep(0.05 * scale)
+            assert not keeper.is_done
+            # From here on it neither reads nor answers.
+            wait_for(lambda: keeper.is_done)
+            assert keeper.ended_by == "lost"
+            wait_for(lambda: app.active == 0)
+            caller.leave("kill")
+
+    run_with_more_time(once)

@@ -1,6 +1,7 @@
 """The exchange without a connection: laws that hold for any bytes, cut anywhere."""
 
 import itertools
+import time
 from collections import deque
 
 import httpx
@@ -39,6 +40,16 @@ def responses(draw: st.DrawFn) -> tuple[bytes, int, list[tuple[bytes, bytes]], b
     headers.append(framing)
     head = b"HTTP/1.1 %d X\r\n" % status + b"".join(b"%b: %b\r\n" % field for field in headers)
     return interim + head + b"\r\n" + wire, status, headers, body
+
+
+def test_interim_responses_take_linear_time() -> None:
+    """Ten thousand of them in one piece are found to be too much in milliseconds of processor time, not in a minute."""
+    reader = ResponseReader()
+    reader.expect()
+    began = time.process_time()
+    with pytest.raises(httpx.RemoteProtocolError):
+        reader.feed(b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000)
+    assert time.process_time() - began < 2
 
 
 @settings(max_examples=40, deadline=None)

@@ -13,8 +13,8 @@ import pytest
 
 from sinch_voice_async.dialer import ContactState
 from sinch_voice_async.sandbox import Sandbox
-from tests.brokers import free_port
 from tests.dialer.cluster.postgres import Postgres, user
+from tests.ports import free_port
 
 pytest.importorskip("procrastinate", reason="procrastinate is not installed")
 BOUNCER = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/bin")

@@ -33,6 +33,7 @@ from sinch_voice_async.sandbox.exchange import sounds
 from sinch_voice_async.sandbox.exchange import streams as module
 from sinch_voice_async.sandbox.requests import RefusalError
 from sinch_voice_async.testing import serve_app
+from tests.patience import run_with_more_time
 from tests.sandbox.exchange.scripts import lines, place, states
 from tests.sandbox.independent_server import Independent
 
@@ -200,10 +201,14 @@ def listening(handler: Callable[[ServerConnection], None]) -> Iterator[str]:
 
 def test_no_answer_in_time() -> None:
     """The platform gives up, by the clock on the wall."""
-    with listening(mute) as url, sandboxed(answer_within=0.1) as sandbox:
-        call = stream(sandbox, url)
-        assert outcome(call) == ("NOANSWER", "TIMEOUT")
-    assert "no answer within 0.1 s" in lines(call, "note")[-1]
+
+    def once(scale: float) -> None:
+        with listening(mute) as url, sandboxed(answer_within=0.1 * scale) as sandbox:
+            call = stream(sandbox, url)
+            assert outcome(call) == ("NOANSWER", "TIMEOUT")
+        assert f"no answer within {0.1 * scale:g} s" in lines(call, "note")[-1]
+
+    run_with_more_time(once)
 
 
 @pytest.mark.parametrize("kind", ["nobody", "closes", "http", "garbage"])
@@ -601,13 +606,17 @@ def test_no_stream_outlives_its_sandbox(over: Callable[[Sandbox], None]) -> None
 
 def test_a_person_without_a_script_hangs_up_as_always() -> None:
     """Who has nothing to say on a stream says a tone of a second; the time until they hang up is that of the call."""
-    server = Independent()
-    with served(server) as url, sandboxed(speed=4) as sandbox:
-        sandbox.phone(CALLER).hangs_up(after=1.0)
-        action = {"name": "connectStream", "destination": {"endpoint": url}}
-        call = _dial(sandbox, action)
-    assert outcome(call) == ("ANSWERED", "CALLERHANGUP")
-    assert max(server.frames[0]) > 0
+
+    def once(scale: float) -> None:
+        server = Independent()
+        with served(server) as url, sandboxed(speed=4) as sandbox:
+            sandbox.phone(CALLER).hangs_up(after=1.0 * scale)
+            action = {"name": "connectStream", "destination": {"endpoint": url}}
+            call = _dial(sandbox, action)
+        assert outcome(call) == ("ANSWERED", "CALLERHANGUP")
+        assert max(server.frames[0]) > 0
+
+    run_with_more_time(once)
 
 
 def test_streams_are_many_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

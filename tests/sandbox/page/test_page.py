@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from sinch_voice_async.sandbox import Sandbox
+from tests.ports import free_port
 
 from .application import Application
 from .chromium import Chromium
@@ -272,8 +273,8 @@ def test_a_stopped_sandbox_is_called_so_and_a_restart_is_noticed(chromium: Chrom
     """It is found again at the same address; another one that listens there is told apart."""
     chromium.complaints.clear()
     first, second = Sandbox(), Sandbox()
-    with first.serve():
-        port = httpx.URL(first.url).port or 0
+    port = free_port()
+    with first.serve(port=port):
         chromium.open(f"{first.url}/_sandbox/#calls")
         place(first, destination={"type": "number", "endpoint": "+46733"})
         chromium.wait_for("document.querySelectorAll('.rows .row').length === 1")
