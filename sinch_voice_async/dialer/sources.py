@@ -176,6 +176,10 @@ def _is_blank(value: object) -> bool:
 
 def _digits_of(column: str, written: float) -> str:
     """Return a floating-point number as its digits, if it is a whole number that has lost none."""
+    if isinstance(written, _Rounded):
+        raise InvalidRequestError(
+            f"{column} is written with an exponent or decimals, so digits may be lost; write it as text", field=column
+        )
     if not written.is_integer() or abs(written) >= _EXACT:
         raise InvalidRequestError(f"{column} is a floating-point number with decimals or too many digits", field=column)
     return str(int(written))
@@ -346,7 +350,19 @@ def _json_row(written: str) -> Row:
 
 
 def _loads(text: str) -> Any:
-    return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_float)
+
+
+class _Rounded(float):
+    """A number that JSON has with an exponent, or with decimals that a float does not keep: 4.67e10 was more digits."""
+
+    __slots__ = ()
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    is_plain = text.strip("-0123456789.") == "" and not (number.is_integer() and text.partition(".")[2].strip("0"))
+    return number if is_plain else _Rounded(number)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -620,3 +620,21 @@ def test_what_is_not_a_path(reader: Callable[[Any], object], path: object) -> No
     """One clear error, by the name of the argument."""
     with pytest.raises(ConfigurationError, match="path must be a path"):
         reader(path)
+
+
+@pytest.mark.parametrize("country", [None, "SE"])
+@pytest.mark.parametrize(
+    "written", ["4.67e10", "4.67E+10", "46.7e9", "7e8", "700000001e0", "1e400", "700000001.00000000000001", "0.7e9"]
+)
+def test_json_numbers_that_may_have_lost_digits(tmp_path: Path, written: str, country: str | None) -> None:
+    """An exponent rounds a number to that of a stranger, as a spreadsheet does; other fields keep their floats."""
+    for name, text in (("a.json", '[{{"number": {0}, "sum": {0}}}]'), ("a.jsonl", '{{"number": {0}, "sum": {0}}}\n')):
+        path = tmp_path / name
+        path.write_text(text.format(written))
+        (row,) = read_contacts(path, country=country)
+        assert isinstance(row, BrokenRow)
+        assert "exponent or decimals" in row.problem
+        path.write_text(text.format("0").replace("0", '"+46700000001"', 1).replace(": 0", f": {written}"))
+        (contact,) = read_contacts(path)
+        assert isinstance(contact, Contact)
+        assert contact["sum"] == float(written)
