@@ -113,8 +113,10 @@ def whole(
         return value
     if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
         return value
-    rule = f"a whole number from {least}" if most == _MOST else f"a whole number from {least} to {most}"
-    refuse(name, _rule(rule, _limit(value, most), optional=optional), value, error=error)
+    rule, limit = f"a whole number from {least} to {most}", ""
+    if most == _MOST:
+        rule, limit = f"a whole number from {least}", _limit(value, most)
+    refuse(name, _rule(rule, limit, optional=optional), value, error=error)
 
 
 def flag(

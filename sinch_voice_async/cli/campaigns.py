@@ -165,6 +165,7 @@ class CampaignOptions:
     delimiter: str | None = None
     number_column: tuple[str, ...] = field(default=("number",), converter=tuple)
     zone_column: str | None = None
+    priority_column: str | None = None
     file: str | None = None
 
     def kept(self) -> dict[str, Any]:

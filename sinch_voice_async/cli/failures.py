@@ -56,6 +56,7 @@ _DOCTOR: Final = "`sinch-voice doctor` finds out why."
 _OPTIONS: Final = {
     "number": "--number-column",
     "zone": "--zone-column",
+    "priority": "--priority-column",
     "overwrite": "--force",
     "calls_per_second": "--cps",
     "do_not_call": "--do-not-call",

@@ -170,7 +170,7 @@ def contact_in_turn(outcome: Outcome) -> Contact:
     number = in_turn(outcome)
     if number == contact.number:
         return contact
-    return Contact.restored(number, contact.fields, contact.zone, contact.numbers, contact.line)
+    return Contact.restored(number, contact.fields, contact.zone, contact.numbers, contact.line, contact.priority)
 
 
 def make_callout(callout_of: CalloutOf, contact: Contact) -> tuple[Any, str | None]:
@@ -325,6 +325,11 @@ class Ready:
 
     outcome: Outcome
     callout: Any
+
+    @property
+    def rank(self) -> tuple[int, float, int]:
+        """Where it stands in the order of calls, the least first: by priority, then by due, then as contacts came."""
+        return -self.outcome.contact.priority, self.outcome.due, self.outcome.position
 
 
 @frozen(kw_only=True)

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from attrs import field, frozen
 
-from sinch_voice_async._bounds import path as a_path
+from sinch_voice_async import _bounds
 from sinch_voice_async.dialer.text_files import examine, readable
 from sinch_voice_async.errors import ConfigurationError, InvalidRequestError
 from sinch_voice_async.models.destinations import (
@@ -37,11 +37,15 @@ __all__ = [
     "numbers_of",
     "read_number",
     "read_numbers",
+    "read_priority",
     "tables",
 ]
 
 _COMMENT: Final = re.compile(r"(?:^|\s)#(?:\s.*)?$", re.DOTALL)
 _LONGEST: Final = len("+") + 15
+_HIGHEST_PRIORITY: Final = 100
+# A whole number in a column with gaps is often written with a decimal.
+_WHOLE: Final = re.compile(r"([0-9]{1,9})(?:\.0{1,9})?")
 # A date without separators, as a spreadsheet may keep it: 20261127 or 27112026.
 _DATE: Final = re.compile(
     "(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])|"
@@ -232,7 +236,7 @@ def read_numbers(
     :raises ConfigurationError: the file cannot be read or holds no number, or a line is not a number with one certain
         reading: it would not keep the person meant from being called. The message names the line.
     """
-    file = a_path(path, "path")
+    file = _bounds.path(path, "path")
     found = numbers_of(file, country=country, encoding=encoding)
     if not found:
         raise ConfigurationError(
@@ -260,6 +264,20 @@ def numbers_of(file: Path, *, country: str | None, encoding: str | None) -> froz
     return frozenset(found)
 
 
+def read_priority(written: object) -> int:
+    """Return the priority that a cell says: a whole number from 0 to 100, as a number or a text.
+
+    :raises InvalidRequestError: it says something else.
+    """
+    value: Any = written
+    if isinstance(written, str) and (found := _WHOLE.fullmatch(written.strip())):
+        value = int(found[1])
+    elif isinstance(written, float) and written.is_integer():
+        value = int(written)
+    _bounds.whole(value, "priority", most=_HIGHEST_PRIORITY, error=InvalidRequestError)
+    return int(value)
+
+
 @frozen(init=False)
 class Contact:
     """A person to call.
@@ -272,10 +290,11 @@ class Contact:
 
     ``fields`` is the rest of the row, by column: ``contact["name"]``. The journal keeps its values as JSON.
     ``zone`` is an IANA time zone such as ``Europe/Stockholm``, in any case, and decides when the contact may be called;
-    None leaves that to the number. ``line`` is where the contact stands in its file, if it came from one.
+    None leaves that to the number. ``priority`` is from 0 to 100: of the contacts that are due, those with a higher one
+    are called first. ``line`` is where the contact stands in its file, if it came from one.
 
-    :raises InvalidRequestError: ``number`` is not a telephone number, or ``zone`` is not a time zone; ``.field`` says
-        which.
+    :raises InvalidRequestError: ``number`` is not a telephone number, ``zone`` is not a time zone, or ``priority`` is
+        not a whole number from 0 to 100; ``.field`` says which.
     :raises ConfigurationError: ``country`` is unknown, or the extra ``dialer`` is not installed.
     """
 
@@ -284,6 +303,7 @@ class Contact:
     zone: str | None
     numbers: tuple[str, ...] = field(repr=lambda numbers: f"<{len(numbers)} numbers>")
     line: int | None = field(eq=False)
+    priority: int
 
     def __init__(
         self,
@@ -295,7 +315,9 @@ class Contact:
         country: str | None = None,
         allow_premium: bool = False,
         line: int | None = None,
+        priority: int = 0,
     ) -> None:
+        _bounds.whole(priority, "priority", most=_HIGHEST_PRIORITY, error=InvalidRequestError)
         if isinstance(numbers, str):
             raise InvalidRequestError("numbers must be a list of telephone numbers, not a str", field="numbers")
         written = numbers if number is None and numbers else (number, *numbers)
@@ -304,7 +326,7 @@ class Contact:
         given = MappingProxyType({} if fields is None else dict(fields))
         # pyright does not know the method that attrs makes.
         self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
-            next(iter(read)), given, None if zone is None else _read_zone(zone), tuple(read), line
+            next(iter(read)), given, None if zone is None else _read_zone(zone), tuple(read), line, int(priority)
         )
 
     @classmethod
@@ -315,11 +337,12 @@ class Contact:
         zone: str | None,
         numbers: Sequence[str] = (),
         line: int | None = None,
+        priority: int = 0,
     ) -> Self:
         """Return a contact that was read before, as a journal keeps it; nothing is checked again."""
         contact = cls.__new__(cls)
         contact.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]
-            number, MappingProxyType(dict(fields)), zone, tuple(numbers) or (number,), line
+            number, MappingProxyType(dict(fields)), zone, tuple(numbers) or (number,), line, priority
         )
         return contact
 
@@ -339,7 +362,8 @@ class Contact:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A mapping proxy does not pickle, and contacts travel to process pools.
-        return type(self).restored, (self.number, dict(self.fields), self.zone, self.numbers, self.line)
+        kept = (self.number, dict(self.fields), self.zone, self.numbers, self.line, self.priority)
+        return type(self).restored, kept
 
 
 @frozen

@@ -38,7 +38,7 @@ from sinch_voice_async.dialer.journal import (
     Outcome,
 )
 from sinch_voice_async.dialer.outbox import Outbox, Signal
-from sinch_voice_async.dialer.pacing import Clock, Health, Paces, PauseControl, Reaction
+from sinch_voice_async.dialer.pacing import Clock, Health, Paces, PauseControl, RankedLock, Reaction
 from sinch_voice_async.dialer.settings import Settings, check_differences
 from sinch_voice_async.errors import APIError, RateLimitedError, SinchVoiceError
 
@@ -109,7 +109,7 @@ class Engine:
     _began: float | None = None
     _is_up: bool = False
     _changed: Signal = field(factory=Signal)
-    _turn: anyio.Lock = field(factory=lambda: anyio.Lock(fast_acquire=True))
+    _turn: RankedLock = field(factory=RankedLock)
     _waits: list[anyio.CancelScope] = field(factory=list)
     _slots: anyio.Semaphore = field(init=False)
 
@@ -352,7 +352,7 @@ class Engine:
 
     async def _dial(self, ready: Ready) -> bool:
         """Dial a contact in its turn, and say whether its call is alive and keeps the slot."""
-        async with self._turn:
+        async with self._turn.hold(ready.rank):
             with self._until_stopped():
                 await self._wait_for_turn()
             # Paused while this one waited: it is still in ``todo`` and will be taken up again.

@@ -435,7 +435,10 @@ class Journal(Protocol):
         ...
 
     async def due(self, at: float, *, limit: int = 200, listed: int | None = None) -> Sequence[Outcome]:
-        """Return contacts in ``todo`` that are due, the longest due first; with ``listed`` none of other lists."""
+        """Return contacts in ``todo`` that are due, with ``listed`` none of other lists.
+
+        Those of the highest priority come first; of one priority, those that are due for longest.
+        """
         ...
 
     async def next_due(self, *, listed: int | None = None) -> float | None:

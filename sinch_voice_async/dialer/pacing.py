@@ -21,14 +21,29 @@ Rules of the health, which is what a series of bad answers means:
 
 import math
 import time
-from typing import Final, Protocol
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from heapq import heapify, heappop, heappush
+from itertools import count
+from typing import Any, Final, Protocol
 
 import anyio
 from attrs import define, evolve, field, frozen
 
 from sinch_voice_async.errors import ConfigurationError
 
-__all__ = ["Clock", "Health", "Pace", "Pacer", "Paces", "PauseControl", "Reaction", "SystemClock", "Turn"]
+__all__ = [
+    "Clock",
+    "Health",
+    "Pace",
+    "Pacer",
+    "Paces",
+    "PauseControl",
+    "RankedLock",
+    "Reaction",
+    "SystemClock",
+    "Turn",
+]
 
 _SLOWER: Final = 0.7
 _FLOOR: Final = 0.5
@@ -214,6 +229,45 @@ class Pacer:
     def _reserve(self) -> float:
         instant, self._pace = self._pace.reserve(self._clock.monotonic())
         return instant
+
+
+class RankedLock:
+    """A lock that goes to the one with the least rank of those that wait; of equal ones, to the one that came first."""
+
+    def __init__(self) -> None:
+        self._is_held = False
+        self._waiting: list[tuple[Any, int, anyio.Event]] = []
+        self._counter = count()
+
+    @asynccontextmanager
+    async def hold(self, rank: Any) -> AsyncGenerator[None]:
+        """Wait for the lock, and hold it as long as the block lasts."""
+        if self._is_held:
+            await self._wait(rank)
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._pass_on()
+
+    async def _wait(self, rank: Any) -> None:
+        entry = (rank, next(self._counter), anyio.Event())
+        heappush(self._waiting, entry)
+        try:
+            await entry[2].wait()
+        except BaseException:
+            if entry[2].is_set():
+                self._pass_on()
+            else:
+                self._waiting.remove(entry)
+                heapify(self._waiting)
+            raise
+
+    def _pass_on(self) -> None:
+        if self._waiting:
+            heappop(self._waiting)[2].set()
+        else:
+            self._is_held = False
 
 
 _FIRST_BACKOFF: Final = 1.0

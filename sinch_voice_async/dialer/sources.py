@@ -26,7 +26,7 @@ from typing import Any, Final, TypeAlias
 from attrs import frozen
 
 from sinch_voice_async._bounds import path as a_path
-from sinch_voice_async.dialer.contacts import BrokenRow, Contact, check_country, read_number
+from sinch_voice_async.dialer.contacts import BrokenRow, Contact, check_country, read_number, read_priority
 from sinch_voice_async.dialer.text_files import examine, readable
 from sinch_voice_async.errors import ConfigurationError, InvalidRequestError
 
@@ -45,9 +45,7 @@ Row: TypeAlias = "Mapping[str, Any] | _Broken"
 PathLike: TypeAlias = str | os.PathLike[str]
 
 _BATCH: Final = 1000
-_DELIMITERS: Final = ",;\t|"
 _DELIMITER_NAMES: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-_SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _LOOKS_LIKE_A_ROW: Final = re.compile(r"(?:\+|00)[0-9][0-9 ()-]{6,}|^\W*0[0-9 ()-]{7,}")
 _EXACT: Final = 2**53
 _NAMES_OF_NUMBERS: Final = ("phone", "mobil", "tel", "cell", "msisdn", "nummer", "numero", "handy", "destination")
@@ -59,12 +57,17 @@ class _Wanted:
 
     numbers: tuple[str, ...]
     zone: str | None
+    priority: str | None
     country: str | None
     allow_premium: bool
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return (*self.numbers, self.zone) if self.zone else self.numbers
+        return (*self.numbers, *filter(None, (self.zone, self.priority)))
+
+    def option_of(self, column: str) -> str:
+        """Return the name of the parameter that names a column."""
+        return next((name for name in ("zone", "priority") if getattr(self, name) == column), "number")
 
 
 @frozen
@@ -124,7 +127,7 @@ class ContactFile(ABC):
             raise ConfigurationError(f"{self.path} has two columns named {twice!r}")
         for column in self._wanted.columns:
             if column not in names:
-                option = "zone" if column == self._wanted.zone else "number"
+                option = self._wanted.option_of(column)
                 has = ", ".join(names) or "no columns"
                 close = _close_column(column, names, option)
                 raise ConfigurationError(
@@ -135,15 +138,17 @@ class ContactFile(ABC):
 
     def _contact(self, line: int, row: Mapping[str, Any]) -> Contact | BrokenRow:
         wanted = self._wanted
-        zone = row.get(wanted.zone) if wanted.zone else None
+        zone, priority = (row.get(column) if column else None for column in (wanted.zone, wanted.priority))
         try:
             read = [self._number(column, row[column]) for column in wanted.numbers if not _is_blank(row.get(column))]
             if not read:
-                return BrokenRow(line, f"{' and '.join(wanted.numbers)} {_is(wanted.numbers)} {self._blank}", row)
+                verb = "is" if len(wanted.numbers) == 1 else "are"
+                return BrokenRow(line, f"{' and '.join(wanted.numbers)} {verb} {self._blank}", row)
             return Contact(
                 numbers=read,
                 fields=row,
                 zone=None if _is_blank(zone) else zone,
+                priority=0 if _is_blank(priority) else read_priority(priority),
                 allow_premium=wanted.allow_premium,
                 line=line,
             )
@@ -164,10 +169,6 @@ class ContactFile(ABC):
             )
         except InvalidRequestError as problem:
             raise InvalidRequestError(f"{problem} ({note})" if note else str(problem), field=column) from None
-
-
-def _is(columns: Sequence[str]) -> str:
-    return "is" if len(columns) == 1 else "are"
 
 
 def _is_blank(value: object) -> bool:
@@ -204,10 +205,10 @@ class CsvFile(ContactFile):
         ):
             raise ConfigurationError(f"delimiter must be one character, not {delimiter!r}")
         self._header: list[str] = []
-        self._skipped = 0
         with readable(path):
             self._text = examine(path, encoding)
-            self._delimiter = delimiter or self._detect()
+            named, found = self._text.detect_delimiter(self._wanted.columns)
+            self._skipped, self._delimiter = int(named), delimiter or found
             self._read_header()
             for _ in self._cells() if self._text.needs_check else ():
                 pass
@@ -215,26 +216,7 @@ class CsvFile(ContactFile):
         separated = _DELIMITER_NAMES.get(self._delimiter, repr(self._delimiter))
         self.found: tuple[str, ...] = (*self._text.found, f"columns separated by {separated}")
 
-    def _detect(self) -> str:
-        """Return the delimiter: the one that the first line names, or that finds the most columns that are wanted."""
-        with self._text.open() as file:
-            first = file.readline().rstrip("\r\n")
-            if named := _SEPARATOR_LINE.fullmatch(first):
-                self._skipped = 1
-                return named[1]
-            while not first.strip(f'{_DELIMITERS}" \r\n') and (line := file.readline()):
-                first = line
-        counts = {delimiter: first.count(delimiter) for delimiter in _DELIMITERS}
-        split = {delimiter: {cell.strip(' "') for cell in first.split(delimiter)} for delimiter in _DELIMITERS}
-        return max(
-            _DELIMITERS,
-            key=lambda each: (counts[each] > 0 and split[each].issuperset(self._wanted.columns), counts[each]),
-        )
-
     def _read_header(self) -> None:
-        with self._text.open() as file:
-            if not self._skipped and _SEPARATOR_LINE.fullmatch(file.readline().rstrip("\r\n")):
-                self._skipped = 1
         _, cells = next(self._filled(), (0, []))
         self._header = [name.strip() for name in cells]
         for place, name in enumerate(self._header):
@@ -499,12 +481,14 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT else value
 
 
-def _wanted(number: Columns, zone: str | None, country: str | None, *, allow_premium: bool) -> _Wanted:
+def _wanted(
+    number: Columns, zone: str | None, priority: str | None, country: str | None, *, allow_premium: bool
+) -> _Wanted:
     numbers = (number,) if isinstance(number, str) else tuple(number)
     if not numbers or not all(isinstance(name, str) and name for name in numbers):
         raise ConfigurationError("number must be the name of a column, or several")
     known = None if country is None else check_country(country)
-    return _Wanted(numbers=numbers, zone=zone, country=known, allow_premium=allow_premium)
+    return _Wanted(numbers=numbers, zone=zone, priority=priority, country=known, allow_premium=allow_premium)
 
 
 def read_csv(
@@ -512,6 +496,7 @@ def read_csv(
     *,
     number: Columns = "number",
     zone: str | None = None,
+    priority: str | None = None,
     delimiter: str | None = None,
     encoding: str | None = None,
     country: str | None = None,
@@ -519,17 +504,17 @@ def read_csv(
 ) -> ContactFile:
     """Return the contacts of a CSV file whose first row names the columns; it may be compressed with gzip.
 
-    ``number`` and ``zone`` name the columns with the telephone number and the time zone; several columns of numbers are
-    tried in turn. Every column is in ``contact.fields``. ``delimiter`` is detected if it is left out (comma, semicolon,
-    tab or bar, or what a first line ``sep=;`` says), and ``encoding`` too (UTF-8, UTF-16 or UTF-32; name any other,
-    such as ``cp1252``). With ``country`` (ISO 3166-1, such as ``SE``) numbers may be in its national form.
-    Premium-rate numbers are broken rows unless ``allow_premium`` is True. Blank rows and columns without a name and a
-    value are skipped.
+    ``number``, ``zone`` and ``priority`` name the columns with the telephone number, the time zone and the priority, a
+    whole number from 0 to 100 (an empty cell is 0); several columns of numbers are tried in turn. Every column is in
+    ``contact.fields``. ``delimiter`` is detected if it is left out (comma, semicolon, tab or bar, or what a first line
+    ``sep=;`` says), and ``encoding`` too (UTF-8, UTF-16 or UTF-32; name any other, such as ``cp1252``). With
+    ``country`` (ISO 3166-1, such as ``SE``) numbers may be in its national form. Premium-rate numbers are broken rows
+    unless ``allow_premium`` is True. Blank rows and columns without a name and a value are skipped.
 
     :raises ConfigurationError: the file cannot be read, is in another encoding, has no such column, or has a quotation
         mark that is not closed; the message names the line.
     """
-    wanted = _wanted(number, zone, country, allow_premium=allow_premium)
+    wanted = _wanted(number, zone, priority, country, allow_premium=allow_premium)
     return CsvFile(a_path(path, "path"), wanted, delimiter=delimiter, encoding=encoding)
 
 
@@ -538,6 +523,7 @@ def read_json(
     *,
     number: Columns = "number",
     zone: str | None = None,
+    priority: str | None = None,
     country: str | None = None,
     allow_premium: bool = False,
 ) -> ContactFile:
@@ -547,7 +533,7 @@ def read_json(
 
     :raises ConfigurationError: the file cannot be read, or is not valid JSON.
     """
-    return JsonFile(a_path(path, "path"), _wanted(number, zone, country, allow_premium=allow_premium))
+    return JsonFile(a_path(path, "path"), _wanted(number, zone, priority, country, allow_premium=allow_premium))
 
 
 read_json_lines = read_json
@@ -558,6 +544,7 @@ def read_parquet(
     *,
     number: Columns = "number",
     zone: str | None = None,
+    priority: str | None = None,
     country: str | None = None,
     allow_premium: bool = False,
 ) -> ContactFile:
@@ -569,7 +556,7 @@ def read_parquet(
 
     :raises ConfigurationError: the file cannot be read, has no such column, or the extra is not installed.
     """
-    return ParquetFile(a_path(path, "path"), _wanted(number, zone, country, allow_premium=allow_premium))
+    return ParquetFile(a_path(path, "path"), _wanted(number, zone, priority, country, allow_premium=allow_premium))
 
 
 def read_xlsx(
@@ -578,6 +565,7 @@ def read_xlsx(
     sheet: str | None = None,
     number: Columns = "number",
     zone: str | None = None,
+    priority: str | None = None,
     country: str | None = None,
     allow_premium: bool = False,
 ) -> ContactFile:
@@ -589,7 +577,8 @@ def read_xlsx(
 
     :raises ConfigurationError: the file cannot be read, has no such sheet or column, or the extra is not installed.
     """
-    return WorkbookFile(a_path(path, "path"), _wanted(number, zone, country, allow_premium=allow_premium), sheet=sheet)
+    wanted = _wanted(number, zone, priority, country, allow_premium=allow_premium)
+    return WorkbookFile(a_path(path, "path"), wanted, sheet=sheet)
 
 
 def read_contacts(
@@ -597,6 +586,7 @@ def read_contacts(
     *,
     number: Columns = "number",
     zone: str | None = None,
+    priority: str | None = None,
     delimiter: str | None = None,
     encoding: str | None = None,
     country: str | None = None,
@@ -609,7 +599,7 @@ def read_contacts(
 
     :raises ConfigurationError: as the function for that kind of file does.
     """
-    wanted = _wanted(number, zone, country, allow_premium=allow_premium)
+    wanted = _wanted(number, zone, priority, country, allow_premium=allow_premium)
     name = a_path(path, "path")
     ending = (name.with_suffix("") if name.suffix.lower() == ".gz" else name).suffix.lower()
     if ending in (".json", ".jsonl", ".ndjson"):

@@ -80,6 +80,8 @@ _SAME = (
     "line",
 )
 _TIMES = ("placed_at", "changed_at")
+# What a row says of its contact beside the number.
+_GIVEN = ("fields", "zone", "others", "priority")
 
 
 _POSTGRES: Final = re.compile(r"postgres(ql)?(\+\w+)?://", re.IGNORECASE)
@@ -174,6 +176,7 @@ def row_of(contact: Contact, line: int | None = None, listed: int | None = None)
         "number": contact.number,
         "fields": fields,
         "zone": contact.zone,
+        "priority": contact.priority,
         "line": line,
         "listed": listed,
         "others": json.dumps(others) if others else None,
@@ -191,15 +194,16 @@ class Known:
     fields: str
     zone: str | None
     others: str | None
+    priority: int
 
     @classmethod
     def of(cls, row: Row) -> "Known":
         """Return what a row of the table says."""
-        return cls(row["number"], row["line"], row["listed"], row["fields"], row["zone"], row["others"])
+        return cls(row["number"], row["line"], row["listed"], *(row[name] for name in _GIVEN))
 
     def is_as(self, row: Mapping[str, Any]) -> bool:
         """Say whether a row of a later list has the same fields."""
-        return (self.fields, self.zone, self.others) == (row["fields"], row["zone"], row["others"])
+        return all(getattr(self, name) == row[name] for name in _GIVEN)
 
 
 @define
@@ -229,7 +233,7 @@ class Sorted:
             if not before.is_as(row):
                 self.fates.append(RowFate(line, "changed", "the list has other fields now", number))
         for each in (number, *json.loads(row["others"] or "[]")):
-            self.known[each] = Known(number, line, self.listed, row["fields"], row["zone"], row["others"])
+            self.known[each] = Known(number, line, self.listed, *(row[name] for name in _GIVEN))
 
     def _release_numbers(self, before: Known) -> None:
         for number in json.loads(before.others or "[]"):
@@ -332,14 +336,9 @@ class SqlJournal(ABC):
         """Skip contacts in ``todo`` that only a former list has."""
         return await self._write("end_list", {"listed": listed, "at": at, "removed": REMOVED}, changed)
 
-    async def due(self, at: float, *, limit: int = 200, listed: int | None = None) -> Sequence[Outcome]:
-        """Return contacts in ``todo`` that are due."""
-        return await self._read("due", {"at": at, "limit": limit, "listed": listed}, self._outcomes)
-
     async def next_due(self, *, listed: int | None = None) -> float | None:
         """Return when the next contact in ``todo`` is due."""
-        rows = await self._read("next_due", {"listed": listed}, lambda cursor: cursor.fetchall())
-        due: float | None = rows[0]["due"] if rows else None
+        due: float | None = await self._read("next_due", {"listed": listed}, lambda cursor: cursor.fetchone()["due"])
         return due
 
     async def claim(self, claim: Claim) -> Outcome | None:
@@ -520,7 +519,8 @@ def outcome(row: Row, batch: str | None = None) -> Outcome:
 def _contact(row: Row) -> Contact:
     others = row["others"]
     numbers = (row["number"], *json.loads(others)) if others else ()
-    return Contact.restored(row["number"], json.loads(row["fields"]), row["zone"], numbers, row["line"])
+    fields, priority = json.loads(row["fields"]), row["priority"]
+    return Contact.restored(row["number"], fields, row["zone"], numbers, row["line"], priority)
 
 
 def total(row: Row) -> Total:

@@ -1,4 +1,6 @@
-"""Text files as people have them: the encoding is detected and checked, and gzip is read through."""
+"""Text files as people have them: encoding and delimiter are detected, the encoding is checked, and gzip is read
+through.
+"""
 
 import codecs
 import errno
@@ -6,7 +8,7 @@ import gzip
 import re
 import stat
 import zlib
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
@@ -22,6 +24,8 @@ __all__ = ["TextFile", "examine", "readable"]
 _CHUNK: Final = 1 << 20
 # A line that is longer than a parser takes has a block of this size without an end of line.
 _BLOCK: Final = 1 << 15
+_DELIMITERS: Final = ",;\t|"
+_SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _MARKUP: Final = re.compile(rb"\s*<(?:!doctype|html|head|table|meta|\?xml|workbook)\b", re.IGNORECASE)
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig", "UTF-8 with a byte order mark"),
@@ -84,6 +88,22 @@ class TextFile:
     def open(self) -> IO[str]:
         """Open the file for reading; line ends stay as they are."""
         return TextIOWrapper(_open_bytes(self.path, compressed=self.is_compressed), self.encoding, newline="")
+
+    def detect_delimiter(self, columns: Collection[str]) -> tuple[bool, str]:
+        """Return whether the first line names the delimiter, as ``sep=;`` does, and the delimiter.
+
+        If no line names it, it is the one that finds these columns in the first line that is not blank, or the most.
+        """
+        with self.open() as file:
+            first = file.readline().rstrip("\r\n")
+            if named := _SEPARATOR_LINE.fullmatch(first):
+                return True, named[1]
+            while not first.strip(f'{_DELIMITERS}" \r\n') and (line := file.readline()):
+                first = line
+        split = {delimiter: first.split(delimiter) for delimiter in _DELIMITERS}
+        finds = {each for each, cells in split.items() if {cell.strip(' "') for cell in cells}.issuperset(columns)}
+        counts = {delimiter: len(cells) - 1 for delimiter, cells in split.items()}
+        return False, max(_DELIMITERS, key=lambda each: (counts[each] > 0 and each in finds, counts[each]))
 
     @property
     def found(self) -> tuple[str, ...]:

@@ -98,6 +98,15 @@ class TestRun:
         assert command("dial", "people.jsonl", *QUICK, "--number-column", "phone").code == ExitCode.OK
         assert rung(sandbox) == {NUMBERS[0]: 1}
 
+    def test_a_column_says_who_is_called_first(self, command: Command, sandbox: Sandbox) -> None:
+        """The higher number; a cell that is not one is a broken row."""
+        rows = [f"{number},{vip}" for number, vip in zip(NUMBERS[:4], ("", "2", "high", "100"), strict=True)]
+        Path("people.csv").write_text("\n".join(["number,vip", *rows]), "utf-8")
+        one_by_one = ("--text", "Hi", "--cli", CLI, "--cps", "100", "--in-flight", "1", "--follow", "none")
+        ran = command("dial", "people.csv", *one_by_one, "--priority-column", "vip")
+        assert [*rung(sandbox)] == [NUMBERS[3], NUMBERS[1], NUMBERS[0]]
+        assert "line 4: priority must be a whole number from 0 to 100" in ran.err
+
     def test_nobody_need_be_followed(self, command: Command, sandbox: Sandbox) -> None:
         """Then it is over when all have been accepted."""
         ran = command("dial", contacts(), *QUICK, "--follow", "none", "--json")
@@ -281,6 +290,7 @@ class TestResume:
         (("--in-flight", "0"), "'--in-flight': 0 is not in the range"),
         (("--cps", "0"), "'--cps': 0.0 is not in the range"),
         (("--number-column", "phone"), "phone"),
+        (("--priority-column", "vip"), "has no column 'vip'"),
         (("--journal", "postgresql://me:secret@host/db"), "PGPASSWORD"),
     ],
 )

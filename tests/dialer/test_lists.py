@@ -191,7 +191,7 @@ def test_each_row_is_accounted_for(before: list[tuple[int, int]], now: list[tupl
         return [(line, row_of(contact, line, listed)) for line, contact in enumerate(contacts, 1)]
 
     first = sort_rows(rows(before, 1), {}, 1)
-    known = {n: Known(n, row["line"], 1, row["fields"], None, None) for n, row in first.new.items()}
+    known = {n: Known(n, row["line"], 1, row["fields"], None, None, 0) for n, row in first.new.items()}
     second = sort_rows(rows(now, 2), dict(known), 2)
     duplicates = [row for row in second.fates if row.fate == "duplicate"]
     assert len(second.new) + len(second.again) + len(duplicates) == len(now)

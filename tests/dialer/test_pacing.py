@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sinch_voice_async import ConfigurationError
 from sinch_voice_async.dialer import Pacer
-from sinch_voice_async.dialer.pacing import Pace
+from sinch_voice_async.dialer.pacing import Pace, RankedLock
 from tests.dialer.clocks import VirtualClock, a_moment, virtual_time
 
 RATES = st.floats(min_value=0.01, max_value=10_000)
@@ -109,6 +109,34 @@ async def test_cancelling_costs_one_slot() -> None:
             tasks.cancel_scope.cancel()
         await pacer.wait()
         assert clock.monotonic() == pytest.approx(2.0)
+
+
+async def test_a_lock_goes_to_the_least_rank() -> None:
+    """Of those that wait, and to the first of equal ones; whoever is cancelled leaves it to the next."""
+    lock, order = RankedLock(), list[str]()
+
+    async def take(rank: int, name: str, scope: anyio.CancelScope) -> None:
+        with scope:
+            async with lock.hold(rank):
+                order.append(name)
+
+    async with anyio.create_task_group() as tasks:
+        scopes = {name: anyio.CancelScope() for name in ("last", "gone", "first", "second", "cancelled with the lock")}
+        async with lock.hold(9):
+            tasks.start_soon(take, 5, "last", scopes["last"])
+            await a_moment()
+            for name, rank in (("gone", 2), ("first", 3), ("second", 3), ("cancelled with the lock", 1)):
+                tasks.start_soon(take, rank, name, scopes[name])
+                await a_moment()
+            scopes["gone"].cancel()
+            await a_moment()
+            assert order == []
+        scopes["cancelled with the lock"].cancel()
+    assert [name for name in order if name in ("first", "second", "last")] == ["first", "second", "last"]
+    assert "gone" not in order
+    async with lock.hold(0):
+        order.clear()
+    assert order == []
 
 
 def test_a_pacer_begins_at_its_rate() -> None:

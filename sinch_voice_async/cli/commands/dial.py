@@ -139,6 +139,7 @@ _reading: Final = option_group(
         help="Repeat it for further numbers of a contact.",
     ),
     click.option("--zone-column", metavar="NAME", help="The column with the time zone."),
+    click.option("--priority-column", metavar="NAME", help="The column with 0 to 100: higher is called first."),
     click.option("--country", metavar="CC", help="Read national numbers as this country's, such as SE."),
     click.option("--allow-premium", is_flag=True, help="Call premium-rate numbers too."),
     click.option("--encoding", metavar="NAME", help="Such as cp1252; else detected."),
@@ -362,6 +363,7 @@ class _Command:
             _short(options.file),
             number=options.number_column,
             zone=options.zone_column,
+            priority=options.priority_column,
             country=options.country,
             allow_premium=options.allow_premium,
             encoding=options.encoding,
@@ -446,8 +448,8 @@ def _enqueue(settings: Settings, /, *, file: Path, journal: str, name: str | Non
     campaign = campaign_of(settings, journal, name, must_exist=False)
     if isinstance(campaign.journal, SqliteJournal):
         raise ConfigurationError("workers share a journal in PostgreSQL: name it as postgresql://user@host/database")
-    numbers, zone = reading.pop("number_column"), reading.pop("zone_column")
-    contacts = read_contacts(file, number=numbers, zone=zone, **reading)
+    columns = {name: reading.pop(f"{name}_column") for name in ("number", "zone", "priority")}
+    contacts = read_contacts(file, **columns, **reading)
     tell(f"{contacts.path.name}: {', '.join(contacts.found)}")
     added = on_loop(settings, lambda: campaign.enqueue(contacts))
     show(settings, {"added": added}, f"{count(added, 'contact')} added")

@@ -68,18 +68,24 @@ Operation: TypeAlias = "Callable[[Connection], T]"
 
 _FOLDER = files("sinch_voice_async.dialer.postgres")
 # As bytes, which no type checker takes for text that was put together.
-_LATEST_OBJECTS: Final = _FOLDER.joinpath("latest.sql").read_bytes()
-SCHEMA: Final = _FOLDER.joinpath("schema.sql").read_bytes() + _LATEST_OBJECTS
+_VERSION_3: Final = _FOLDER.joinpath("version_3.sql").read_bytes()
+SCHEMA: Final = _FOLDER.joinpath("schema.sql").read_bytes() + _VERSION_3
 STATEMENTS: Final = {
     name: statement.encode()
     for name, statement in named_statements(_FOLDER.joinpath("statements.sql").read_text(encoding="utf-8")).items()
 }
 
-_VERSION: Final = 3
+_VERSION: Final = 4
+# The last version whose workers are written down: those that still live must end first.
+_WITH_WORKERS: Final = 2
 # Of two workers that come first, one makes the tables and the other waits: "SVDJ", as in the files of campaigns.
 _LOCK: Final = 0x5356444A
 # By the version from which each leads to the next one.
-_MIGRATIONS: Final = {version: _FOLDER.joinpath(f"migrate_{version}.sql").read_bytes() for version in (1, 2)}
+_MIGRATIONS: Final = {
+    1: _FOLDER.joinpath("migrate_1.sql").read_bytes(),
+    2: _FOLDER.joinpath("migrate_2.sql").read_bytes() + _VERSION_3,
+    3: _FOLDER.joinpath("migrate_3.sql").read_bytes(),
+}
 
 # A peer that is gone without a word is noticed in seconds, not in the quarter of an hour that TCP would take.
 _DEFAULTS: Final = {
@@ -277,11 +283,10 @@ def _migrate(connection: Connection, version: int, place: str) -> None:
     seen = (
         b"SELECT count(*) AS found FROM sinch_voice_dialer.worker WHERE seen_at > clock_timestamp() - interval '60 s'"
     )
-    if _found(connection, seen):
+    if version <= _WITH_WORKERS and _found(connection, seen):
         raise JournalError(f"the journal at {place}: workers of a former version use it; stop them first")
     for each in range(version, _VERSION):
         connection.execute(_MIGRATIONS[each])
-    connection.execute(_LATEST_OBJECTS)
 
 
 def _found(connection: Connection, statement: bytes) -> Any:

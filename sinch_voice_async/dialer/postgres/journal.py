@@ -72,7 +72,7 @@ _LEASE: Final = 300.0
 # "SVDP": the class of the locks of planners, beside the number of the campaign.
 _PLAN_LOCK: Final = 0x53564450
 _MOST_COUNTED: Final = 10_000
-_COLUMNS: Final = ("number", "others", "fields", "zone", "line")
+_COLUMNS: Final = ("number", "others", "fields", "zone", "line", "priority")
 
 
 @frozen

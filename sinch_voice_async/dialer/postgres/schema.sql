@@ -1,4 +1,5 @@
--- Campaigns on several machines, version 3: one schema for all campaigns of a database.
+-- Campaigns on several machines: one schema for all campaigns of a database. These are the tables of version 3; a new
+-- database gets version_3.sql behind them, and is then brought to later versions as any other.
 -- Amounts are billionths of the currency's unit. Columns of type timestamptz are times of the database's own clock, which
 -- all machines share; other times are seconds since 1970, from the machine that dials. No column of ``contact`` has a
 -- default.

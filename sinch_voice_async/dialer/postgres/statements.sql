@@ -42,20 +42,21 @@ WITH forgotten AS (DELETE FROM sinch_voice_dialer.row WHERE campaign = %(campaig
 UPDATE sinch_voice_dialer.campaign SET listing = listing + 1 WHERE id = %(campaign)s RETURNING listing
 
 -- name: known
-SELECT number AS given, number, line, listed, fields, zone, others
+SELECT number AS given, number, line, listed, fields, zone, others, priority
 FROM sinch_voice_dialer.contact WHERE campaign = %(campaign)s AND number = ANY (%(numbers)s)
 UNION ALL
-SELECT phone.number, contact.number, contact.line, contact.listed, contact.fields, contact.zone, contact.others
+SELECT phone.number, contact.number, contact.line, contact.listed, contact.fields, contact.zone, contact.others,
+    contact.priority
 FROM sinch_voice_dialer.phone JOIN sinch_voice_dialer.contact
     ON contact.campaign = phone.campaign AND contact.number = phone.contact
 WHERE phone.campaign = %(campaign)s AND phone.number = ANY (%(numbers)s)
 
 -- name: insert
 INSERT INTO sinch_voice_dialer.contact (campaign, number, others, fields, zone, line, listed, state, due, attempt,
-    returned, today, recent, changed_at, spent)
-SELECT %(campaign)s, number, others, fields, zone, line, %(listed)s, 'todo', 0, 0, 0, 0, '{}', %(at)s, 0
-FROM unnest(%(numbers)s::text[], %(otherss)s::text[], %(fieldss)s::text[], %(zones)s::text[], %(lines)s::integer[])
-    WITH ORDINALITY AS added (number, others, fields, zone, line, place)
+    returned, today, recent, changed_at, spent, priority)
+SELECT %(campaign)s, number, others, fields, zone, line, %(listed)s, 'todo', 0, 0, 0, 0, '{}', %(at)s, 0, priority
+FROM unnest(%(numbers)s::text[], %(otherss)s::text[], %(fieldss)s::text[], %(zones)s::text[], %(lines)s::integer[],
+    %(prioritys)s::integer[]) WITH ORDINALITY AS added (number, others, fields, zone, line, priority, place)
 ORDER BY place
 ON CONFLICT (campaign, number) DO NOTHING
 
@@ -63,10 +64,11 @@ ON CONFLICT (campaign, number) DO NOTHING
 -- name: again
 UPDATE sinch_voice_dialer.contact
 SET others = given.others, fields = given.fields, zone = given.zone, line = given.line, listed = %(listed)s,
+    priority = given.priority,
     due = CASE WHEN state = 'skipped' AND note = %(removed)s THEN 0 ELSE due END,
     state = CASE WHEN state = 'skipped' AND note = %(removed)s THEN 'todo' ELSE state END
-FROM unnest(%(numbers)s::text[], %(otherss)s::text[], %(fieldss)s::text[], %(zones)s::text[], %(lines)s::integer[])
-    AS given (number, others, fields, zone, line)
+FROM unnest(%(numbers)s::text[], %(otherss)s::text[], %(fieldss)s::text[], %(zones)s::text[], %(lines)s::integer[],
+    %(prioritys)s::integer[]) AS given (number, others, fields, zone, line, priority)
 WHERE contact.campaign = %(campaign)s AND contact.number = given.number
 
 -- name: forget_phones
@@ -164,14 +166,19 @@ SELECT
     (SELECT max(dearest) FROM sinch_voice_dialer.spending WHERE campaign = %(campaign)s) AS dearest
 FROM sinch_voice_dialer.contact WHERE campaign = %(campaign)s AND state IN ('accepted', 'unknown')
 
+-- One priority after another is looked through, each by due, until there are enough: the index has them in this order.
 -- name: offer
 WITH next AS MATERIALIZED (
-    SELECT number, due, position FROM sinch_voice_dialer.contact
-    WHERE campaign = %(campaign)s AND state = 'todo' AND batch IS NULL
-        AND due <= extract(epoch FROM clock_timestamp())::double precision
-    ORDER BY due, position LIMIT %(room)s
+    SELECT first.*
+    FROM sinch_voice_dialer.priorities(%(campaign)s) AS level (priority) CROSS JOIN LATERAL (
+        SELECT number, priority, due, position FROM sinch_voice_dialer.contact
+        WHERE campaign = %(campaign)s AND state = 'todo' AND batch IS NULL AND contact.priority = level.priority
+            AND due <= extract(epoch FROM clock_timestamp())::double precision
+        ORDER BY due, position LIMIT %(room)s
+    ) AS first
+    LIMIT %(room)s
 ), placed AS (
-    SELECT number, (row_number() OVER (ORDER BY due, position) - 1) / %(size)s + 1 AS place FROM next
+    SELECT number, (row_number() OVER (ORDER BY priority DESC, due, position) - 1) / %(size)s + 1 AS place FROM next
 ), offered AS (
     UPDATE sinch_voice_dialer.contact
     SET batch = (%(batches)s::uuid[])[placed.place],
@@ -192,14 +199,18 @@ SELECT
         ) AS few
     ) AS waiting,
     (
-        SELECT due FROM sinch_voice_dialer.contact
-        WHERE campaign = %(campaign)s AND state = 'todo' AND batch IS NULL ORDER BY due, position LIMIT 1
+        SELECT min(first.due)
+        FROM sinch_voice_dialer.priorities(%(campaign)s) AS level (priority) CROSS JOIN LATERAL (
+            SELECT due FROM sinch_voice_dialer.contact
+            WHERE campaign = %(campaign)s AND state = 'todo' AND batch IS NULL AND contact.priority = level.priority
+            ORDER BY due LIMIT 1
+        ) AS first
     ) AS next_due
 
 -- name: of_batch
 SELECT * FROM sinch_voice_dialer.contact
 WHERE campaign = %(campaign)s AND state = 'todo' AND batch = %(batch)s
-ORDER BY due, position
+ORDER BY priority DESC, due, position
 
 -- name: open_batches
 SELECT DISTINCT batch FROM sinch_voice_dialer.contact
@@ -213,31 +224,36 @@ WITH mine AS (
     SELECT * FROM sinch_voice_dialer.contact
     WHERE campaign = %(campaign)s AND state = 'todo' AND due <= %(at)s AND batch = %(run)s
         AND (%(listed)s::integer IS NULL OR listed IS NULL OR listed = %(listed)s)
-    ORDER BY due, position LIMIT %(limit)s
+    ORDER BY priority DESC, due, position LIMIT %(limit)s
 ), offered AS (
-    SELECT number FROM sinch_voice_dialer.contact
-    WHERE campaign = %(campaign)s AND state = 'todo' AND due <= %(at)s AND batch IS NULL
-        AND (%(listed)s::integer IS NULL OR listed IS NULL OR listed = %(listed)s)
-    ORDER BY due, position LIMIT greatest(%(limit)s - (SELECT count(*) FROM mine), 0)
-    FOR UPDATE SKIP LOCKED
+    SELECT first.number
+    FROM sinch_voice_dialer.priorities(%(campaign)s) AS level (priority) CROSS JOIN LATERAL (
+        SELECT number FROM sinch_voice_dialer.contact
+        WHERE campaign = %(campaign)s AND state = 'todo' AND batch IS NULL AND contact.priority = level.priority
+            AND due <= %(at)s AND (%(listed)s::integer IS NULL OR listed IS NULL OR listed = %(listed)s)
+        ORDER BY due, position LIMIT %(limit)s
+        FOR UPDATE SKIP LOCKED
+    ) AS first
+    LIMIT greatest(%(limit)s - (SELECT count(*) FROM mine), 0)
 ), taken AS (
     UPDATE sinch_voice_dialer.contact
     SET batch = %(run)s, offered_until = clock_timestamp() + make_interval(secs => %(lease)s)
     WHERE campaign = %(campaign)s AND number = ANY (ARRAY(SELECT number FROM offered))
     RETURNING *
 )
-SELECT * FROM mine UNION ALL SELECT * FROM taken ORDER BY due, position
+SELECT * FROM mine UNION ALL SELECT * FROM taken ORDER BY priority DESC, due, position
 
 -- A contact of another machine may come back: given back, or left by a machine that is gone. Look again in a second.
 -- name: next_due
 WITH soon AS (SELECT extract(epoch FROM clock_timestamp())::double precision + 1 AS soon)
 SELECT min(due) AS due FROM (
-    (
+    SELECT first.due
+    FROM sinch_voice_dialer.priorities(%(campaign)s) AS level (priority) CROSS JOIN LATERAL (
         SELECT due FROM sinch_voice_dialer.contact
-        WHERE campaign = %(campaign)s AND state = 'todo' AND batch IS NULL
+        WHERE campaign = %(campaign)s AND state = 'todo' AND batch IS NULL AND contact.priority = level.priority
             AND (%(listed)s::integer IS NULL OR listed IS NULL OR listed = %(listed)s)
-        ORDER BY due, position LIMIT 1
-    )
+        ORDER BY due LIMIT 1
+    ) AS first
     UNION ALL
     SELECT CASE WHEN batch IS DISTINCT FROM %(run)s THEN greatest(due, soon) ELSE due END
     FROM sinch_voice_dialer.contact, soon

@@ -500,6 +500,8 @@ def _make(connection: sqlite3.Connection, campaign: str) -> None:
 
 def _add_later(connection: sqlite3.Connection) -> None:
     """Make what journals of this version got later."""
+    if "priority" not in {name for _, name, *_ in connection.execute("PRAGMA table_info(contact)")}:
+        _run(connection, _FOLDER.joinpath("add_priority.sql").read_text(encoding="utf-8"))
     _run(connection, _FOLDER.joinpath("additions.sql").read_text(encoding="utf-8"))
 
 

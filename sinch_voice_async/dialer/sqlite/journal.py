@@ -19,7 +19,7 @@ import anyio
 import anyio.to_thread
 from attrs import define, field
 
-from sinch_voice_async.dialer.journal import REMOVED, Added, Change, ContactState, Control
+from sinch_voice_async.dialer.journal import REMOVED, Added, Change, ContactState, Control, Outcome
 from sinch_voice_async.dialer.pacing import Clock, Pacer
 from sinch_voice_async.dialer.sql import (
     Cursor,
@@ -244,6 +244,16 @@ class SqliteJournal(SqlJournal):
 
         with translated(self.path):
             return await self._use().writer.run(operation)
+
+    async def due(self, at: float, *, limit: int = 200, listed: int | None = None) -> Sequence[Outcome]:
+        """Return contacts in ``todo`` that are due: those of the highest priority first, each priority by due."""
+        found: list[Outcome] = []
+        for priority in await self._read("priorities", {}, lambda cursor: [row["priority"] for row in cursor]):
+            parameters = {"at": at, "limit": limit - len(found), "listed": listed, "priority": priority}
+            found += await self._read("due", parameters, self._outcomes)
+            if len(found) >= limit:
+                break
+        return found
 
     async def change_all(self, change: Change, note: str | None, at: float, numbers: Collection[str] | None) -> int:
         """Apply a change to these contacts, or to all that it applies to."""

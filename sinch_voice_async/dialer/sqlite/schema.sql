@@ -1,5 +1,6 @@
 -- A campaign's journal, version 2. Amounts are billionths of the currency's unit; times are seconds since 1970.
--- No column of ``contact`` has a default: a row that lost its content must not read as one that may be dialled.
+-- No column of ``contact`` but the priority has a default: a row that lost its content must not read as one that may be
+-- dialled.
 
 -- ``log`` is 1 as long as the file may need the log beside it (-wal), and 0 when everything stands in this file.
 CREATE TABLE campaign (
@@ -39,11 +40,12 @@ CREATE TABLE contact (
     amount INTEGER,
     spent INTEGER NOT NULL,
     currency TEXT,
-    note TEXT
+    note TEXT,
+    priority INTEGER NOT NULL DEFAULT 0
 );
 
 -- Small indices: few of a million contacts are in these states at a time.
-CREATE INDEX contact_due ON contact (due, position) WHERE state = 'todo';
+CREATE INDEX contact_due ON contact (priority, due, position) WHERE state = 'todo';
 
 CREATE INDEX contact_open ON contact (state, position) WHERE state <> 'todo' AND state <> 'done';
 

@@ -22,22 +22,23 @@ DELETE FROM row;
 UPDATE campaign SET listing = listing + 1 RETURNING listing;
 
 -- name: known
-SELECT number AS given, number, line, listed, fields, zone, others
+SELECT number AS given, number, line, listed, fields, zone, others, priority
 FROM contact WHERE number IN (SELECT value FROM json_each(:numbers))
 UNION ALL
-SELECT phone.number, contact.number, contact.line, contact.listed, contact.fields, contact.zone, contact.others
+SELECT phone.number, contact.number, contact.line, contact.listed, contact.fields, contact.zone, contact.others,
+    contact.priority
 FROM phone JOIN contact ON contact.position = phone.contact
 WHERE phone.number IN (SELECT value FROM json_each(:numbers));
 
 -- name: insert
 INSERT INTO contact (number, others, fields, zone, line, listed, state, due, attempt, returned, today, recent,
-    changed_at, spent)
-VALUES (:number, :others, :fields, :zone, :line, :listed, 'todo', 0, 0, 0, 0, '[]', :at, 0);
+    changed_at, spent, priority)
+VALUES (:number, :others, :fields, :zone, :line, :listed, 'todo', 0, 0, 0, 0, '[]', :at, 0, :priority);
 
 -- name: again
 -- The row of a later list replaces that of a former one; a contact that a list removed before is to do again.
 UPDATE contact
-SET others = :others, fields = :fields, zone = :zone, line = :line, listed = :listed,
+SET others = :others, fields = :fields, zone = :zone, line = :line, listed = :listed, priority = :priority,
     due = CASE WHEN state = 'skipped' AND note = :removed THEN 0 ELSE due END,
     state = CASE WHEN state = 'skipped' AND note = :removed THEN 'todo' ELSE state END
 WHERE number = :number;
@@ -122,15 +123,36 @@ WHERE state = 'skipped' AND state <> 'todo' AND state <> 'done' AND note IS NOT 
 SELECT count(*) AS contacts FROM contact
 WHERE state IN (SELECT value FROM json_each(:sources)) AND number IN (SELECT value FROM json_each(:numbers));
 
+-- name: priorities
+-- Of contacts in ``todo``, the highest first: each costs one look into the index.
+WITH RECURSIVE found (priority) AS (
+    SELECT (SELECT priority FROM contact WHERE state = 'todo' ORDER BY priority DESC LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT priority FROM contact WHERE state = 'todo' AND priority < found.priority ORDER BY priority DESC LIMIT 1
+    ) FROM found WHERE priority IS NOT NULL
+)
+SELECT priority FROM found WHERE priority IS NOT NULL;
+
 -- name: due
 SELECT * FROM contact
-WHERE state = 'todo' AND due <= :at AND (:listed IS NULL OR listed IS NULL OR listed = :listed)
+WHERE state = 'todo' AND priority = :priority AND due <= :at
+    AND (:listed IS NULL OR listed IS NULL OR listed = :listed)
 ORDER BY due, position LIMIT :limit;
 
 -- name: next_due
-SELECT due FROM contact
-WHERE state = 'todo' AND (:listed IS NULL OR listed IS NULL OR listed = :listed)
-ORDER BY due LIMIT 1;
+WITH RECURSIVE found (priority) AS (
+    SELECT (SELECT priority FROM contact WHERE state = 'todo' ORDER BY priority DESC LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT priority FROM contact WHERE state = 'todo' AND priority < found.priority ORDER BY priority DESC LIMIT 1
+    ) FROM found WHERE priority IS NOT NULL
+)
+SELECT min((
+    SELECT due FROM contact
+    WHERE state = 'todo' AND priority = found.priority AND (:listed IS NULL OR listed IS NULL OR listed = :listed)
+    ORDER BY due LIMIT 1
+)) AS due FROM found;
 
 -- name: look_up
 SELECT * FROM contact WHERE token IN (SELECT value FROM json_each(:tokens));

@@ -180,6 +180,15 @@ def test_an_address_is_not_pickled() -> None:
         address.__reduce__()
 
 
+V3 = """
+DROP FUNCTION sinch_voice_dialer.priorities;
+DROP INDEX sinch_voice_dialer.contact_due;
+ALTER TABLE sinch_voice_dialer.contact DROP COLUMN priority;
+CREATE INDEX contact_due ON sinch_voice_dialer.contact (campaign, due, position)
+    WHERE state = 'todo' AND batch IS NULL;
+UPDATE sinch_voice_dialer.version SET version = 3;
+"""
+
 V2 = """
 CREATE TABLE sinch_voice_dialer.pace (
     campaign integer PRIMARY KEY REFERENCES sinch_voice_dialer.campaign ON DELETE CASCADE,
@@ -234,22 +243,46 @@ UPDATE sinch_voice_dialer.version SET version = 1;
 """
 
 
+COLUMNS = """SELECT table_name, column_name, data_type, is_nullable, column_default
+    FROM information_schema.columns WHERE table_schema = 'sinch_voice_dialer' ORDER BY 1, 2"""
+INDICES = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'sinch_voice_dialer' ORDER BY 1"
+PROGRAMS = """SELECT proname, pg_get_functiondef(oid) FROM pg_proc
+    WHERE pronamespace = 'sinch_voice_dialer'::regnamespace ORDER BY 1"""
+TRIGGERS = """SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger
+    WHERE tgrelid = 'sinch_voice_dialer.contact'::regclass AND NOT tgisinternal ORDER BY 1"""
+OBJECTS = (COLUMNS, INDICES, PROGRAMS, TRIGGERS)
+
+
+async def test_a_database_of_version_3(postgres: Postgres) -> None:
+    """Its contacts are of priority 0, a process that is still connected goes on, and then it is like a new one."""
+    url = postgres.database()
+    await fast(url, "x").enqueue(NUMBERS[:2])
+    with psycopg.connect(url, autocommit=True) as database:
+        new = [database.execute(each).fetchall() for each in OBJECTS]
+        database.execute(V3)
+        assert await fast(url, "x").enqueue([Contact(NUMBERS[2], priority=1)]) == 1
+        assert [database.execute(each).fetchall() for each in OBJECTS] == new
+        database.execute(
+            """INSERT INTO sinch_voice_dialer.contact (campaign, number, fields, state, due, attempt, returned, today,
+            recent, changed_at, spent) SELECT id, %s, '{}', 'todo', 0, 0, 0, 0, '{}', 0, 0
+            FROM sinch_voice_dialer.campaign""",
+            [NUMBERS[3]],
+        )
+    journal = PostgresJournal(url)
+    await journal.open("x")
+    await journal.begin(0.0)
+    assert [each.number for each in await journal.due(1.0)] == [NUMBERS[place] for place in (2, 0, 1, 3)]
+    await journal.close()
+
+
 async def test_a_database_of_version_2(postgres: Postgres) -> None:
     """Its pace, pause, claims and costs are brought along, and then it is like a new one, object by object."""
     url = postgres.database()
     await fast(url, "x").enqueue(NUMBERS[:4])
-    columns = """SELECT table_name, column_name, data_type, is_nullable, column_default
-        FROM information_schema.columns WHERE table_schema = 'sinch_voice_dialer' ORDER BY 1, 2"""
-    indices = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'sinch_voice_dialer' ORDER BY 1"
-    programs = """SELECT proname, pg_get_functiondef(oid) FROM pg_proc
-        WHERE pronamespace = 'sinch_voice_dialer'::regnamespace ORDER BY 1"""
-    triggers = """SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger
-        WHERE tgrelid = 'sinch_voice_dialer.contact'::regclass AND NOT tgisinternal ORDER BY 1"""
-    objects = (columns, indices, programs, triggers)
     with psycopg.connect(url, autocommit=True) as database:
-        new = [database.execute(each).fetchall() for each in objects]
+        new = [database.execute(each).fetchall() for each in OBJECTS]
         assert all(new)
-        database.execute(V2)
+        database.execute(V3 + V2)
         database.execute(
             """
             INSERT INTO sinch_voice_dialer.pace (campaign, target, paused)
@@ -262,7 +295,7 @@ async def test_a_database_of_version_2(postgres: Postgres) -> None:
         )
         control = await fast(url, "x").control()
         assert control == Control(pause="lunch", calls_per_second=float("inf"))
-        assert [database.execute(each).fetchall() for each in objects] == new
+        assert [database.execute(each).fetchall() for each in OBJECTS] == new
         assert database.execute(
             "SELECT target, spent, dearest FROM sinch_voice_dialer.campaign, sinch_voice_dialer.spending"
         ).fetchall() == [(7.0, 5, 3)]
@@ -275,7 +308,7 @@ async def test_a_database_of_version_1(postgres: Postgres) -> None:
     url = postgres.database()
     await fast(url, "x").enqueue([Contact(NUMBERS[0], fields={"name": "Ann"}), Contact(NUMBERS[1])])
     with psycopg.connect(url, autocommit=True) as database:
-        database.execute(V2 + V1)
+        database.execute(V3 + V2 + V1)
         database.execute(
             "INSERT INTO sinch_voice_dialer.worker SELECT gen_random_uuid(), id, 'w', now() "
             "FROM sinch_voice_dialer.campaign"

@@ -1,4 +1,4 @@
--- What a new database gets behind its tables, and a former one at the end of its migration: pace, cost, offers, results.
+-- What version 3 has beside the tables of schema.sql, also if it was version 2 before: pace, cost, offers, results.
 
 -- The rate at an instant: after a slowing down it climbs by 5 % of the target a second, up to the target.
 CREATE FUNCTION sinch_voice_dialer.rate_at(
