@@ -10,8 +10,9 @@ import shlex
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
 from string import Formatter
 from typing import Any, Final
@@ -143,6 +144,7 @@ class CampaignOptions:
     in_flight: int = 100
     window: str | None = None
     days: str | None = None
+    closed: str | None = None
     zone: str | None = None
     until: str | None = None
     start: str | None = None
@@ -237,18 +239,44 @@ class CampaignOptions:
 
     def _window(self) -> CallingWindow | None:
         if self.window in (None, "any"):
-            for option, value in (("--zone", self.zone), ("--days", self.days)):
+            for option, value in (("--zone", self.zone), ("--days", self.days), ("--closed", self.closed)):
                 if value is not None:
                     raise ConfigurationError(f"{option} needs --window, such as --window 09:00-20:00")
             return None
-        opens, dash, closes = str(self.window).partition("-")
-        if not dash:
-            raise ConfigurationError("--window must be such as 09:00-20:00, or any")
-        days = _WEEK if self.days is None else _days(self.days)
-        return CallingWindow(opens.strip(), closes.strip(), zone=self.zone, days=days)
+        intervals = _intervals(str(self.window))
+        return CallingWindow(
+            intervals[0].opens,
+            intervals[-1].closes,
+            breaks=[(one.closes, other.opens) for one, other in pairwise(intervals)],
+            zone=self.zone,
+            days=_WEEK if self.days is None else _days(self.days),
+            closed=() if self.closed is None else _dates(self.closed),
+        )
 
 
 _WEEK: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def _intervals(written: str) -> list[CallingWindow]:
+    """Return a window for each interval of ``10:00-13:00,14:00-20:00``."""
+    found: list[CallingWindow] = []
+    for part in written.split(","):
+        opens, dash, closes = map(str.strip, part.partition("-"))
+        if not dash:
+            raise ConfigurationError("--window must be such as 09:00-20:00 or 10:00-13:00,14:00-20:00, or any")
+        interval = CallingWindow(opens, closes)
+        if found and interval.opens <= found[-1].closes:
+            raise ConfigurationError("--window: each interval must begin after the end of the one before it")
+        found.append(interval)
+    return found
+
+
+def _dates(written: str) -> frozenset[date]:
+    """Return the dates of ``2026-12-25,2027-01-01``."""
+    try:
+        return frozenset(date.fromisoformat(part.strip()) for part in written.split(","))
+    except ValueError:
+        raise ConfigurationError(f"--closed must be dates, such as 2026-12-25,2027-01-01, not {written!r}") from None
 
 
 def _days(written: str) -> Sequence[str]:

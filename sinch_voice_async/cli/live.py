@@ -78,7 +78,7 @@ class Standing:
 
     @property
     def needs_run(self) -> bool:
-        """Whether somebody has to start a run: contacts or results are left, and certainly no process dials."""
+        """Whether contacts or results are left, and it is certain that no process dials."""
         return self.running is False and bool(self.to_do or (self.active and self.polled))
 
     @property

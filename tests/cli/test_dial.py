@@ -9,12 +9,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sinch_voice_async.cli.campaigns import CampaignOptions
 from sinch_voice_async.cli.failures import ExitCode
 from sinch_voice_async.cli.live import Interrupts
 from sinch_voice_async.sandbox import Sandbox
@@ -227,6 +229,21 @@ class TestDryRun:
         assert waiting == 1
 
 
+def test_the_hours_of_the_french_decree() -> None:
+    """Two intervals a day, weekdays and holidays make the window of the library; spaces do not matter."""
+    options = CampaignOptions(
+        text="Hi",
+        window="10:00-13:00, 14:00-20:00",
+        days="mon-fri",
+        closed="2026-12-25, 2027-01-01",
+        zone="Europe/Paris",
+    )
+    window = options.campaign("x.sqlite", "x").settings.window
+    assert window is not None
+    assert str(window) == "10:00-20:00 mon,tue,wed,thu,fri Europe/Paris, break 13:00-14:00, closed days"
+    assert window.closed == {date(2026, 12, 25), date(2027, 1, 1)}
+
+
 class TestResume:
     """A campaign goes on, and is never begun again by mistake."""
 
@@ -277,6 +294,12 @@ class TestResume:
         (("--zone", "Europe/Stockholm"), "--zone needs --window"),
         (("--days", "mon-fri"), "--days needs --window"),
         (("--days", "mon-fry", "--window", "09:00-20:00"), "--days must be such as mon-fri"),
+        (("--closed", "2026-12-25"), "--closed needs --window"),
+        (("--closed", "Christmas", "--window", "09:00-20:00"), "--closed must be dates, such as 2026-12-25"),
+        (("--window", "10:00-13:00,14:00"), "or 10:00-13:00,14:00-20:00"),
+        (("--window", "10:00-13:00,16:00-15:00,17:00-18:00"), "16:00 to"),
+        (("--window", "10:00-13:00,12:00-20:00"), "each interval must begin after"),
+        (("--window", "14:00-20:00,10:00-13:00"), "each interval must begin after"),
         (("--until", "tomorrow"), "must be such as 2026-11-27T20:00"),
         (("--country", "Sweden"), "--country must be two letters of ISO 3166-1, such as SE"),
         (("--encoding", "klingon"), "--encoding must be a text encoding"),

@@ -27,6 +27,19 @@ FRANCE = CallingWindow(
 UNITED_STATES = CallingWindow("08:00", "21:00")
 
 
+PAGE = (Path(__file__).parents[2] / "docs/how-to/campaigns.md").read_text(encoding="utf-8")
+
+
+def test_the_page_has_both_laws() -> None:
+    """The configurations that users copy are the ones that are tested here."""
+    section = PAGE.partition("the French decree 2022-1313")[2]
+    names: dict[str, Any] = {"CallingWindow": CallingWindow}
+    exec(section.partition("```python\n")[2].partition("```")[0], names)  # the page's own code
+    assert (str(names["france"]), names["france"].closed) == (str(FRANCE), FRANCE.closed)
+    assert names["united_states"] == UNITED_STATES
+    assert names["four_in_thirty_days"].attempts_in_days == (4, 30)
+
+
 def at(text: str) -> float:
     """Return a moment in Paris in winter, an hour before UTC."""
     return datetime.fromisoformat(f"{text}+01:00").timestamp()

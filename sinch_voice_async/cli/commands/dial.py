@@ -103,8 +103,9 @@ _following: Final = option_group(
 
 
 _limits: Final = option_group(
-    click.option("--window", metavar="HH:MM-HH:MM", help="When, by the callee's clock; `any` for any time."),
+    click.option("--window", metavar="HH:MM-HH:MM", help="When, by the callee's clock; several with commas; or `any`."),
     click.option("--days", metavar="DAYS", help="Days of the window, such as mon-fri."),
+    click.option("--closed", metavar="DATES", help="No calls then: 2026-12-25,2027-01-01."),
     click.option("--zone", metavar="ZONE", help="The callees' zone, such as Europe/Paris; else by number."),
     click.option("--start", type=_Moment(), metavar="TIME", help="When to begin: 2026-11-27T09:00."),
     click.option("--ramp", type=POSITIVE, metavar="SECONDS", help="Climb to --cps in so many seconds."),
