@@ -37,7 +37,7 @@ __all__ = [
     "Interrupts",
     "Rate",
     "Standing",
-    "Watched",
+    "WatchedRun",
     "check_results_url",
     "display_for",
     "standing_of_report",
@@ -250,7 +250,7 @@ class Interrupts:
 
 
 @define(kw_only=True)
-class Watched:
+class WatchedRun:
     """One run: shown while it lasts, stopped by Ctrl-C, and reported on when it ends."""
 
     settings: Settings

@@ -67,7 +67,6 @@ __all__ = [
     "attempt_id_of",
     "attempt_of",
     "callout_with_detection",
-    "ended",
     "is_machine",
     "judge",
     "learnt_from",
@@ -77,6 +76,7 @@ __all__ = [
     "place_of",
     "reaction_to",
     "with_attempt_id",
+    "with_machine_result",
 ]
 
 logger: Final = logging.getLogger("sinch_voice_async.dialer")
@@ -90,7 +90,6 @@ _DIALS_NOBODY: Final = ("connectconf", "connectstream")
 _MARK: Final = re.compile(r" ?\[intent:([0-9a-f]{32})\]$")
 _OLDEST_CLAIM: Final = 5.0
 _MOST_RETURNS: Final = 10
-_NO_CREDIT: Final = "the account has no credit (402): resume when it has"
 _LATE: Final = "paused, or asleep, between claim and sending"
 _CANCELLED_BEFORE: Final = "cancelled before sending"
 _CANCELLED: Final = "cancelled while this callout was on its way"
@@ -361,8 +360,7 @@ def reaction_to(dialed: Dialed, health: Health, now: float) -> Reaction:
         case "unknown":
             return health.unknown(dialed.note, now, dialed.sent_at)
         case "no credit":
-            health.is_alone = True
-            return Reaction(pause=_NO_CREDIT)
+            return health.no_credit()
         case "stop":
             return Reaction(give_up=True)
         case _:
@@ -527,7 +525,7 @@ def learnt_from(contact: Outcome, event: CallEvent) -> tuple[Change, AttemptUpda
         duration=event.duration,
         price=event.debit,
     )
-    return Change.END, ended(contact, update)
+    return Change.END, with_machine_result(contact, update)
 
 
 def is_machine(event: object) -> bool:
@@ -536,7 +534,7 @@ def is_machine(event: object) -> bool:
     return isinstance(status, str) and status.lower() == "machine"
 
 
-def ended(contact: Outcome, update: AttemptUpdate) -> AttemptUpdate:
+def with_machine_result(contact: Outcome, update: AttemptUpdate) -> AttemptUpdate:
     """Return what the end of a call says, with the result ``MACHINE`` if an answering machine took it."""
     if contact.note != _BY_MACHINE or update.result != "ANSWERED":
         return update

@@ -21,7 +21,7 @@ from sinch_voice_async.dialer.attempt import (
 from sinch_voice_async.dialer.batches import Contacts, feed, is_whole_list, to_line
 from sinch_voice_async.dialer.contacts import Contact, read_number
 from sinch_voice_async.dialer.eligibility import CallingWindow, DoNotCall, RedialRules
-from sinch_voice_async.dialer.engine import Engine
+from sinch_voice_async.dialer.engine import RunEngine
 from sinch_voice_async.dialer.journal import (
     AttemptUpdate,
     Change,
@@ -162,7 +162,7 @@ class Campaign(PlannedCampaign):
         )
         super().__init__(name, kept, settings)
         self._contact_files: set[Path] = set()
-        self._engine: Engine | None = None
+        self._engine: RunEngine | None = None
         self._is_running = False
         self._step_pacer: Paces | None = None
 
@@ -195,7 +195,7 @@ class Campaign(PlannedCampaign):
         """
         check_callout_of(callout)
         self._note_file(contacts)
-        engine = Engine(
+        engine = RunEngine(
             settings=self.settings,
             journal=self.journal,
             attempts=self._attempts(client, callout),
@@ -516,7 +516,7 @@ class Campaign(PlannedCampaign):
     def _has_journal(self) -> bool:
         return not isinstance(self.journal, SqliteJournal) or self.journal.path.exists()
 
-    async def enter(self, engine: Engine) -> None:
+    async def enter(self, engine: RunEngine) -> None:
         """Open the journal and let the engine begin; for :class:`CampaignRun`."""
         if self._is_running:
             # The journal would refuse it too; but what it then releases belongs to the run that dials.

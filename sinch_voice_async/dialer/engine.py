@@ -24,8 +24,7 @@ import anyio
 from anyio.abc import TaskGroup
 from attrs import define, evolve, field
 
-from sinch_voice_async.dialer.attempt import Attempts, Dialed, Ready, reaction_to
-from sinch_voice_async.dialer.attempt import ended as with_machine
+from sinch_voice_async.dialer.attempt import Attempts, Dialed, Ready, reaction_to, with_machine_result
 from sinch_voice_async.dialer.batches import Contacts, feed, is_whole_list
 from sinch_voice_async.dialer.journal import (
     AttemptUpdate,
@@ -42,7 +41,7 @@ from sinch_voice_async.dialer.pacing import Clock, Health, Paces, PauseControl, 
 from sinch_voice_async.dialer.settings import Settings, check_differences
 from sinch_voice_async.errors import APIError, RateLimitedError, SinchVoiceError
 
-__all__ = ["Engine"]
+__all__ = ["RunEngine"]
 
 logger: Final = logging.getLogger("sinch_voice_async.dialer")
 
@@ -72,7 +71,7 @@ class _ActiveCall:
 
 
 @define(eq=False, kw_only=True)
-class Engine:
+class RunEngine:
     """One run of a campaign.
 
     ``contacts`` is None if the journal has them all. ``get_call`` asks the platform about a call. With ``stay`` the run
@@ -552,7 +551,7 @@ class Engine:
         update = AttemptUpdate(result=answer.result, reason=answer.reason, duration=answer.duration, price=answer.debit)
         # An event may have told that an answering machine took the call.
         for contact in await self.journal.look_up([token]):
-            update = with_machine(contact, update)
+            update = with_machine_result(contact, update)
         ended = await self.journal.change(token, Change.END, update, self.clock.now())
         call = self._active.pop(token, None) if ended is not None else None
         if ended is not None and call is not None:

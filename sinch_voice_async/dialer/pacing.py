@@ -277,6 +277,7 @@ _UNKNOWNS_TO_PAUSE: Final = 25
 _REFUSALS_TO_SLOW: Final = 5
 _REFUSALS_TO_PAUSE: Final = 50
 _KINDS_NAMED: Final = 3
+_NO_CREDIT: Final = "the account has no credit (402): resume when it has"
 
 
 class PauseControl:
@@ -403,6 +404,11 @@ class Health:
         if self._down_since is None:
             self._down_since = now
         return Reaction(hold=self._hold(now), give_up=now - self._down_since > self.network_timeout)
+
+    def no_credit(self) -> Reaction:
+        """Take note of an account without credit."""
+        self.is_alone = True
+        return Reaction(pause=_NO_CREDIT)
 
     @property
     def is_down(self) -> bool:

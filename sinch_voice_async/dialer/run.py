@@ -19,7 +19,7 @@ from attrs import define, field, frozen
 from sinch_voice_async.dialer.attempt import CalloutOf, make_callout
 from sinch_voice_async.dialer.contacts import BrokenRow, Contact
 from sinch_voice_async.dialer.eligibility import Eligibility
-from sinch_voice_async.dialer.engine import Engine
+from sinch_voice_async.dialer.engine import RunEngine
 from sinch_voice_async.dialer.journal import REMOVED, ContactState, Counts, Line, Outcome
 from sinch_voice_async.dialer.pacing import Clock
 from sinch_voice_async.dialer.sql import row_of
@@ -51,7 +51,7 @@ class RunStatus:
 class Owner(Protocol):
     """The campaign of a run: it opens the journal before the run, and releases it afterwards."""
 
-    async def enter(self, engine: Engine) -> None:
+    async def enter(self, engine: RunEngine) -> None:
         """Open the journal and let the engine begin."""
         ...
 
@@ -70,7 +70,7 @@ class CampaignRun:
     A reader that takes outcomes slowly slows the dialling: at most a thousand of them wait.
     """
 
-    def __init__(self, engine: Engine, owner: Owner) -> None:
+    def __init__(self, engine: RunEngine, owner: Owner) -> None:
         self._engine = engine
         self._owner = owner
         self._is_used = False
@@ -173,7 +173,7 @@ class CampaignRun:
         self._raise_failure()
         raise StopAsyncIteration
 
-    def _running(self) -> Engine:
+    def _running(self) -> RunEngine:
         if not self._is_running:
             raise CampaignError("a run is used within `async with campaign.run(...) as outcomes:`")
         return self._engine

@@ -77,22 +77,20 @@ def _optional(cls: type) -> Callable[[object, "Attribute[Any]", object], None]:
     return validate
 
 
-def _to_timestamp(until: datetime | None) -> float | None:
-    if until is None:
+def _timestamp(moment: datetime | None, name: str) -> float | None:
+    if moment is None:
         return None
-    if not isinstance(until, datetime) or until.tzinfo is None:
-        raise ConfigurationError("until must be a datetime with a time zone")
-    return until.timestamp()
+    if not isinstance(moment, datetime) or moment.tzinfo is None:
+        raise ConfigurationError(f"{name} must be a datetime with a time zone")
+    return moment.timestamp()
+
+
+def _to_end(until: datetime | None) -> float | None:
+    return _timestamp(until, "until")
 
 
 def _to_start(starts_at: datetime | None) -> float | None:
-    if starts_at is not None and (not isinstance(starts_at, datetime) or starts_at.tzinfo is None):
-        raise ConfigurationError("starts_at must be a datetime with a time zone")
-    return _to_timestamp(starts_at)
-
-
-def _optional_seconds(_: object, attribute: "Attribute[Any]", value: float | None) -> None:
-    _bounds.seconds(value, attribute.name, zero=False, optional=True)
+    return _timestamp(starts_at, "starts_at")
 
 
 def _to_amount(limit: Decimal | int | str | None) -> Decimal | None:
@@ -152,10 +150,10 @@ class Settings:
     calls_per_second: float = field(default=1.0, validator=_pace)
     in_flight: int = field(default=100, validator=_bounds.checked(_bounds.whole, least=1))
     window: CallingWindow | None = field(default=None, validator=_optional(CallingWindow))
-    until: float | None = field(default=None, converter=_to_timestamp)
+    until: float | None = field(default=None, converter=_to_end)
     starts_at: float | None = field(default=None, converter=_to_start)
     shared_cap: SharedCap | None = field(default=None, validator=_optional(SharedCap))
-    ramp: float | None = field(default=None, validator=_optional_seconds)
+    ramp: float | None = field(default=None, validator=_bounds.checked(_bounds.seconds, zero=False, optional=True))
     redial: RedialRules = field(default=None, converter=_to_rules)
     is_listed: IsListed
     spend_limit: Decimal | None = field(default=None, converter=_to_amount)

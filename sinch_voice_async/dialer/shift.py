@@ -27,7 +27,7 @@ import anyio
 from attrs import define, evolve, field
 
 from sinch_voice_async import _bounds
-from sinch_voice_async.dialer.attempt import Attempts, Dialed, Ready, ended, reaction_to
+from sinch_voice_async.dialer.attempt import Attempts, Dialed, Ready, reaction_to, with_machine_result
 from sinch_voice_async.dialer.batches import Tally
 from sinch_voice_async.dialer.journal import AttemptUpdate, ContactState, Outcome
 from sinch_voice_async.dialer.outbox import Outbox
@@ -353,7 +353,7 @@ class Looking:
     async def _end(self, call: Outcome, answer: Any) -> None:
         update = AttemptUpdate(result=answer.result, reason=answer.reason, duration=answer.duration, price=answer.debit)
         now, rules = self.settings.clock.now(), self.settings.redial
-        if await self.journal.settle(call, ended(call, update), now, rules) is not None:
+        if await self.journal.settle(call, with_machine_result(call, update), now, rules) is not None:
             self.ended += 1
 
     def _note(self, error: SinchVoiceError) -> None:

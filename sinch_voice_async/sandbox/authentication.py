@@ -145,7 +145,7 @@ class AuthMiddleware:
         started = time.perf_counter()
         path = scope.get("raw_path", scope["path"].encode()).decode("latin-1")
         scope = {**scope, "path": path, "state": dict(scope.get("state", {}))}
-        answer = _Answer(send, self._clock)
+        answer = _DatedAnswer(send, self._clock)
         try:
             body = await _whole_body(receive)
             self._check(scope, body)
@@ -163,7 +163,7 @@ class AuthMiddleware:
         authenticate(arrival, key=account.application_key, secret=account.application_secret, now=self._clock.wall())
 
 
-class _Answer:
+class _DatedAnswer:
     """Sends an answer on with the date of the sandbox's clock, and remembers its status."""
 
     def __init__(self, send: Send, clock: Clock) -> None:

@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 import anyio
 import httptools
 
-__all__ = ["Answer", "HttpClient", "HttpError", "Target"]
+__all__ = ["HttpAnswer", "HttpClient", "HttpError", "Target"]
 
 LARGEST_BODY = 1_048_576
 LARGEST_HEAD = 65_536
@@ -41,7 +41,7 @@ class HttpError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """An answer with its whole body. Header names are as they came."""
 
     status: int
@@ -102,7 +102,7 @@ class HttpClient:
                 connection.close()
         self._idle.clear()
 
-    async def post(self, target: Target, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def post(self, target: Target, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
         """Send a POST request and return the answer. Raises HttpError if it fails."""
         lines = [
             f"POST {target.path}{target.query} HTTP/1.1",
@@ -144,7 +144,7 @@ class _Reading:
 
     def __init__(self) -> None:
         self.parser = httptools.HttpResponseParser(self)
-        self.answer: Answer | None = None
+        self.answer: HttpAnswer | None = None
         self.is_reusable = False
         self.is_head_read = False
         self._ends_with_connection = False
@@ -191,14 +191,14 @@ class _Reading:
                 known = error.__context__
                 raise HttpError(str(known) if isinstance(known, HttpError) else f"not HTTP: {error}") from None
 
-    def end(self) -> Answer:
+    def end(self) -> HttpAnswer:
         """Return the answer of a connection that was closed, which ends some answers. Raises HttpError if it is cut."""
         if not (self.is_head_read and self._ends_with_connection):
             raise HttpError("the connection was closed before the answer was whole")
         return self._made()
 
-    def _made(self) -> Answer:
-        return Answer(self.parser.get_status_code(), tuple(self._headers), bytes(self._body))
+    def _made(self) -> HttpAnswer:
+        return HttpAnswer(self.parser.get_status_code(), tuple(self._headers), bytes(self._body))
 
 
 class _Connection:
@@ -221,7 +221,7 @@ class _Connection:
             return False
         return False
 
-    async def send(self, message: bytes) -> Answer:
+    async def send(self, message: bytes) -> HttpAnswer:
         """Send a request and read its answer."""
         self.is_reusable = False
         await self._write(message)

@@ -364,10 +364,10 @@ def download(recording: Recording, headers: Mapping[str, str], *, accept_ranges:
         return Response(status_code=416, headers={**described, "content-range": f"bytes */{recording.size}"})
     if span.status == 206:
         described["content-range"] = f"bytes {span.start}-{span.stop - 1}/{recording.size}"
-    return _Stream(recording, span, described)
+    return _RecordingStream(recording, span, described)
 
 
-class _Stream(Response):
+class _RecordingStream(Response):
     """Sends a span of a recording piece by piece."""
 
     def __init__(self, recording: Recording, span: Span, described: Mapping[str, str]) -> None:

@@ -27,7 +27,7 @@ from sinch_voice_async.cli.app import PowerShellComplete
 from sinch_voice_async.cli.campaigns import CampaignOptions, Findings, Template, forecast
 from sinch_voice_async.cli.commands import dial, dial_journal
 from sinch_voice_async.cli.failures import ExitCode
-from sinch_voice_async.cli.live import Interrupts, Watched
+from sinch_voice_async.cli.live import Interrupts, WatchedRun
 from sinch_voice_async.cli.settings import Settings
 from sinch_voice_async.dialer import (
     AttemptUpdate,
@@ -671,7 +671,7 @@ class TestEdges:
 
         campaign: Any = SimpleNamespace(control=control)
         running: Any = SimpleNamespace(paused="lunch", cancel=lambda: cancelled.append(1))
-        watched = Watched(settings=Settings(), campaign=campaign, resuming="")
+        watched = WatchedRun(settings=Settings(), campaign=campaign, resuming="")
         for _ in range(2 if pause else 1):
             await watched._stop_if_needed(running, Interrupts())
         assert (watched.stopped is None, not cancelled) == (bool(pause), bool(pause))

@@ -96,7 +96,7 @@ async def client() -> AsyncIterator[HttpClient]:
         yield made
 
 
-async def post(client: HttpClient, url: str) -> http_client.Answer:
+async def post(client: HttpClient, url: str) -> http_client.HttpAnswer:
     """Send a request, and do not wait for ever."""
     with anyio.fail_after(300):
         return await client.post(Target.of(url), {"X-CB-Id": "7"}, b"body")

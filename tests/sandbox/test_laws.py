@@ -11,7 +11,7 @@ from sinch_voice_async.sandbox.account import look_up
 from sinch_voice_async.sandbox.authentication import Arrival, authenticate
 from sinch_voice_async.sandbox.clock import Clock
 from sinch_voice_async.sandbox.exchange.documents import check_svaml, read_callout
-from sinch_voice_async.sandbox.exchange.recordings import Tone
+from sinch_voice_async.sandbox.exchange.recordings import ToneFile
 from sinch_voice_async.sandbox.requests import RefusalError, read_object
 from sinch_voice_async.sandbox.routes import requested_span
 from tests.sandbox.shapes import JSON
@@ -86,6 +86,6 @@ def test_any_range_stays_within_the_file(asked: str, size: int) -> None:
 @given(st.integers(0, 50_000), st.integers(0, 60_000), st.integers(0, 60_000))
 def test_every_part_of_a_tone_is_the_part_of_the_whole(samples: int, one: int, two: int) -> None:
     """Reading in pieces gives the same bytes."""
-    tone = Tone(samples, 440)
+    tone = ToneFile(samples, 440)
     start, stop = sorted((min(one, tone.size), min(two, tone.size)))
     assert tone.read(start, stop) == tone.read(0, tone.size)[start:stop]

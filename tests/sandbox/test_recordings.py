@@ -9,7 +9,7 @@ import pytest
 
 from sinch_voice_async.sandbox import Recordings, Sandbox
 from sinch_voice_async.sandbox.clock import Clock
-from sinch_voice_async.sandbox.exchange.recordings import Stored, Tone
+from sinch_voice_async.sandbox.exchange.recordings import Stored, ToneFile
 
 from .caller import Caller, error, in_process
 
@@ -201,7 +201,7 @@ def test_recordings_without_a_name_get_one_each() -> None:
 
 def test_a_gigabyte_takes_no_memory() -> None:
     """It is made while it is read, and every part of it is where it should be."""
-    tone = Tone(500_000_000, 440)
+    tone = ToneFile(500_000_000, 440)
     assert tone.size == 1_000_000_044
     assert tone.read(0, 4) == b"RIFF"
     assert len(tone.read(999_000_000, tone.size)) == 1_000_044

@@ -129,7 +129,7 @@ def place(
     max_text_length: int = 600,
 ) -> int:
     """Place a callout and print its id, or wait and print how the call ended."""
-    observer, watched = LastOutcome(), _Watched()
+    observer, watched = LastOutcome(), _PlacedCall()
     code = ExitCode.OK
 
     async def run(client: "sinch_voice_async.VoiceClient") -> None:
@@ -159,7 +159,7 @@ def place(
 
 
 @attrs.define
-class _Watched:
+class _PlacedCall:
     """The call that a command is about, once its id is known."""
 
     call_id: str | None = None

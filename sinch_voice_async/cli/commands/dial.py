@@ -27,7 +27,7 @@ from sinch_voice_async.cli.commands.dial_journal import (
     work_for_engine,
 )
 from sinch_voice_async.cli.failures import ExitCode, in_options
-from sinch_voice_async.cli.live import RESULTS_SECRET, Watched, check_results_url
+from sinch_voice_async.cli.live import RESULTS_SECRET, WatchedRun, check_results_url
 from sinch_voice_async.cli.output import ask, count, show, tell, visible
 from sinch_voice_async.cli.settings import Group, PathType, Settings, option_group, path_problem, settable
 from sinch_voice_async.dialer import Campaign, ContactFile, Difference, Preview, SqliteJournal, read_contacts
@@ -226,7 +226,7 @@ def _run(context: click.Context, /, **options: Any) -> int:
     """
     settings: Settings = context.obj
     given = {name: value for name, value in options.items() if name in _NAMES and _was_given(context, name)}
-    command = _Command(
+    command = _DialRun(
         settings=settings,
         given=given,
         **{
@@ -242,7 +242,7 @@ def _was_given(context: click.Context, name: str) -> bool:
 
 
 @attrs.define(kw_only=True)
-class _Command:
+class _DialRun:
     """One ``dial run``: from its arguments to its exit code."""
 
     settings: Settings
@@ -302,7 +302,7 @@ class _Command:
         options: CampaignOptions,
     ) -> int:
         command = campaigns.resume_command(journal, self.name, self.settings)
-        watched = Watched(
+        watched = WatchedRun(
             settings=self.settings,
             campaign=campaign,
             resuming=f"To resume: `{command}`",
@@ -507,7 +507,7 @@ def _worker(
     if isinstance(campaign.journal, SqliteJournal):
         raise ConfigurationError("workers share a journal in PostgreSQL: name it as postgresql://user@host/database")
     resuming = "Another worker resumes, or this one when it is started again."
-    watched = Watched(settings=settings, campaign=campaign, resuming=resuming)
+    watched = WatchedRun(settings=settings, campaign=campaign, resuming=resuming)
     return watched.run(
         lambda client: campaign.run(client, None, make, stay=stay, accept_changes=True), wanted.max_text_length
     )

@@ -74,7 +74,7 @@ class LiveControls:
         changes = _Changes(self._exchange, self._instance, self._state)
         changes.resume(request.headers.get("last-event-id") or request.query_params.get("after", ""))
         every = SLOW_LOOKS_EVERY if request.query_params.get("pace") == "slow" else LOOKS_EVERY
-        return _Stream(changes, self._people if is_page(request) else None, every)
+        return _EventStream(changes, self._people if is_page(request) else None, every)
 
 
 class _Changes:
@@ -148,7 +148,7 @@ class _Changes:
         return f"event: {name}\nid: {place}\nretry: 1000\ndata: {json.dumps(data)}\n\n".encode()
 
 
-class _Stream(Response):
+class _EventStream(Response):
     """Sends events until the reader goes away; ``people`` are told of a page that comes and goes."""
 
     media_type = "text/event-stream"

@@ -231,7 +231,7 @@ async def play(runner: CallRunner, pieces: Iterator[Part], locale: str = "", *, 
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class MenuChoice:
     """The result of a menu. ``type`` is return, sequence, timeout, invalidinput or hangup."""
 
     menu_id: str
@@ -243,7 +243,7 @@ class Choice:
         return {"menuId": self.menu_id, "type": self.type, "value": self.value, "inputMethod": "dtmf"}
 
 
-async def run_menu(runner: CallRunner, action: Fields) -> Choice:
+async def run_menu(runner: CallRunner, action: Fields) -> MenuChoice:
     """Run menus, from the main one, until one of them has a result. A person who hangs up meanwhile is reported."""
     menus = {menu.required_text("id"): menu for menu in action.children("menus")}
     menu_id = action.text("mainMenu") or "main"
@@ -255,7 +255,7 @@ async def run_menu(runner: CallRunner, action: Fields) -> Choice:
             choice = await _Menu(runner, action, menus[menu_id]).run()
         except DisconnectError as end:
             if end.reason in {"CALLERHANGUP", "CALLEEHANGUP"}:
-                send_event(runner, "pie", menuResult=Choice(menu_id, "hangup").result())
+                send_event(runner, "pie", menuResult=MenuChoice(menu_id, "hangup").result())
             raise
         if choice.type != "menu":
             return choice
@@ -275,42 +275,42 @@ class _Menu:
         self._timeout = max(SHORTEST_TIMEOUT_MILLS, menu.whole("timeoutMills") or TIMEOUT_MILLS) / 1000
         self._options = {f"{each.value('dtmf')}": each.required_text("action") for each in menu.children("options")}
 
-    async def run(self) -> Choice:
+    async def run(self) -> MenuChoice:
         choice = await self._ask(self._prompt)
         while choice.type in {"timeout", "invalidinput"} and self._repeats:
             self._repeats -= 1
             choice = await self._ask(self._repeat_prompt)
         return choice
 
-    async def _ask(self, prompt: str) -> Choice:
+    async def _ask(self, prompt: str) -> MenuChoice:
         key = await play(self._runner, parts_of(prompt), self._locale, barge=self._barge)
         if key is None:
             _have_person_press(self._runner)
             key = await self._runner.key(self._timeout)
         return await self._collect(key)
 
-    async def _collect(self, key: str | None) -> Choice:
+    async def _collect(self, key: str | None) -> MenuChoice:
         keys = ""
         while key is not None and not (key == "#" and self._most is not None):
             keys += key
             if not self._may_go_on(keys):
                 return self._choice(keys)
             key = await self._runner.key(self._timeout)
-        return self._choice(keys) if keys else Choice(self._id, "timeout")
+        return self._choice(keys) if keys else MenuChoice(self._id, "timeout")
 
     def _may_go_on(self, keys: str) -> bool:
         if self._most is not None:
             return len(keys) < self._most
         return any(option.startswith(keys) and option != keys for option in self._options)
 
-    def _choice(self, keys: str) -> Choice:
+    def _choice(self, keys: str) -> MenuChoice:
         target = self._options.get(keys)
         if target is None:
-            return Choice(self._id, "invalidinput" if self._most is None else "sequence", keys)
+            return MenuChoice(self._id, "invalidinput" if self._most is None else "sequence", keys)
         kind, _, argument = target.rstrip(")").partition("(")
         if kind.strip().lower() not in {"menu", "return"}:
             raise RefusalError(40001, "Illegal parameter 'menus': an option's action is menu(...) or return(...)")
-        return Choice(self._id, kind.strip().lower(), argument)
+        return MenuChoice(self._id, kind.strip().lower(), argument)
 
 
 def _have_person_press(runner: CallRunner) -> None:
@@ -352,7 +352,7 @@ async def _listen(runner: CallRunner, seat: Seat, options: Fields) -> NoReturn:
             keys += key
         if seat.dtmf == "detect":
             # The application answers this one with a plain 200.
-            send_event(runner, "pie", menuResult=Choice(seat.conference_id, "sequence", keys).result())
+            send_event(runner, "pie", menuResult=MenuChoice(seat.conference_id, "sequence", keys).result())
 
 
 def _forward(runner: CallRunner, seat: Seat, key: str) -> None:

@@ -41,7 +41,7 @@ __all__ = [
     "Script",
     "Speech",
     "Stored",
-    "Tone",
+    "ToneFile",
     "Trouble",
     "speaker",
     "spoken",
@@ -89,7 +89,7 @@ class Stored:
         return self._data[start:stop]
 
 
-class Tone:
+class ToneFile:
     """A playable WAV file of one tone, ``samples`` long; ``frequency`` is in Hz, a whole number."""
 
     is_slow = False
@@ -173,7 +173,7 @@ class Speech:
         self.size: int = HEADER_SIZE + 2 * samples
         self.held: int = sum(len(text) for _, text, _ in script)
         self._program = program
-        self._silence = Tone(samples, 0)
+        self._silence = ToneFile(samples, 0)
 
     def read(self, start: int, stop: int) -> bytes:
         """Return a part of the file."""
@@ -241,7 +241,7 @@ def _between(heights: Sequence[int], position: float) -> int:
 
 
 def _tone() -> bytes:
-    tone = Tone(round(SECONDS_OF_A_TONE * SAMPLE_RATE), PITCH)
+    tone = ToneFile(round(SECONDS_OF_A_TONE * SAMPLE_RATE), PITCH)
     return tone.read(HEADER_SIZE, tone.size)
 
 
@@ -302,7 +302,7 @@ class Recording:
     def kept(self) -> tuple[dict[str, object], bytes | None]:
         """Return a description of the file as JSON, and its bytes if it is not a tone."""
         content = self.content
-        tone = [content.samples, content.frequency] if isinstance(content, Tone) else None
+        tone = [content.samples, content.frequency] if isinstance(content, ToneFile) else None
         script = None
         if isinstance(content, Speech):
             # Reading it here would run the speech program.
@@ -321,7 +321,7 @@ class Recording:
         self.version += 1
         self.modified_on += timedelta(seconds=1)
         samples = max(0, self.size - HEADER_SIZE) // 2
-        self.content = Tone(samples, 2000 + self.version) if data is None else Stored(data)
+        self.content = ToneFile(samples, 2000 + self.version) if data is None else Stored(data)
 
     def cut(self, *offsets: int, then_changes: bool = False) -> None:
         """Drop the connection once at each of these bytes of a download; with ``then_changes`` the file changes too."""
@@ -409,7 +409,7 @@ class Recordings:
         number = next(self._count)
         moment = bounds.moment("created_on", self._clock.wall() if created_on is None else created_on)
         samples = round(bounds.seconds("seconds", seconds, most=LONGEST) * SAMPLE_RATE)
-        content: Content = Tone(samples, 200 + number % 1800) if data is None else Stored(data)
+        content: Content = ToneFile(samples, 200 + number % 1800) if data is None else Stored(data)
         replaced = self.get(key or "")
         if self._held - (replaced.content.held if replaced else 0) + content.held > MOST_BYTES:
             raise ValueError(f"data must fit: the recordings of a sandbox hold at most {MOST_BYTES} bytes")
@@ -432,14 +432,14 @@ class Recordings:
         """Store what was said: as speech if a speech program is installed, otherwise as a tone of ``seconds``."""
         program, samples = speaker(), round(min(seconds, LONGEST) * SAMPLE_RATE)
         pitch = 200 + next(self._count) % 1800
-        content = Tone(samples, pitch) if program is None else Speech(script, samples, program)
+        content = ToneFile(samples, pitch) if program is None else Speech(script, samples, program)
         return self.add_of_call(key, content, created_on)
 
     def restore(self, key: str, kept: Mapping[str, Any], content: bytes | None) -> None:
         """Store a file again, from what :meth:`Recording.kept` returned."""
         created_on, modified_on = (datetime.fromisoformat(kept[name]) for name in ("created_on", "modified_on"))
         program, script = speaker(), kept["script"]
-        data: Content = Tone(*kept["tone"]) if content is None else Stored(content)
+        data: Content = ToneFile(*kept["tone"]) if content is None else Stored(content)
         if script is not None and program is not None:
             data = Speech(script, kept["tone"][0], program)
         self._store(Recording(key, data, created_on, modified_on, kept["headers"], kept["version"]))

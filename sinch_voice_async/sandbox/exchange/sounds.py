@@ -29,9 +29,9 @@ __all__ = [
     "Espeak",
     "Gap",
     "HangUp",
-    "Heard",
     "Interrupt",
     "Latency",
+    "Playback",
     "Playout",
     "Says",
     "Sound",
@@ -50,7 +50,7 @@ STARTS_WITH = 3
 """Frames that the microphone is ahead before the first is used, so that a late message does not cut a word."""
 
 
-class Heard(NamedTuple):
+class Playback(NamedTuple):
     """What the loudspeaker plays next. If ``is_cleared``, it first discards what it has not played."""
 
     pcm: bytes
@@ -104,10 +104,10 @@ class Talk:
             self._heard.clear()
             self._is_cleared = True
 
-    def heard(self) -> Heard:
+    def heard(self) -> Playback:
         """Return what the loudspeaker has to play since the last time."""
         with self._lock:
-            heard = Heard(bytes(self._heard), self._is_cleared)
+            heard = Playback(bytes(self._heard), self._is_cleared)
             self._heard.clear()
             self._is_cleared = False
             return heard

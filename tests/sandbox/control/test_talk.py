@@ -14,7 +14,7 @@ from sinch_voice_async.sandbox import Call, Sandbox
 from sinch_voice_async.sandbox.control import live as route
 from sinch_voice_async.sandbox.exchange.callbacks import Answer
 from sinch_voice_async.sandbox.exchange.calls import Party
-from sinch_voice_async.sandbox.exchange.sounds import Heard, Talk
+from sinch_voice_async.sandbox.exchange.sounds import Playback, Talk
 from sinch_voice_async.testing import serve_app
 from tests.sandbox.exchange.scripts import place
 from tests.sandbox.independent_server import Independent, tone
@@ -258,5 +258,5 @@ def test_clear_discards_what_is_not_played() -> None:
     talk.hear(b"\1\0")
     talk.clear()
     talk.hear(b"\2\0")
-    assert talk.heard() == Heard(b"\2\0", is_cleared=True)
-    assert talk.heard() == Heard(b"", is_cleared=False)
+    assert talk.heard() == Playback(b"\2\0", is_cleared=True)
+    assert talk.heard() == Playback(b"", is_cleared=False)
