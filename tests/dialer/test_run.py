@@ -65,10 +65,9 @@ async def test_a_pause_acts_before_the_next_dial(tmp_path: Path) -> None:
         assert outcomes.paused is None
         outcomes.pause()
         assert outcomes.paused == "paused"
-        await anyio.sleep(0.02)
         rung = platform.rang.total()
-        await anyio.sleep(0.02)
-        assert platform.rang.total() == rung < 20
+        await anyio.sleep(0.04)
+        assert platform.rang.total() <= rung + 1 < 20
         outcomes.resume()
         await outcomes.wait()
     assert platform.rang == dict.fromkeys(NUMBERS, 1)

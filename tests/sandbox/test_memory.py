@@ -78,7 +78,7 @@ def test_updates_of_one_call_are_bounded() -> None:
 
 def test_answers_of_an_application_are_bounded() -> None:
     """A call that asks again and again."""
-    sandbox = Sandbox(speed=50_000)
+    sandbox = Sandbox(speed=1_000)
     menu = {"id": "main", "mainPrompt": "#tts[" + "m" * 4_000 + "]", "options": [{"dtmf": "1", "action": "return(1)"}]}
     again = {"action": {"name": "runMenu", "menus": [menu]}}
     answers = iter([again] * 40)

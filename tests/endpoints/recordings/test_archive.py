@@ -292,12 +292,15 @@ async def test_a_manifest_that_is_damaged(recordings: Recordings, tmp_path: Path
 async def test_two_archives_in_one_directory(sandbox: Sandbox, recordings: Recordings, tmp_path: Path) -> None:
     """The second is refused while the first is being made: they would write the same files."""
     stored(sandbox, "a.wav")
-    sandbox.faults.add("GET", KEY, latency=0.3, times=1)
+    sandbox.faults.add("GET", KEY, latency=300, times=1)
     async with anyio.create_task_group() as group:
         group.start_soon(recordings.archive, tmp_path)
-        await anyio.sleep(0.1)
+        while any(left for _, left in sandbox.faults.armed):
+            await anyio.sleep(0.001)
         with pytest.raises(DownloadError, match="another archive"):
             await recordings.archive(tmp_path)
+        group.cancel_scope.cancel()
+    await recordings.archive(tmp_path)
     assert files(tmp_path) == ["a.wav"]
 
 

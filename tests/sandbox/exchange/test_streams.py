@@ -474,7 +474,7 @@ def test_a_caller_does_not_wait_for_ever() -> None:
     with served(server) as url, sandboxed() as sandbox:
         says = (Wait.until_silence(timeout=0.1), Interrupt(says=Tone(500, 0.1), timeout=0.1), HangUp())
         call = dial(sandbox, url, *says)
-    assert call.duration == 0
+    assert call.duration < 60
     assert len(pcm(sandbox.streams[call.call_id].said)[1]) >= 1_600
 
 
