@@ -80,8 +80,6 @@ _SAME = (
     "line",
 )
 _TIMES = ("placed_at", "changed_at")
-# What a row says of its contact beside the number.
-_GIVEN = ("fields", "zone", "others", "priority")
 
 
 _POSTGRES: Final = re.compile(r"postgres(ql)?(\+\w+)?://", re.IGNORECASE)
@@ -199,11 +197,13 @@ class Known:
     @classmethod
     def of(cls, row: Row) -> "Known":
         """Return what a row of the table says."""
-        return cls(row["number"], row["line"], row["listed"], *(row[name] for name in _GIVEN))
+        given = (row["fields"], row["zone"], row["others"], row["priority"])
+        return cls(row["number"], row["line"], row["listed"], *given)
 
     def is_as(self, row: Mapping[str, Any]) -> bool:
         """Say whether a row of a later list has the same fields."""
-        return all(getattr(self, name) == row[name] for name in _GIVEN)
+        given = (row["fields"], row["zone"], row["others"], row["priority"])
+        return (self.fields, self.zone, self.others, self.priority) == given
 
 
 @define
@@ -232,8 +232,9 @@ class Sorted:
             self._release_numbers(before)
             if not before.is_as(row):
                 self.fates.append(RowFate(line, "changed", "the list has other fields now", number))
+        given = (row["fields"], row["zone"], row["others"], row["priority"])
         for each in (number, *json.loads(row["others"] or "[]")):
-            self.known[each] = Known(number, line, self.listed, *(row[name] for name in _GIVEN))
+            self.known[each] = Known(number, line, self.listed, *given)
 
     def _release_numbers(self, before: Known) -> None:
         for number in json.loads(before.others or "[]"):
