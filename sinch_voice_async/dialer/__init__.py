@@ -7,6 +7,7 @@ from sinch_voice_async.dialer.attempt import attempt_id_of, callout_with_detecti
 from sinch_voice_async.dialer.batches import Batch, Engine, Plan, Tally
 from sinch_voice_async.dialer.campaign import Campaign
 from sinch_voice_async.dialer.contacts import BrokenRow, Contact, read_numbers
+from sinch_voice_async.dialer.distributed import dial_batch_blocking, plan_blocking
 from sinch_voice_async.dialer.eligibility import CallingWindow, DoNotCallFile, RedialRules
 from sinch_voice_async.dialer.journal import (
     Added,
@@ -23,7 +24,6 @@ from sinch_voice_async.dialer.journal import (
 )
 from sinch_voice_async.dialer.opt_out import OptOut, OptOutList, SharedCap
 from sinch_voice_async.dialer.pacing import Clock, Pacer, SystemClock
-from sinch_voice_async.dialer.planned import dial_batch_blocking, plan_blocking
 from sinch_voice_async.dialer.report import Report
 from sinch_voice_async.dialer.results import ResultStream, verify_results
 from sinch_voice_async.dialer.run import CampaignRun, Preview, RunStatus

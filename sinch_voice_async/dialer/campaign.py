@@ -20,6 +20,7 @@ from sinch_voice_async.dialer.attempt import (
 )
 from sinch_voice_async.dialer.batches import Contacts, feed, is_whole_list, to_line
 from sinch_voice_async.dialer.contacts import Contact, read_number
+from sinch_voice_async.dialer.distributed import DistributedCampaign, check_callout_of, get_call_of
 from sinch_voice_async.dialer.eligibility import CallingWindow, DoNotCall, RedialRules
 from sinch_voice_async.dialer.engine import RunEngine
 from sinch_voice_async.dialer.journal import (
@@ -34,8 +35,7 @@ from sinch_voice_async.dialer.journal import (
     RowFate,
 )
 from sinch_voice_async.dialer.opt_out import SharedCap
-from sinch_voice_async.dialer.pacing import Clock, Pace, Paces, SystemClock
-from sinch_voice_async.dialer.planned import PlannedCampaign, check_callout_of, get_call_of
+from sinch_voice_async.dialer.pacing import Clock, Pace, SystemClock
 from sinch_voice_async.dialer.postgres.journal import PostgresJournal
 from sinch_voice_async.dialer.report import Report, report_of
 from sinch_voice_async.dialer.run import CampaignRun, Preview, Previewing
@@ -65,7 +65,7 @@ _LEFT_DIALING: Final = "the program ended while this callout was on its way"
 _RELEASED: Final = "released by hand"
 
 
-class Campaign(PlannedCampaign):
+class Campaign(DistributedCampaign):
     """Many callouts, paced and bounded; no number is dialled twice.
 
     ::
@@ -164,7 +164,6 @@ class Campaign(PlannedCampaign):
         self._contact_files: set[Path] = set()
         self._engine: RunEngine | None = None
         self._is_running = False
-        self._step_pacer: Paces | None = None
 
     def run(
         self,

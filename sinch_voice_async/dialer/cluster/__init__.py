@@ -23,10 +23,10 @@ if importlib.util.find_spec("psycopg") is None:  # pragma: no cover  # tried in 
 from sinch_voice_async.dialer.attempt import CalloutOf
 from sinch_voice_async.dialer.batches import Contacts, Plan
 from sinch_voice_async.dialer.campaign import Campaign
+from sinch_voice_async.dialer.distributed import shared_journal
 from sinch_voice_async.dialer.journal import Outcome
 from sinch_voice_async.dialer.outbox import Outbox
 from sinch_voice_async.dialer.pacing import PauseControl
-from sinch_voice_async.dialer.planned import shared_journal
 from sinch_voice_async.dialer.postgres.database import SharedPacer
 from sinch_voice_async.dialer.postgres.journal import PostgresJournal
 from sinch_voice_async.dialer.shift import Shift

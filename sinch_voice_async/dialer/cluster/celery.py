@@ -26,7 +26,7 @@ from attrs import asdict
 from sinch_voice_async.dialer.attempt import CalloutOf
 from sinch_voice_async.dialer.batches import Batch
 from sinch_voice_async.dialer.campaign import Campaign
-from sinch_voice_async.dialer.planned import dial_batch_blocking
+from sinch_voice_async.dialer.distributed import dial_batch_blocking
 
 __all__ = ["CeleryEngine"]
 

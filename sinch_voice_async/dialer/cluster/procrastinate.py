@@ -29,7 +29,7 @@ from procrastinate.types import JSONDict
 from sinch_voice_async.dialer.attempt import CalloutOf
 from sinch_voice_async.dialer.batches import Batch
 from sinch_voice_async.dialer.campaign import Campaign
-from sinch_voice_async.dialer.planned import Process
+from sinch_voice_async.dialer.distributed import WorkerProcess
 from sinch_voice_async.errors import JournalError
 
 __all__ = ["ProcrastinateEngine"]
@@ -61,7 +61,7 @@ class ProcrastinateEngine:
     ) -> None:
         self.app = app
         self.queue = queue
-        self._process = Process(make_campaign, make_client, callout)
+        self._process = WorkerProcess(make_campaign, make_client, callout)
         self._size, self._at_once, self._lease, self._stalled_after = size, at_once, lease, stalled_after
         name = self._process.campaign.name
         self._dial = app.task(name=f"sinch_voice.dial_batch:{name}", queue=queue)(self.dial_batch)

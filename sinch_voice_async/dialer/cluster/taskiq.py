@@ -25,7 +25,7 @@ from taskiq import AsyncBroker, TaskiqEvents, TaskiqState
 from sinch_voice_async.dialer.attempt import CalloutOf
 from sinch_voice_async.dialer.batches import Batch
 from sinch_voice_async.dialer.campaign import Campaign
-from sinch_voice_async.dialer.planned import Process
+from sinch_voice_async.dialer.distributed import WorkerProcess
 
 __all__ = ["TaskiqEngine"]
 
@@ -51,7 +51,7 @@ class TaskiqEngine:
         at_once: int = 50,
         lease: float = 300.0,
     ) -> None:
-        self._process = process = Process(make_campaign, make_client, callout)
+        self._process = process = WorkerProcess(make_campaign, make_client, callout)
         name = process.campaign.name
 
         async def dial_batch(batch: str) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from sinch_voice_async.dialer import (
     plan_blocking,
 )
 from sinch_voice_async.dialer.cluster import PostgresJournal
-from sinch_voice_async.dialer.planned import shared_journal
+from sinch_voice_async.dialer.distributed import shared_journal
 from sinch_voice_async.dialer.postgres.database import STATEMENTS, Database
 from sinch_voice_async.errors import (
     APIError,

@@ -25,8 +25,8 @@ from sinch_voice_async.dialer.shift import Looking, Shift, never
 from sinch_voice_async.errors import ConfigurationError
 
 __all__ = [
-    "PlannedCampaign",
-    "Process",
+    "DistributedCampaign",
+    "WorkerProcess",
     "check_callout_of",
     "dial_batch_blocking",
     "get_call_of",
@@ -97,7 +97,7 @@ class OpenCampaign:
             await self.journal.close()
 
 
-class PlannedCampaign(OpenCampaign):
+class DistributedCampaign(OpenCampaign):
     """A campaign that may be planned on one machine and dialled on others."""
 
     async def plan(self, *, size: int = 100, ahead: float = 60.0, lease: float = 300.0) -> Plan:
@@ -238,7 +238,7 @@ def shared_journal(journal: Journal) -> PostgresJournal:
 
 
 def dial_batch_blocking(
-    make_campaign: Callable[[], PlannedCampaign],
+    make_campaign: Callable[[], DistributedCampaign],
     make_client: Callable[[], AbstractAsyncContextManager[Any]],
     callout: CalloutOf,
     id: str,  # noqa: A002  # the word of the batch
@@ -263,7 +263,7 @@ def dial_batch_blocking(
 
 
 def plan_blocking(
-    make_campaign: Callable[[], PlannedCampaign], *, size: int = 100, ahead: float = 60.0, lease: float = 300.0
+    make_campaign: Callable[[], DistributedCampaign], *, size: int = 100, ahead: float = 60.0, lease: float = 300.0
 ) -> Plan:
     """Plan as ``campaign.plan`` does; the caller sends the batches.
 
@@ -277,7 +277,7 @@ def plan_blocking(
     return anyio.run(plan)
 
 
-class Process:
+class WorkerProcess:
     """A client and a shift, opened when they are first needed, and kept for all batches of this process.
 
     They are opened late, since a worker may be started before its campaign is there.
@@ -285,11 +285,11 @@ class Process:
 
     def __init__(
         self,
-        make_campaign: Callable[[], PlannedCampaign],
+        make_campaign: Callable[[], DistributedCampaign],
         make_client: Callable[[], AbstractAsyncContextManager[Any]],
         callout: CalloutOf,
     ) -> None:
-        self.campaign: PlannedCampaign = make_campaign()
+        self.campaign: DistributedCampaign = make_campaign()
         self._make_client = make_client
         self._callout = callout
         self._opening = anyio.Lock()
