@@ -161,4 +161,4 @@ class ConferenceCommand:
     """
 
     command: Literal["mute", "unmute", "onhold", "resume"] | str = field(validator=limits.text)
-    moh: MusicOnHold | None = field(default=None, validator=limits.text)
+    moh: MusicOnHold | None = field(default=None, validator=limits.given)

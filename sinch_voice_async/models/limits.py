@@ -89,6 +89,12 @@ def text(_: object, field: Field, value: object) -> None:
         refuse(field.name, "a str")
 
 
+def given(_: object, field: Field, value: object) -> None:
+    """Allow any text that is not empty: what is spoken, and the name of a voice, a domain or a music."""
+    if value is not None and not (isinstance(value, str) and value):
+        refuse(field.name, "a str that is not empty; leave it out for the default of the platform")
+
+
 def label(_: object, field: Field, value: object) -> None:
     """Allow a line of printable text that is not empty: a name, a key, a number to show."""
     if value is not None and not (isinstance(value, str) and value and value.isprintable()):

@@ -60,6 +60,7 @@ URL = TEXT.map("https://example.com/{}".format)
 _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "cli": st.none() | LABEL,
     "conference_id": LABEL,
+    **dict.fromkeys(("text", "prompts"), st.none() | LABEL),
     "dtmf": st.none() | st.text("0123456789#w", max_size=10),
     "max_duration": st.none() | st.integers(0, 14_400),
     "max_digits": st.none() | st.integers(min_value=0, max_value=sys.maxsize),

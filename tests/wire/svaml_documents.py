@@ -21,7 +21,7 @@ recordings = st.none() | st.builds(
     credentials=texts | st.none(),
     format=st.none() | st.sampled_from(["mp3", "opus"]),
     notification_events=flags,
-    transcription_options=st.none() | st.builds(svaml.TranscriptionOptions, enabled=flags, locale=texts | st.none()),
+    transcription_options=st.none() | st.builds(svaml.TranscriptionOptions, enabled=flags, locale=words | st.none()),
 )
 digits = st.none() | st.builds(
     svaml.ConferenceDtmfOptions,
@@ -36,7 +36,7 @@ extras = st.dictionaries(
 
 def instructions() -> st.SearchStrategy[svaml.Instruction]:
     """Any instruction."""
-    locale = texts | st.none()
+    locale = words | st.none()
     return st.one_of(
         st.builds(svaml.PlayFiles, st.lists(texts, max_size=3), locale=locale, extra=extras),
         st.builds(svaml.Say, texts, locale=locale, extra=extras),
@@ -88,7 +88,7 @@ def actions() -> st.SearchStrategy[svaml.Action]:
             cli=st.none() | numbers,
             suppress_callbacks=flags,
             dtmf=st.none() | tones,
-            indications=st.none() | texts,
+            indications=st.none() | words,
             amd=st.none() | st.builds(svaml.Amd, st.booleans(), async_=flags),
             **recorded,
         ),
@@ -110,7 +110,7 @@ def actions() -> st.SearchStrategy[svaml.Action]:
             streaming_options=st.none() | st.builds(svaml.StreamingOptions, version=counts, sample_rate=counts),
             call_headers=headers,
         ),
-        st.builds(svaml.RunMenu, menus(), barge=flags, locale=texts | st.none(), enable_voice=flags, extra=extras),
+        st.builds(svaml.RunMenu, menus(), barge=flags, locale=words | st.none(), enable_voice=flags, extra=extras),
         st.builds(svaml.Park, intro_prompt=st.none() | words.map(svaml.tts), max_duration=counts),
         st.builds(svaml.StartRecording, recordings),
         st.builds(svaml.UnknownAction, words.map("new-{}".format), extra=extras),

@@ -189,10 +189,10 @@ def test_a_request_without_extra_drops_what_it_does_not_know() -> None:
 
 def test_none_is_left_out_and_false_is_sent() -> None:
     """An argument that was not given is not in the JSON; False and 0 are."""
-    callout = TtsCallout(destination="+46700000001", text="", enable_ace=False)
+    callout = TtsCallout(destination="+46700000001", custom="", enable_ace=False)
     assert json.loads(encode(callout))["ttsCallout"] == {
         "destination": {"type": "number", "endpoint": "+46700000001"},
-        "text": "",
+        "custom": "",
         "enableAce": False,
     }
 

@@ -95,7 +95,7 @@ def call(
     spoken = sys.stdin.read().strip() if text == "-" else text
     if not spoken and not more["prompts"] and not more["enable_ace"]:
         raise click.UsageError("Nothing to say: pass TEXT or --prompts, or --enable-ace to answer with SVAML.")
-    callout = sinch_voice_async.TtsCallout(destination=destination_of(to, destination), text=spoken, **more)
+    callout = sinch_voice_async.TtsCallout(destination=destination_of(to, destination), text=spoken or None, **more)
     return place(settings, callout, headers, wait=wait, give_up_after=give_up_after, max_text_length=max_text_length)
 
 

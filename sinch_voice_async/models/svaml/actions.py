@@ -202,7 +202,7 @@ class ConnectConference(Action):
     conference_id: str = field(validator=limit(at_most_characters(LONGEST_CONFERENCE_ID)))
     conference_dtmf_options: ConferenceDtmfOptions | None = field(default=None, kw_only=True)
     moh: MusicOnHold | None = field(default=None, kw_only=True)
-    cli: str | None = field(default=None, kw_only=True, repr=masked)
+    cli: str | None = field(default=None, kw_only=True, repr=masked, converter=caller_without_separators)
     suppress_callbacks: bool | None = field(default=None, kw_only=True)
     record: bool | None = field(default=None, kw_only=True)
     recording_options: RecordingOptions | None = field(default=None, kw_only=True)

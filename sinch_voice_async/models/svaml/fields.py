@@ -82,6 +82,8 @@ def without_separators(number: str | None) -> str | None:
 
 def caller_without_separators(number: str | None) -> str | None:
     """Return the number shown to a callee as it is dialled; a name, and what is read from a document, as it is."""
+    if number == "" and _measuring.get():
+        raise InvalidRequestError("cli must not be empty; leave it out for the default of the platform", field="cli")
     return read_caller(number) if isinstance(number, str) and _measuring.get() else number
 
 
@@ -122,6 +124,8 @@ def listed(values: Iterable[T]) -> tuple[T, ...]:
 def _checked(field: "attrs.Attribute[Any]") -> "attrs.Attribute[Any]":
     allowed, items = _classes(field.type)
     usual = frozenset(allowed)
+    # The values of an open Literal are names, and a name is not empty.
+    is_name = any(get_origin(option) is Literal for option in _options(field.type))
     then = field.validator
 
     def validate(instance: object, attribute: "attrs.Attribute[Any]", value: Any) -> None:
@@ -129,6 +133,9 @@ def _checked(field: "attrs.Attribute[Any]") -> "attrs.Attribute[Any]":
             return
         if value.__class__ not in usual:  # The quick question first.
             _refuse_unless(value, allowed, attribute.name)
+        if is_name and value == "":
+            problem = f"{attribute.name} must not be empty; leave it out for the default of the platform"
+            raise InvalidRequestError(problem, field=attribute.name)
         if items and value.__class__ is tuple:
             for index, item in enumerate(value):
                 if not isinstance(item, items):
@@ -148,9 +155,13 @@ def _refuse_unless(value: object, allowed: tuple[type, ...], field: str) -> None
 
 def _classes(annotation: Any) -> tuple[tuple[type, ...], tuple[type, ...]]:
     """Return the classes that an annotation allows, and those of the items of a tuple."""
-    options = get_args(annotation) if get_origin(annotation) in (types.UnionType, Union) else (annotation,)
+    options = _options(annotation)
     items = next((get_args(option)[:1] for option in options if get_origin(option) is tuple), ())
     return tuple(map(_class, options)), tuple(map(_class, items))
+
+
+def _options(annotation: Any) -> tuple[Any, ...]:
+    return get_args(annotation) if get_origin(annotation) in (types.UnionType, Union) else (annotation,)
 
 
 def _class(annotation: Any) -> type:

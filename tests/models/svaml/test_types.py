@@ -53,6 +53,39 @@ def test_a_wrong_type_is_refused_where_it_is_given(field: str, build: Callable[[
     assert refusal.value.field == field
 
 
+EMPTY: list[tuple[str, Callable[[], object]]] = [
+    ("locale", lambda: svaml.Say("Hello", locale="")),
+    ("locale", lambda: svaml.PlayFiles(["welcome"], locale="")),
+    ("locale", lambda: svaml.Park(locale="")),
+    ("locale", lambda: svaml.ConnectPstn(locale="")),
+    ("locale", lambda: svaml.RunMenu([svaml.Menu("main")], locale="")),
+    ("locale", lambda: svaml.TranscriptionOptions(locale="")),
+    ("format", lambda: svaml.RecordingOptions(format="")),
+    ("indications", lambda: svaml.ConnectPstn(indications="")),
+    ("transport", lambda: svaml.ConnectSip("bob@example.com", transport="")),
+    ("moh", lambda: svaml.ConnectSip("bob@example.com", moh="")),
+    ("moh", lambda: svaml.ConnectConference("room", moh="")),
+    ("value", lambda: svaml.ReportCallStatus("")),
+    ("cli", lambda: svaml.ConnectPstn(cli="")),
+    ("cli", lambda: svaml.ConnectSip("bob@example.com", cli="")),
+    ("cli", lambda: svaml.ConnectConference("room", cli="")),
+]
+
+
+@pytest.mark.parametrize(("field", "build"), EMPTY, ids=lambda value: value if isinstance(value, str) else "")
+def test_an_empty_name_is_refused_where_it_is_given(field: str, build: Callable[[], object]) -> None:
+    """A voice, a format, a music or a number to show is never empty; an empty variable of a program is."""
+    with pytest.raises(InvalidRequestError, match="must not be empty") as refusal:
+        build()
+    assert refusal.value.field == field
+
+
+def test_an_empty_name_in_a_document_that_is_read_is_kept() -> None:
+    """The documents of others are read as they are, and written back unchanged."""
+    document = '{"action":{"name":"connectPstn","number":"+46700000001","locale":"","cli":""}}'
+    assert '"locale":""' in svaml.dumps(svaml.loads(document)).replace(" ", "")
+
+
 def test_lists_are_kept_as_tuples() -> None:
     """A model cannot change under its owner, whatever iterable it was given."""
     assert svaml.PlayFiles(iter(["a", "b"])).ids == ("a", "b")
