@@ -148,12 +148,20 @@ def path(
     *,
     error: type[SinchVoiceError] = ConfigurationError,
 ) -> Path:
-    """Require the path of a file, and return it as a ``Path``; an empty text and a NUL are refused."""
+    """Require the path of a file, and return it as a ``Path``; what no file system takes as a name is refused."""
     named = value if isinstance(value, (str, os.PathLike)) else ""
     found = os.fspath(named)
-    if not isinstance(found, str) or not found or "\0" in found:
+    if not isinstance(found, str) or not found or "\0" in found or not _is_encodable(found):
         refuse(name, "a path (a str or a Path that is not empty)", value, error=error)
     return Path(found)
+
+
+def _is_encodable(name: str) -> bool:
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def url(

@@ -29,7 +29,7 @@ CHECKS: list[tuple[Callable[..., Any], dict[str, Any], list[Any], list[Any]]] = 
     (_bounds.whole, {"least": 1, "most": 100}, [1, 100], [0, 101, 1.0, *ABSURD, *NOT_NUMBERS]),
     (_bounds.flag, {}, [True, False], [0, 1, "yes", object()]),
     (_bounds.text, {}, ["a", "Grüße"], ["", " ", "a\nb", "\x1b", b"a", 1]),
-    (_bounds.path, {}, ["a", Path("a/b")], ["", "a\0b", b"a", 1, [], True]),
+    (_bounds.path, {}, ["a", Path("a/b")], ["", "a\0b", "\ud800", b"a", 1, [], True]),
     (
         _bounds.url,
         {},

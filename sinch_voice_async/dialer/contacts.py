@@ -8,7 +8,7 @@ be read at all. Neither numbers nor fields are shown in reprs and messages.
 import importlib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -79,16 +79,20 @@ def read_number(
     return number
 
 
-@cache
 def check_country(country: str) -> str:
     """Return a country by its two letters, in capitals.
 
     :raises ConfigurationError: the country is unknown, or the extra ``dialer`` is not installed.
     """
+    return _known_country(country if isinstance(country, str) else repr(country))
+
+
+@cache
+def _known_country(country: str) -> str:
     library = tables()
     if library is None:
         raise ConfigurationError(f"country: to read national numbers, {_EXTRA}")
-    name = country.strip().upper() if isinstance(country, str) else ""
+    name = country.strip().upper()
     if name in library.SUPPORTED_REGIONS:
         return name
     hint = f"; did you mean {_OTHER_NAMES[name]}?" if name in _OTHER_NAMES else ""
@@ -318,8 +322,10 @@ class Contact:
         priority: int = 0,
     ) -> None:
         _bounds.whole(priority, "priority", most=_HIGHEST_PRIORITY, error=InvalidRequestError)
-        if isinstance(numbers, str):
-            raise InvalidRequestError("numbers must be a list of telephone numbers, not a str", field="numbers")
+        given_numbers: object = numbers
+        if isinstance(given_numbers, str | bytes) or not isinstance(given_numbers, Iterable):
+            problem = f"numbers must be a list of telephone numbers, not a {type(numbers).__name__}"
+            raise InvalidRequestError(problem, field="numbers")
         written = numbers if number is None and numbers else (number, *numbers)
         # The same number in two columns is one number.
         read = dict.fromkeys(read_number(each, country=country, allow_premium=allow_premium) for each in written)

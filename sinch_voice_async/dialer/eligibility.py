@@ -152,15 +152,22 @@ def _to_time(value: str | time) -> time:
 
 
 def _to_days(days: Collection[str]) -> frozenset[int]:
-    if isinstance(days, str) or not days or not set(days) <= set(_DAYS):
+    if not days or not _are_some_of(days, _DAYS):
         raise ConfigurationError(f"days must be some of {', '.join(_DAYS)}, not {days!r}")
     return frozenset(_DAYS.index(day) for day in days)
+
+
+def _are_some_of(values: object, names: Collection[str]) -> bool:
+    """Return whether a value is a collection of some of these names, and not a str."""
+    if isinstance(values, str) or not isinstance(values, Collection):
+        return False
+    return all(isinstance(each, str) and each in names for each in values)
 
 
 def _to_zone(name: str | None) -> ZoneInfo | None:
     if name is None:
         return None
-    found = zone(name)
+    found = zone(name) if isinstance(name, str) else None
     if found is None:
         raise ConfigurationError(f"zone must be an IANA time zone that this machine knows, not {name!r}")
     return found
@@ -318,7 +325,7 @@ _REDIALLED: Final = frozenset({*_BY_CHANCE, "FAILED", MACHINE})
 
 
 def _to_results(results: Collection[str]) -> frozenset[str]:
-    if isinstance(results, str) or not set(results) <= _REDIALLED:
+    if not _are_some_of(results, _REDIALLED):
         raise ConfigurationError(f"results must be some of {', '.join(sorted(_REDIALLED))}: no other is dialled again")
     return frozenset(results)
 
@@ -442,7 +449,7 @@ class DoNotCallFile:
     def __init__(
         self, path: str | os.PathLike[str], *, country: str | None = None, encoding: str | None = None
     ) -> None:
-        self.path: Path = Path(path).absolute()
+        self.path: Path = _bounds.path(path, "path").absolute()
         self._country = country
         self._encoding = encoding
         self._stamp = _stamp_of(self.path)

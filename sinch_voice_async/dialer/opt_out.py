@@ -156,7 +156,7 @@ class OptOutList(_SharedFile):
     )
 
     def __init__(self, path: str | os.PathLike[str], *, country: str | None = None) -> None:
-        self.path: Path = Path(path).absolute()
+        self.path: Path = _bounds.path(path, "path").absolute()
         self._country = country
         self._lock = threading.Lock()
         with self._translated():
@@ -287,7 +287,7 @@ class SharedCap(_SharedFile):
     _schema = "CREATE TABLE callout (number TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (number, at)) WITHOUT ROWID"
 
     def __init__(self, path: str | os.PathLike[str], *, attempts: int, days: int) -> None:
-        self.path: Path = Path(path).absolute()
+        self.path: Path = _bounds.path(path, "path").absolute()
         self._attempts: int = _bounds.whole(attempts, "attempts", least=1)
         self._seconds: float = _bounds.whole(days, "days", least=1, most=_LONGEST_CAP) * _DAY
         self._lock = threading.Lock()

@@ -80,7 +80,7 @@ class _Key:
     def __init__(self, secret: str) -> None:
         try:
             self.__bytes = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
-        except (binascii.Error, ValueError, AttributeError):
+        except (binascii.Error, ValueError, AttributeError, TypeError):
             self.__bytes = b""
 
     def __repr__(self) -> str:

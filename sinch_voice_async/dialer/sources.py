@@ -15,7 +15,7 @@ import json
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, time, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
@@ -484,7 +484,8 @@ def _whole(value: object) -> object:
 def _wanted(
     number: Columns, zone: str | None, priority: str | None, country: str | None, *, allow_premium: bool
 ) -> _Wanted:
-    numbers = (number,) if isinstance(number, str) else tuple(number)
+    several: object = (number,) if isinstance(number, str) else number
+    numbers = tuple(several) if isinstance(several, Iterable) else ()
     if not numbers or not all(isinstance(name, str) and name for name in numbers):
         raise ConfigurationError("number must be the name of a column, or several")
     known = None if country is None else check_country(country)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from sinch_voice_async.sandbox import bounds
 from sinch_voice_async.sandbox.requests import RefusalError
 
 __all__ = [
@@ -74,7 +75,10 @@ class OwnNumbers:
 
     def __init__(self, numbers: Iterable[str] | None) -> None:
         self._closed = numbers is not None
-        self._by_number = {number: OwnNumber(number) for number in numbers or ()}
+        own = bounds.texts("numbers", () if numbers is None else numbers)
+        if not all(map(E164.fullmatch, own)):
+            raise ValueError("numbers must be telephone numbers with a plus, such as +46700000001")
+        self._by_number = {number: OwnNumber(number) for number in own}
 
     def __iter__(self) -> Iterator[OwnNumber]:
         return iter(list(self._by_number.values()))

@@ -138,6 +138,9 @@ class Sandbox:
         _check_application(application_key, application_secret, callback_url)
         _check_limits(max_text_length, max_page_size, history, calls_per_second, callback_timeout)
         bounds.flag("show_caller", show_caller)
+        _check_parts(person, streams, state)
+        hosts = bounds.texts("allow_hosts", allow_hosts)
+        self.numbers: OwnNumbers = OwnNumbers(numbers)
         self.faults: Faults = Faults(seed, calls_per_second)
         self.clock: Clock = Clock(speed)
         # The file is opened last: an argument that is out of bounds must not leave one open.
@@ -150,7 +153,6 @@ class Sandbox:
             callback_urls=CallbackUrls(callback_url),
         )
         self.people: People = People(person or Person())
-        self.numbers: OwnNumbers = OwnNumbers(numbers)
         self.recordings: Recordings = Recordings(self.clock, max_page_size=max_page_size)
         self.exchange: Exchange = Exchange(
             self.account,
@@ -168,7 +170,7 @@ class Sandbox:
         self._endpoints: list[Endpoint] = self._routes(show_caller=show_caller)
         platform = _build_app(self._endpoints, account=self.account, clock=self.clock, faults=self.faults)
         generated = None if application_secret else self.account.application_secret
-        control = ControlOptions(generated, tuple(allow_hosts), callback_timeout)
+        control = ControlOptions(generated, hosts, callback_timeout)
         self.app: ASGIApp = with_control(platform, self, control)
         """The sandbox as an ASGI application, for ``httpx.ASGITransport`` on asyncio and trio."""
         if self._state is not None:
@@ -321,6 +323,13 @@ def _check_application(key: str | None, secret: str | None, callback_url: str) -
         bounds.secret("application_secret", secret)
     if callback_url:
         bounds.web_url("callback_url", callback_url)
+
+
+def _check_parts(person: Person | None, streams: StreamRules | None, state: str | Path | None) -> None:
+    bounds.instance("person", person, Person)
+    bounds.instance("streams", streams, StreamRules)
+    if state is not None:
+        bounds.path("state", state)
 
 
 def _check_limits(

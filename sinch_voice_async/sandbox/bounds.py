@@ -6,8 +6,9 @@ argument. ``True`` and ``False`` are not numbers. NaN and infinity are not numbe
 
 import base64
 import binascii
+import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -18,13 +19,16 @@ __all__ = [
     "choice",
     "flag",
     "header",
+    "instance",
     "keys",
     "moment",
     "number",
+    "path",
     "seconds",
     "secret",
     "share",
     "text",
+    "texts",
     "web_url",
     "whole",
 ]
@@ -78,6 +82,27 @@ def text(name: str, value: object, *, most: int = 1_024) -> str:
     if not isinstance(value, str) or len(value) > most or HALF_A_PAIR.search(value):
         raise ValueError(f"{name} must be a text of at most {most} characters")
     return value
+
+
+def texts(name: str, values: object) -> tuple[str, ...]:
+    """Return texts that are not empty, from a list or another collection, but not from a str."""
+    found = tuple(values) if isinstance(values, Iterable) and not isinstance(values, str | bytes) else ("",)
+    if not all(isinstance(each, str) and each for each in found):
+        raise ValueError(f"{name} must be a list of texts that are not empty")
+    return found
+
+
+def instance(name: str, value: object, cls: type) -> None:
+    """Require an instance of a class, or None."""
+    if value is not None and not isinstance(value, cls):
+        raise ValueError(f"{name} must be a {cls.__name__}")  # one class of error for every argument
+
+
+def path(name: str, value: object) -> None:
+    """Require the path of a file: a text or a path that is not empty and that a file system can hold."""
+    found = os.fspath(value) if isinstance(value, str | os.PathLike) else ""
+    if not isinstance(found, str) or not found or "\0" in found or HALF_A_PAIR.search(found):
+        raise ValueError(f"{name} must be a path (a str or a Path that is not empty)")
 
 
 def keys(name: str, value: object) -> str:

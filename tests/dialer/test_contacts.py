@@ -3,6 +3,9 @@
 import copy
 import pickle
 import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import phonenumbers
 import pytest
@@ -10,8 +13,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from sinch_voice_async import ConfigurationError, InvalidRequestError
-from sinch_voice_async.dialer import Contact, contacts
-from sinch_voice_async.dialer.contacts import check_country, number_type, read_number
+from sinch_voice_async.dialer import Campaign, Contact, DoNotCallFile, OptOutList, SharedCap, contacts, read_csv
+from sinch_voice_async.dialer.contacts import number_type, read_number
 
 
 @pytest.mark.parametrize(
@@ -158,11 +161,51 @@ def test_a_national_number_has_one_reading(country: str, written: str) -> None:
     assert read_number(number) == number
 
 
+COUNTRIES: list[Any] = [True, 46, b"SE", ["SE"], {}, "", "Sweden", "\ud800"]
+
+
+@pytest.mark.parametrize("country", COUNTRIES, ids=range(len(COUNTRIES)))
+def test_a_country_is_two_letters(country: Any, tmp_path: Path) -> None:
+    """Anything else is refused by one error at every entry point, whether it can be a key of a cache or not."""
+    (tmp_path / "list.txt").write_text("0701234567\n", encoding="utf-8")
+    for use in (
+        lambda: Contact("0701234567", country=country),
+        lambda: contacts.read_numbers(tmp_path / "list.txt", country=country),
+        lambda: DoNotCallFile(tmp_path / "list.txt", country=country),
+        lambda: read_csv("contacts.csv", country=country),
+        lambda: Campaign("c", journal=tmp_path / "c.sqlite", country=country),
+    ):
+        with pytest.raises(ConfigurationError, match="country must be two letters"):
+            use()
+
+
+@pytest.mark.parametrize("path", [True, 5, b"list", "", "a\0b", "half of a pair: \ud800", ["list"]], ids=range(7))
+def test_a_path_has_one_meaning(path: Any) -> None:
+    """What no file system takes as a name is refused by one error, wherever the dialer takes a file."""
+    for use in (contacts.read_numbers, DoNotCallFile, OptOutList, read_csv, partial(SharedCap, attempts=1, days=1)):
+        with pytest.raises(ConfigurationError, match="path must be a path"):
+            use(path)
+
+
+@pytest.mark.parametrize("numbers", [True, 5, "+46700000001", b"+46700000001"], ids=range(4))
+def test_several_numbers_are_a_list(numbers: Any) -> None:
+    """One text is refused, and so is a value that holds nothing."""
+    with pytest.raises(InvalidRequestError, match="numbers must be a list"):
+        Contact(numbers=numbers)
+
+
+@pytest.mark.parametrize("number", [True, 5, [], [5], ""], ids=range(5))
+def test_a_column_is_named(number: Any) -> None:
+    """A file has no other columns."""
+    with pytest.raises(ConfigurationError, match="number must be the name of a column"):
+        read_csv("contacts.csv", number=number)
+
+
 def test_without_the_tables_only_the_form_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers with their country are read; national forms and types say which extra they need."""
     monkeypatch.setitem(sys.modules, "phonenumbers", None)
     contacts.tables.cache_clear()
-    check_country.cache_clear()
+    contacts._known_country.cache_clear()
     try:
         assert Contact("+46 (0)70 000 00 01").number == "+46700000001"
         with pytest.raises(ConfigurationError, match=r"sinch-voice-async\[dialer\]"):
@@ -171,7 +214,7 @@ def test_without_the_tables_only_the_form_is_known(monkeypatch: pytest.MonkeyPat
             number_type("+46700000001")
     finally:
         contacts.tables.cache_clear()
-        check_country.cache_clear()
+        contacts._known_country.cache_clear()
 
 
 @pytest.mark.parametrize("zone", ["europe/stockholm", " Europe/Stockholm", "EUROPE/STOCKHOLM"])

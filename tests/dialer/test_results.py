@@ -227,13 +227,14 @@ async def test_a_journal_that_fails_is_told(
         ("https://a:b@me.example/r", SECRET, "no user and no password"),
         ("https://me.example/r", "whsec_c2hvcnQ=", "24 to 64 bytes"),
         ("https://me.example/r", "not base64!", "24 to 64 bytes"),
+        ("https://me.example/r", b"not a str", "24 to 64 bytes"),
     ],
 )
-def test_what_is_no_target(tmp_path: Path, url: str, secret: str, said: str) -> None:
+def test_what_is_no_target(tmp_path: Path, url: str, secret: Any, said: str) -> None:
     """It is refused at once, and the secret is in no message."""
     with pytest.raises(ConfigurationError, match=said) as refused:
         ResultStream(campaign(tmp_path), url, secret=secret, http_client=httpx.AsyncClient())
-    assert secret not in str(refused.value)
+    assert str(secret) not in str(refused.value)
 
 
 def test_other_journals_have_no_results(tmp_path: Path) -> None:

@@ -54,6 +54,8 @@ def test_busy_may_look_declined() -> None:
         {"delay": float("inf")},
         {"results": ["ANSWERED"]},
         {"results": "BUSY"},
+        {"results": True},
+        {"results": [["BUSY"]]},
     ],
 )
 def test_rules_that_cannot_be_are_refused(arguments: dict[str, Any]) -> None:

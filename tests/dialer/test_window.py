@@ -130,6 +130,10 @@ def test_a_country_has_its_own_window() -> None:
         {"days": []},
         {"days": "mon"},
         {"days": ["someday"]},
+        {"days": True},
+        {"days": [["mon"]]},
+        {"zone": True},
+        {"zone": ["Europe/Stockholm"]},
         {"zone": "Europe/Atlantis"},
     ],
 )

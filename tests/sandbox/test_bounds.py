@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sinch_voice_async.sandbox import Clock, Fault, Faults, Person, Population, Sandbox
+from sinch_voice_async.sandbox import Clock, Fault, Faults, Person, Population, Sandbox, StreamRules
 from sinch_voice_async.sandbox import bounds as rules
 
 NO_NUMBERS: tuple[Any, ...] = (True, "1", math.nan, math.inf, -math.inf, -1, 10**400, [], {})
@@ -86,6 +86,26 @@ TEXTS: dict[str, Callable[[Any], object]] = {
 }
 OTHERS: dict[str, tuple[Callable[[Any], object], Any]] = {
     "Sandbox(show_caller=)": (lambda value: Sandbox(show_caller=value), 1),
+    "Sandbox(person=)": (lambda value: Sandbox(person=value), 5),
+    "Sandbox(streams=)": (lambda value: Sandbox(streams=value), 5),
+    "Sandbox(state=) of a number": (lambda value: Sandbox(state=value), 5),
+    "Sandbox(state=) of bytes": (lambda value: Sandbox(state=value), b"sandbox"),
+    "Sandbox(state=) without a name": (lambda value: Sandbox(state=value), ""),
+    "Sandbox(state=) with a NUL": (lambda value: Sandbox(state=value), "a\0b"),
+    "Sandbox(state=) with half of a pair": (lambda value: Sandbox(state=value), "\ud800"),
+    "Sandbox(numbers=) of a word": (lambda value: Sandbox(numbers=value), ["x"]),
+    "Sandbox(numbers=) without a plus": (lambda value: Sandbox(numbers=value), ["46700000001"]),
+    "Sandbox(numbers=) of one text": (lambda value: Sandbox(numbers=value), "+46700000001"),
+    "Sandbox(numbers=) of numbers": (lambda value: Sandbox(numbers=value), [46700000001]),
+    "Sandbox(numbers=) of True": (lambda value: Sandbox(numbers=value), True),
+    "Sandbox(allow_hosts=) of one text": (lambda value: Sandbox(allow_hosts=value), "sandbox"),
+    "Sandbox(allow_hosts=) of bytes": (lambda value: Sandbox(allow_hosts=value), b"sandbox"),
+    "Sandbox(allow_hosts=) of an empty text": (lambda value: Sandbox(allow_hosts=value), [""]),
+    "Sandbox(allow_hosts=) of numbers": (lambda value: Sandbox(allow_hosts=value), [5]),
+    "StreamRules(stall=)": (lambda value: StreamRules(stall=value), True),
+    "StreamRules(stall=) of one": (lambda value: StreamRules(stall=value), (1.0,)),
+    "Person(keys=)": (lambda value: Person(keys=value), True),
+    "Person(says=)": (lambda value: Person(says=value), 5),
     "Person(is_machine=)": (lambda value: Person(is_machine=value), "yes"),
     "Population(seed=)": (lambda value: Population(seed=value), True),
     "Population(rings_for=) of three": (lambda value: Population(rings_for=value), (1.0, 2.0, 3.0)),

@@ -142,7 +142,7 @@ class Address:
         """Return the address that was written, None if it is not one of PostgreSQL."""
         try:
             words = driver().conninfo.conninfo_to_dict(_DRIVER.sub("postgresql://", written.strip()))
-        except driver().ProgrammingError:
+        except (driver().ProgrammingError, UnicodeEncodeError):
             return None
         address = cls(words)
         # Words that a comma separates are one word to libpq, and the place is shown.

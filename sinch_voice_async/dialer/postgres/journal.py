@@ -129,7 +129,7 @@ class PostgresJournal(SqlJournal):
     def __init__(
         self, url: str, *, claim_timeout: float = 120.0, patience: float = 120.0, gone_after: float | None = None
     ) -> None:
-        address = Address.of(url)
+        address = Address.of(url) if isinstance(url, str) else None
         del url  # an error report shows the variables of frames
         if address is None:
             raise JournalError(

@@ -5,7 +5,7 @@ A number has a scripted person, or a person drawn from the population, or the de
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
@@ -58,6 +58,9 @@ class Person:
             bounds.flag(name, getattr(self, name))
         if self.refuses is not None:
             bounds.choice("refuses", self.refuses, REFUSALS)
+        for name in ("keys", "says"):
+            if not isinstance(getattr(self, name), Iterable):
+                raise ValueError(f"{name} must be a list")  # noqa: TRY004  # one class of error for every argument
         for each in self.keys:
             bounds.keys("keys", each)
         object.__setattr__(self, "says", tuple(self.says))

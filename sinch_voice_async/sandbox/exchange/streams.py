@@ -88,8 +88,11 @@ class StreamRules:
         for name in ("silence_after", "jitter", "cut_after", "half_open_after"):
             if getattr(self, name) is not None:
                 bounds.seconds(name, getattr(self, name))
-        for each in self.stall or ():
-            bounds.seconds("stall", each)
+        if self.stall is not None:
+            if not isinstance(self.stall, tuple | list) or len(self.stall) != 2:
+                raise ValueError("stall must be a pair: after how many seconds, and for how many")
+            for each in self.stall:
+                bounds.seconds("stall", each)
         if self.reads_per_second is not None:
             bounds.whole("reads_per_second", self.reads_per_second, least=1)
 

@@ -301,6 +301,13 @@ def test_the_password_is_not_shown() -> None:
     assert repr(PostgresJournal("postgresql://dialer:s3cret@db/calls")) == "PostgresJournal('db/calls')"
 
 
+@pytest.mark.parametrize("url", [True, 5, b"postgresql://h/d", None, "", "\ud800"], ids=range(6))
+def test_what_is_no_address_is_refused(url: Any) -> None:
+    """One error says what the address of a database looks like."""
+    with pytest.raises(JournalError, match="use postgresql://user@host/database"):
+        PostgresJournal(url)
+
+
 async def test_what_json_cannot_hold(journal: PostgresJournal) -> None:
     """A contact whose fields are no JSON is refused before it comes to the database."""
     with pytest.raises(InvalidRequestError, match="fields must hold what JSON can"):
