@@ -10,7 +10,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from sinch_voice_async.sandbox import Call, Sandbox
+from sinch_voice_async.sandbox import Call, Sandbox, StreamRules
 from sinch_voice_async.sandbox.control import live as route
 from sinch_voice_async.sandbox.exchange.callbacks import Answer
 from sinch_voice_async.sandbox.exchange.calls import Party
@@ -34,7 +34,10 @@ def wait_for(holds: Callable[[], object]) -> None:
 @contextmanager
 def talking(server: Independent) -> Iterator[tuple[Sandbox, Call]]:
     """Serve a sandbox in which a call is connected to a server, and end it afterwards."""
-    with serve_app(server.app) as url, Sandbox("key", "c2VjcmV0").serve() as sandbox:
+    with (
+        serve_app(server.app) as url,
+        Sandbox("key", "c2VjcmV0", streams=StreamRules(answer_within=300.0)).serve() as sandbox,
+    ):
         action = {
             "name": "connectStream",
             "destination": {"type": "Websocket", "endpoint": url.replace("http", "ws").rstrip("/") + "/voice"},
@@ -55,14 +58,14 @@ def ended(websocket: ClientConnection) -> tuple[int, str]:
     """Read until the sandbox closes the WebSocket, and return the code and the reason."""
     with pytest.raises(ConnectionClosed) as caught:
         while True:
-            websocket.recv(15)
+            websocket.recv(300)
     assert caught.value.rcvd is not None
     return caught.value.rcvd.code, caught.value.rcvd.reason
 
 
 def sound(websocket: ClientConnection) -> bytes:
     """Return the next sound."""
-    while isinstance(message := websocket.recv(15), str):
+    while isinstance(message := websocket.recv(300), str):
         pass  # pragma: no cover  # a message in between depends on the machine
     return message
 
@@ -93,7 +96,7 @@ def test_clear_reaches_the_page() -> None:
         message: str | bytes = b""
         while not isinstance(message, str) or "command" not in message:
             websocket.send(tone(0.1, RATE))
-            message = websocket.recv(15)
+            message = websocket.recv(300)
         assert json.loads(message) == {"command": "clear"}
         assert "clear" in sandbox.streams[call.call_id].commands
 
@@ -209,13 +212,16 @@ def test_the_sandbox_stops_while_a_person_talks() -> None:
             websocket.recv()
         with pytest.raises(ConnectionClosed):
             while True:
-                websocket.recv(15)
+                websocket.recv(300)
 
 
 def test_a_phone_that_is_answered_by_hand_is_silent_until_it_talks() -> None:
     """No tone reaches the server from a person's own phone."""
     server = Independent("quiet")
-    with serve_app(server.app) as url, Sandbox("key", "c2VjcmV0").serve() as sandbox:
+    with (
+        serve_app(server.app) as url,
+        Sandbox("key", "c2VjcmV0", streams=StreamRules(answer_within=300.0)).serve() as sandbox,
+    ):
         sandbox.phone("+46700000001").is_manual()
         endpoint = url.replace("http", "ws").rstrip("/") + "/voice"
         action = {"name": "connectStream", "destination": {"type": "Websocket", "endpoint": endpoint}}

@@ -16,7 +16,7 @@ from sinch_voice_async.sandbox.request_log import LoggedRequest
 
 from .chromium import Chromium
 
-__all__ = ["CANARY", "NUMBER", "go", "logged", "place", "send", "signed_wrongly", "waits_for"]
+__all__ = ["CANARY", "NUMBER", "go", "go_by_keys", "logged", "place", "send", "signed_wrongly", "waits_for"]
 
 NUMBER = "+46700000001"
 PATH = "/calling/v1/callouts"
@@ -53,6 +53,13 @@ def place(sandbox: Sandbox, kind: str = "ttsCallout", **members: object) -> Call
 def go(page: Chromium, hash_: str) -> None:
     """Go to a view of the page."""
     page.evaluate(f"{{ location.hash = {json.dumps(hash_)} }}")
+
+
+def go_by_keys(page: Chromium) -> None:
+    """Go to the requests by the keys g and r, which are one command only if they come within a second."""
+    while page.evaluate("location.hash") != "#requests":
+        page.press("g")
+        page.press("r")
 
 
 def waits_for(page: Chromium, selector: str, text: str) -> None:

@@ -11,7 +11,7 @@ from tests.ports import free_port
 
 from .application import Application
 from .chromium import Chromium
-from .page_helpers import CANARY, NUMBER, go, logged, place, send, waits_for
+from .page_helpers import CANARY, NUMBER, go, go_by_keys, logged, place, send, waits_for
 
 PHONE = "#phone-rail"
 VIEWS = ("calls", "requests", "conferences", "numbers", "settings", "svaml", "welcome", "phone", "more")
@@ -62,9 +62,7 @@ def test_everything_can_be_done_by_keyboard(page: Chromium, served: Sandbox, app
     page.press("/")
     page.wait_for("document.activeElement.id === 'search-calls'")
     page.press("Escape")
-    page.press("g")
-    page.press("r")
-    page.wait_for("location.hash === '#requests'")
+    go_by_keys(page)
     waits_for(page, ".rows", "/calling/")
     page.press("j")
     page.wait_for("location.hash.startsWith('#request=')")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sinch_voice_async.sandbox import Call, Sandbox
+from sinch_voice_async.sandbox import Call, Sandbox, StreamRules
 from sinch_voice_async.testing import serve_app
 from tests.sandbox.independent_server import Independent
 
@@ -16,6 +16,7 @@ from .chromium import Chromium, chromium_program
 from .page_helpers import waits_for
 
 PHONE = "#phone-rail"
+RULES = StreamRules(answer_within=300.0)
 TALKS = f"document.querySelector('{PHONE} .talk')?.dataset.talks === 'true'"
 
 
@@ -34,7 +35,11 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
 def connected(browser: Chromium, server: Independent, rate: int = 16_000) -> Iterator[tuple[Sandbox, Call]]:
     """A call of the page's phone to an application that connects it to a server."""
     application = Application({})
-    with serve_app(server.app) as voice, application.served() as url, Sandbox(callback_url=url).serve() as sandbox:
+    with (
+        serve_app(server.app) as voice,
+        application.served() as url,
+        Sandbox(callback_url=url, streams=RULES).serve() as sandbox,
+    ):
         application.answers["ice"] = _stream_to(voice, rate)
         browser.complaints.clear()
         browser.open(f"{sandbox.url}/_sandbox/#calls")

@@ -11,7 +11,7 @@ from sinch_voice_async.sandbox import Sandbox
 
 from .application import Application
 from .chromium import Chromium
-from .page_helpers import go, logged, place, send, signed_wrongly, waits_for
+from .page_helpers import go, go_by_keys, logged, place, send, signed_wrongly, waits_for
 
 COPIED = "{ window.copied = []; navigator.clipboard.writeText = async (text) => { copied.push(text) } }"
 
@@ -34,9 +34,8 @@ def test_a_wrong_secret_is_found(page: Chromium, served: Sandbox) -> None:
     signature = base64.b64encode(hmac.digest(base64.b64decode(right), b"x", "sha256")).decode()
     headers = {"authorization": f"Application {key}:{signature}", "x-timestamp": stamp}
     httpx.get(f"{served.url}/calling/v1/calls/id/x", headers=headers, trust_env=False, verify=False)
-    page.press("g")
-    page.press("r")
-    page.wait_for("location.hash === '#requests' && document.querySelectorAll('.rows .row').length === 1")
+    go_by_keys(page)
+    page.wait_for("document.querySelectorAll('.rows .row').length === 1")
     page.press("j")
     waits_for(page, ".verdict", "The secret is probably another one.")
 
