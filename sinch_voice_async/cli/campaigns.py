@@ -467,14 +467,19 @@ async def estimate_cost(client: VoiceClient, findings: Findings) -> str:
 def check_output(path: Path | None, option: str, *, force: bool) -> None:
     """Make sure that a file can be written when the work is done.
 
-    :raises ConfigurationError: it exists, or its folder does not.
+    :raises ConfigurationError: it exists, cannot be replaced, or its folder does not exist or cannot be written to.
     """
     if path is None:
         return
     if not path.parent.is_dir():
         raise ConfigurationError(f"{option} {path}: there is no such folder")
-    if path.exists() and not force:
+    # A link to nothing is a name that is taken.
+    if os.path.lexists(path) and not force:
         raise ConfigurationError(f"{option} {path} exists already; pass --force to replace it")
+    if not os.access(path.parent, os.W_OK):
+        raise ConfigurationError(f"{option} {path}: its folder cannot be written to")
+    if path.exists() and not path.is_file():
+        raise ConfigurationError(f"{option} {path}: it is not a regular file")
 
 
 def check_apart(outputs: Mapping[str, Path | None], inputs: Iterable[str | None]) -> None:

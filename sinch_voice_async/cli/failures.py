@@ -46,7 +46,7 @@ class Failure:
     advice: str = ""
 
     def __str__(self) -> str:
-        return f"{self.sentence}. {self.advice}".strip()
+        return f"{self.sentence}{'' if self.sentence.endswith(('?', '.)')) else '.'} {self.advice}".strip()
 
 
 _NUMBER: Final = re.compile(r"\+\d{5,15}\b|(?<![\w.:/-])\d{7,15}(?![\w.:-])")

@@ -173,7 +173,7 @@ class DistributedCampaign(OpenCampaign):
         :raises SinchVoiceError: the platform cannot be reached, or refuses to tell about calls.
         """
         if self.settings.follow != "poll":
-            raise ConfigurationError("look asks the platform about calls: set follow to 'poll'")
+            raise ConfigurationError("look asks the platform about calls: pass follow='poll'")
         _bounds.whole(limit, "limit", least=1)
         get_call = get_call_of(client)
         async with self._use_shared() as journal:

@@ -174,7 +174,7 @@ class Settings:
             raise ConfigurationError("starts_at must be before until")
         needs = [name for name, is_used in self._need_results().items() if is_used]
         if self.follow is None and needs:
-            raise ConfigurationError(f"{needs[0]} needs the results of calls: set follow to 'callbacks' or 'poll'")
+            raise ConfigurationError(f"{needs[0]} needs the results of calls: pass follow='poll' or 'callbacks'")
 
     @classmethod
     def of(cls, *, do_not_call: Any, country: str | None, **settings: Any) -> "Settings":

@@ -513,6 +513,23 @@ def test_an_answer_that_is_no_is_an_error_of_the_options() -> None:
         campaigns.check_output(Path("/nowhere/x"), "--report", force=False)
 
 
+def test_a_file_that_could_not_be_written_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is refused before a contact is called: a link to nothing, a pipe, and a folder that is read-only."""
+    path = tmp_path / "report.csv"
+    path.symlink_to("nowhere")
+    with pytest.raises(ConfigurationError, match="exists already; pass --force"):
+        campaigns.check_output(path, "--report", force=False)
+    campaigns.check_output(path, "--report", force=True)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(ConfigurationError, match=r"--report .*report\.csv: it is not a regular file"):
+        campaigns.check_output(path, "--report", force=True)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    path.unlink()
+    with pytest.raises(ConfigurationError, match=r"--report .*report\.csv: its folder cannot be written to"):
+        campaigns.check_output(path, "--report", force=False)
+
+
 class TestPowerShell:
     """Completion for PowerShell."""
 

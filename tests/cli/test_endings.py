@@ -17,7 +17,7 @@ import pytest
 
 from sinch_voice_async.cli import app, main
 from sinch_voice_async.cli.client import on_loop
-from sinch_voice_async.cli.failures import ExitCode, StoppedError, masked
+from sinch_voice_async.cli.failures import ExitCode, Failure, StoppedError, masked
 from sinch_voice_async.cli.settings import Settings
 from sinch_voice_async.dialer import OptOutList
 from sinch_voice_async.sandbox import Sandbox
@@ -107,11 +107,25 @@ def test_nothing_sent_is_safe_to_repeat(either: Command) -> None:
         ("46700000001 is barred", "*********01 is barred"),
         ("no answer from 127.0.0.1:40123 for 822aa4b7-05b4-4d83-87c7-1f835ee0b6f6_257", None),
         ("base_url is plain http: pass allow_insecure=True", "--base-url is plain http: pass --allow-insecure"),
+        (
+            "redial needs results: pass follow='poll' or 'callbacks'",
+            "redial needs results: pass --follow poll or 'callbacks'",
+        ),
     ],
 )
 def test_whole_numbers_stay_out_of_errors(text: str, shown: str | None) -> None:
     """Also where the platform repeats them; ids and ports stay, and options are named as they are given here."""
     assert masked(text) == (shown or text)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [("It is damaged", "It is damaged."), ("Is it?", "Is it?"), ("It is. (It was.)", "It is. (It was.)")],
+)
+def test_a_sentence_ends_once(sentence: str, shown: str) -> None:
+    """A question and a remark in brackets have their own end."""
+    assert str(Failure(ExitCode.FAILED, sentence)) == shown
+    assert str(Failure(ExitCode.FAILED, sentence, "Repair it.")) == f"{shown} Repair it."
 
 
 @pytest.mark.parametrize("arguments", [("call",), ("nonsense",), ("status", "x", "--nonsense"), ()])
