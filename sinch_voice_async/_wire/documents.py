@@ -11,6 +11,7 @@ Rules:
 - Recording is an action in the Calling API's Manage Call: there its options are ``recordingOptions``.
 """
 
+import copyreg
 from typing import Any, Final, cast
 
 from sinch_voice_async._wire import registry
@@ -146,6 +147,19 @@ def _write_svaml(write: Writer) -> Writer:
 
 
 register_model(Svaml, rewrite=_write_svaml)
+
+
+def _new_document() -> Svaml[Any, Any]:
+    return Svaml.__new__(Svaml)
+
+
+def _reduced(document: Svaml[Any, Any]) -> tuple[Any, ...]:
+    # A pickle that names this module loads it: a process that only unpickles a document, as a worker of a task queue
+    # does, can write it.
+    return _new_document, (), document.__reduce_ex__(2)[2]
+
+
+copyreg.pickle(Svaml, _reduced)
 for _model in (
     UnknownAction,
     UnknownInstruction,

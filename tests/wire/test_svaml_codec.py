@@ -1,6 +1,10 @@
 """SVAML as JSON: every published sample, every tolerated spelling, and the laws of reading and writing."""
 
+import copy
 import json
+import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinch_voice_async import svaml
+from sinch_voice_async import CustomCallout, svaml
 from sinch_voice_async._wire.documents import ACTIONS, INSTRUCTIONS
 from sinch_voice_async.errors import DecodeError, InvalidRequestError
 from tests.wire import svaml_documents
@@ -29,6 +33,34 @@ def read_action(**fields: Any) -> Any:
 def read_instruction(**fields: Any) -> Any:
     """An instruction, read from JSON."""
     return svaml.loads(json.dumps({"instructions": [fields]})).instructions[0]
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_document_is_copied_and_pickled_whole(protocol: int) -> None:
+    """Every protocol of pickle gives an equal document, and so does a copy."""
+    document = svaml.Svaml(
+        instructions=[svaml.Say("Hello", locale="en-GB")], action=svaml.Hangup(), extra={"unknown": [1]}
+    )
+    for again in (
+        pickle.loads(pickle.dumps(document, protocol)),  # it was written here
+        copy.copy(document),
+        copy.deepcopy(document),
+    ):
+        assert again == document
+        assert again.extra == {"unknown": [1]}
+        assert svaml.dumps(again) == svaml.dumps(document)
+
+
+def test_a_process_that_only_unpickles_can_send() -> None:
+    """A worker of a task queue gets a callout with a document inside, and has imported nothing of SVAML."""
+    callout = CustomCallout(destination="+46700000001", ice=svaml.Svaml(action=svaml.ConnectPstn("+46700000002")))
+    program = (
+        f"import pickle; callout = pickle.loads({pickle.dumps(callout)!r})\n"
+        "from sinch_voice_async._wire.rest_codec import encode; print(encode(callout).decode())"
+    )
+    sent = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    ice = json.loads(sent.stdout)["customCallout"]["ice"]
+    assert json.loads(ice)["action"] == {"name": "connectPstn", "number": "+46700000002"}
 
 
 def test_no_published_sample_is_forgotten() -> None:
