@@ -181,7 +181,7 @@ def _digits_of(column: str, written: float) -> str:
         raise InvalidRequestError(
             f"{column} is written with an exponent or decimals, so digits may be lost; write it as text", field=column
         )
-    if not written.is_integer() or abs(written) >= _EXACT:
+    if not float(written).is_integer() or abs(written) >= _EXACT:
         raise InvalidRequestError(f"{column} is a floating-point number with decimals or too many digits", field=column)
     return str(int(written))
 
