@@ -1,9 +1,6 @@
 """Campaigns on the command line: options that the journal keeps, what a run would do, a question, and the run."""
 
 import atexit
-import csv
-import io
-import json
 import math
 import os
 import shlex
@@ -50,6 +47,7 @@ from sinch_voice_async.dialer import (
     sql,
 )
 from sinch_voice_async.dialer.eligibility import DoNotCall, known_zones
+from sinch_voice_async.dialer.report import csv_line
 from sinch_voice_async.models.destinations import ADVICE, country_code_of
 
 __all__ = [
@@ -554,15 +552,7 @@ async def write_row_fates(path: Path, campaign: Campaign) -> None:
 
 
 def _row(cells: Sequence[object]) -> bytes:
-    line = io.StringIO()
-    csv.writer(line).writerow([_safe(cell) for cell in cells])
-    return line.getvalue().encode("utf-8", "backslashreplace")
-
-
-def _safe(cell: object) -> object:
-    """Return a cell that a spreadsheet does not take for a formula; a number keeps its plus behind an apostrophe."""
-    text = json.dumps(cell) if isinstance(cell, (dict, list)) else "" if cell is None else str(cell)
-    return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) else text
+    return csv_line(cells).encode("utf-8", "backslashreplace")
 
 
 def outcome_record(outcome: Outcome) -> dict[str, Any]:

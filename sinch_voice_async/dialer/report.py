@@ -22,7 +22,7 @@ from sinch_voice_async.dialer.contacts import BrokenRow
 from sinch_voice_async.dialer.journal import ContactState, Journal, Listing, Outcome, RowFate, Total
 from sinch_voice_async.errors import CampaignError
 
-__all__ = ["Report", "report_of"]
+__all__ = ["Report", "csv_line", "report_of"]
 
 _SHOWN: Final = 1000
 # A formula at the beginning of a cell, or behind what another program takes for the end of one; also with full-width
@@ -124,7 +124,7 @@ class Report:
         :raises JournalError: the journal cannot be used.
         """
         own = [name for name in self._fields if name != "number"]
-        head = ("\ufeff" if bom else "") + _csv_line([*_COLUMNS, *map(_own_name, own)])
+        head = ("\ufeff" if bom else "") + csv_line([*_COLUMNS, *map(_own_name, own)])
         await self._write(path, _csv_of(self._source, head, own))
 
     async def write_json(self, path: str | os.PathLike[str]) -> None:
@@ -258,7 +258,7 @@ async def _pages(source: Source) -> AsyncIterator[Sequence[Outcome]]:
 async def _csv_of(source: Source, head: str, own: Sequence[str]) -> AsyncIterator[str]:
     yield head
     async for page in _pages(source):
-        yield "".join(_csv_line(_cells(outcome, own)) for outcome in page)
+        yield "".join(csv_line(_cells(outcome, own)) for outcome in page)
 
 
 async def _json_of(source: Source, totals: Mapping[str, Any]) -> AsyncIterator[str]:
@@ -271,10 +271,10 @@ async def _json_of(source: Source, totals: Mapping[str, Any]) -> AsyncIterator[s
 
 
 async def _rejects_of(source: Source) -> AsyncIterator[str]:
-    yield _csv_line(["line", "fate", "number", "detail"])
+    yield csv_line(["line", "fate", "number", "detail"])
     listing = source.row_fates()
     while page := await listing.page():
-        yield "".join(_csv_line([row.line, row.fate, row.number, row.detail]) for _, row in page)
+        yield "".join(csv_line([row.line, row.fate, row.number, row.detail]) for _, row in page)
 
 
 def _count(
@@ -332,7 +332,8 @@ def _own_name(column: str) -> str:
     return f"contact.{column}" if column in _COLUMNS else column
 
 
-def _csv_line(cells: Sequence[object]) -> str:
+def csv_line(cells: Sequence[object]) -> str:
+    """Return a row of CSV without a formula that a spreadsheet would find; a plus stays, behind an apostrophe."""
     line = io.StringIO()
     csv.writer(line).writerow([_safe(cell) for cell in cells])
     return line.getvalue()

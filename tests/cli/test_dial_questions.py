@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -340,6 +341,21 @@ class TestOptions:
 
 class TestRejects:
     """``--rejects`` accounts for every row that cannot be called."""
+
+    @pytest.mark.parametrize("cell", ["=1+1", ";=1+1", "a\n=1", "a\t@SUM(1)", "\uff1d1+1", ' "=1+1', "\ufeff=1", "|-1"])
+    def test_no_spreadsheet_finds_a_formula(self, command: Command, cell: str) -> None:
+        """Whatever separator it takes, as in a report; before a run and after it."""
+        with Path("odd.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([("number", "name"), (NUMBERS[0], "Ann"), ("0701", cell), (cell, "Bo")])
+        command("dial", "odd.csv", *SPOKEN, "--dry-run", "--rejects", "bad.csv")
+        command("dial", "odd.csv", *QUICK)
+        command("dial", "report", "odd.sqlite", "--rejects", "after.csv")
+        formula = re.compile('(?:^|[;\t\r\n|,])[\\s"\ufeff]*[=+\\-@\uff1d]')
+        for name in ("bad.csv", "after.csv"):
+            with Path(name).open(encoding="utf-8", newline="") as file:
+                rows = [*csv.reader(file)]
+            assert len(rows) == 3
+            assert not [each for row in rows for each in row if formula.search(each)]
 
     def test_every_row_is_there_with_its_columns(self, command: Command) -> None:
         """Broken, doubled and unspeakable ones; the file may be mended and dialled."""
