@@ -137,9 +137,7 @@ class Sandbox:
     ) -> None:
         _check_application(application_key, application_secret, callback_url)
         _check_limits(max_text_length, max_page_size, history, calls_per_second, callback_timeout)
-        bounds.flag("show_caller", show_caller)
-        _check_parts(person, streams, state)
-        hosts = bounds.texts("allow_hosts", allow_hosts)
+        hosts = _check_parts(person, streams, state, allow_hosts, show_caller=show_caller)
         self.numbers: OwnNumbers = OwnNumbers(numbers)
         self.faults: Faults = Faults(seed, calls_per_second)
         self.clock: Clock = Clock(speed)
@@ -325,11 +323,21 @@ def _check_application(key: str | None, secret: str | None, callback_url: str) -
         bounds.web_url("callback_url", callback_url)
 
 
-def _check_parts(person: Person | None, streams: StreamRules | None, state: str | Path | None) -> None:
+def _check_parts(
+    person: Person | None,
+    streams: StreamRules | None,
+    state: str | Path | None,
+    allow_hosts: Iterable[str],
+    *,
+    show_caller: bool,
+) -> tuple[str, ...]:
+    """Check what a sandbox is made of, and return the hosts."""
+    bounds.flag("show_caller", show_caller)
     bounds.instance("person", person, Person)
     bounds.instance("streams", streams, StreamRules)
     if state is not None:
         bounds.path("state", state)
+    return bounds.texts("allow_hosts", allow_hosts)
 
 
 def _check_limits(
