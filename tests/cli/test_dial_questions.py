@@ -22,12 +22,12 @@ import anyio
 import click
 import pytest
 
-from sinch_voice_async import ConfigurationError
-from sinch_voice_async.cli import campaigns, main
+from sinch_voice_async import CampaignError, ConfigurationError, JournalError
+from sinch_voice_async.cli import campaigns, live, main
 from sinch_voice_async.cli.app import PowerShellComplete
 from sinch_voice_async.cli.campaigns import CampaignOptions, Findings, Template, forecast
 from sinch_voice_async.cli.commands import dial, dial_journal
-from sinch_voice_async.cli.failures import ExitCode
+from sinch_voice_async.cli.failures import ExitCode, explain
 from sinch_voice_async.cli.live import Interrupts, WatchedRun
 from sinch_voice_async.cli.settings import Settings
 from sinch_voice_async.dialer import (
@@ -527,6 +527,23 @@ def test_an_answer_that_is_no_is_an_error_of_the_options() -> None:
     dial._confirm_differences((), Settings(), yes=False)
     with pytest.raises(ConfigurationError, match="--report /nowhere/x: there is no such folder"):
         campaigns.check_output(Path("/nowhere/x"), "--report", force=False)
+
+
+@pytest.mark.parametrize(("error", "resumes"), [(CampaignError("the list is gone"), True), (JournalError("x"), False)])
+def test_only_a_run_that_failed_is_resumed(
+    monkeypatch: pytest.MonkeyPatch, error: CampaignError, *, resumes: bool
+) -> None:
+    """Another run would meet the same fault of the journal, and no other command resumes anything."""
+
+    def fail(*_: object, **__: object) -> Any:
+        raise error
+
+    monkeypatch.setattr(live, "with_client", fail)
+    watched = WatchedRun(settings=Settings(), campaign=Campaign("c", journal="c.sqlite"), resuming="")
+    with pytest.raises(CampaignError) as caught:
+        watched.run(fail, 600)
+    assert ("no number is dialled twice" in str(explain(caught.value))) is resumes
+    assert "resumes" not in str(explain(CampaignError("the list is gone")))
 
 
 def test_a_file_that_could_not_be_written_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
