@@ -328,7 +328,7 @@ async def test_a_coroutine_that_comes_too_late_is_closed() -> None:
     release.set()
     with anyio.fail_after(300):
         while not returned or inspect.getcoroutinestate(returned[0]) != inspect.CORO_CLOSED:
-            await anyio.sleep(0.001)
+            await anyio.sleep(0.001)  # pragma: no cover  # it may be so at once
 
 
 async def generates(_: object) -> AsyncIterator[svaml.IceSvaml]:

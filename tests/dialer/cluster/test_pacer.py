@@ -108,7 +108,7 @@ async def test_as_fast_as_possible(journal: PostgresJournal) -> None:
     assert max(clock.waits) <= 0
     await pacer.slow_down(None, clock.monotonic())
     await pacer.wait()
-    assert pacer.rate == pytest.approx(700, rel=0.2)
+    assert 699 < pacer.rate < math.inf  # it climbs again at once
 
 
 async def test_a_429_slows_everybody(
