@@ -4,7 +4,6 @@ import atexit
 import math
 import os
 import shlex
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -44,7 +43,6 @@ from sinch_voice_async.dialer import (
     Report,
     SharedCap,
     kept,
-    sql,
 )
 from sinch_voice_async.dialer.eligibility import DoNotCall, known_zones
 from sinch_voice_async.dialer.report import csv_line
@@ -58,10 +56,8 @@ __all__ = [
     "check_output",
     "estimate_cost",
     "forecast",
-    "is_address",
     "kept_options",
     "name_of",
-    "now",
     "outcome_record",
     "outside_hours",
     "report_totals",
@@ -308,14 +304,6 @@ class MakeCallout:
         return TtsCallout(
             destination=contact.number, text=text, cli=options.cli, locale=options.locale, enable_dice=True
         )
-
-
-def is_address(journal: str) -> bool:
-    """Return whether a journal is in a database, and not a file.
-
-    :raises ConfigurationError: it is the address of something else.
-    """
-    return sql.is_address(journal)
 
 
 def name_of(journal: str) -> str:
@@ -606,8 +594,3 @@ def resume_command(journal: str, name: str | None, settings: Settings) -> str:
             words += ["--" + option.replace("_", "-"), value]
     words += ["--allow-insecure"] if settings.allow_insecure else []
     return shlex.join(words)
-
-
-def now() -> float:
-    """Return the time, in seconds since 1970."""
-    return time.time()

@@ -11,7 +11,6 @@ Rules:
 
 import csv
 import importlib
-import json
 import os
 import re
 from abc import ABC, abstractmethod
@@ -27,7 +26,7 @@ from attrs import frozen
 
 from sinch_voice_async._bounds import path as a_path
 from sinch_voice_async.dialer.contacts import BrokenRow, Contact, check_country, read_number, read_priority
-from sinch_voice_async.dialer.text_files import examine, readable
+from sinch_voice_async.dialer.text_files import RoundedNumber, examine, parse_json, readable
 from sinch_voice_async.errors import ConfigurationError, InvalidRequestError
 
 __all__ = [
@@ -177,7 +176,7 @@ def _is_blank(value: object) -> bool:
 
 def _digits_of(column: str, written: float) -> str:
     """Return a floating-point number as its digits, if it is a whole number that has lost none."""
-    if isinstance(written, _Rounded):
+    if isinstance(written, RoundedNumber):
         raise InvalidRequestError(
             f"{column} is written with an exponent or decimals, so digits may be lost; write it as text", field=column
         )
@@ -308,7 +307,7 @@ class JsonFile(ContactFile):
     def _array(self) -> list[Any]:
         with self._text.open() as file:
             try:
-                return list(_loads(file.read()))
+                return list(parse_json(file.read()))
             except (ValueError, RecursionError) as problem:
                 raise ConfigurationError(f"{self.path} is not valid JSON: {problem}") from None
 
@@ -325,37 +324,10 @@ class JsonFile(ContactFile):
 
 def _json_row(written: str) -> Row:
     try:
-        row = _loads(written)
+        row = parse_json(written)
     except (ValueError, RecursionError) as problem:
         return _Broken(f"is not valid JSON: {problem}")
     return row if isinstance(row, dict) else _Broken("is not a JSON object")
-
-
-def _loads(text: str) -> Any:
-    return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_float)
-
-
-class _Rounded(float):
-    """A number that JSON has with an exponent, or with decimals that a float does not keep: 4.67e10 was more digits."""
-
-    __slots__ = ()
-
-
-def _float(text: str) -> float:
-    number = float(text)
-    is_plain = text.strip("-0123456789.") == "" and not (number.is_integer() and text.partition(".")[2].strip("0"))
-    return number if is_plain else _Rounded(number)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        raise ValueError("a field comes twice in one object")
-    return fields
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 class _Exact(str):

@@ -1,10 +1,9 @@
-"""Text files as people have them: encoding and delimiter are detected, the encoding is checked, and gzip is read
-through.
-"""
+"""Text files as people have them: what they are is detected, gzip is read through, and JSON is read strictly."""
 
 import codecs
 import errno
 import gzip
+import json
 import re
 import stat
 import zlib
@@ -12,14 +11,14 @@ from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import IO, Any, Final, cast
 
 from attrs import frozen
 
 from sinch_voice_async import _files
 from sinch_voice_async.errors import ConfigurationError
 
-__all__ = ["TextFile", "examine", "readable"]
+__all__ = ["RoundedNumber", "TextFile", "examine", "parse_json", "readable"]
 
 _CHUNK: Final = 1 << 20
 # A line that is longer than a parser takes has a block of this size without an end of line.
@@ -183,3 +182,35 @@ def _not_in_encoding(path: Path, name: str, problem: UnicodeError, line: int, ch
         where = f": line {line} holds the byte 0x{problem.object[problem.start]:02X}"
     looks = '; it looks like Windows-1252: pass encoding="cp1252"' if name.startswith("UTF-8") else ""
     return f"{path} is not valid {name}{where}{looks}"
+
+
+def parse_json(text: str) -> Any:
+    """Return a JSON document without what has two readings; some numbers are :class:`RoundedNumber`.
+
+    :raises ValueError: it is not JSON, or a field comes twice in one object.
+    :raises RecursionError: it is too deep.
+    """
+    return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_float)
+
+
+class RoundedNumber(float):
+    """A number that JSON has with an exponent, or with decimals that a float does not keep: 4.67e10 was more digits."""
+
+    __slots__ = ()
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    is_plain = text.strip("-0123456789.") == "" and not (number.is_integer() and text.partition(".")[2].strip("0"))
+    return number if is_plain else RoundedNumber(number)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise ValueError("a field comes twice in one object")
+    return fields
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

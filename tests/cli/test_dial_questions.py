@@ -286,7 +286,6 @@ class TestKeptOptions:
         assert campaigns.name_of("postgresql://me@host/calls") == "calls"
         assert campaigns.name_of("/x/spring.sqlite") == "spring"
         assert campaigns.name_of("") == "campaign"
-        assert campaigns.is_address("host=x dbname=y")
 
     def test_a_file_in_another_folder(self, command: Command, sandbox: Sandbox, tmp_path: Path) -> None:
         """Is found again from here."""

@@ -3,6 +3,7 @@
 import os
 import select
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from difflib import get_close_matches
@@ -32,6 +33,7 @@ from sinch_voice_async.cli.output import ask, count, show, tell, visible
 from sinch_voice_async.cli.settings import Group, PathType, Settings, option_group, path_problem, settable
 from sinch_voice_async.dialer import Campaign, ContactFile, Difference, Preview, SqliteJournal, read_contacts
 from sinch_voice_async.dialer.contacts import tables
+from sinch_voice_async.dialer.sql import is_address
 
 __all__ = ["dial"]
 
@@ -275,12 +277,12 @@ class _DialRun:
         if self.rejects is not None and contacts is not None:
             written = campaigns.write_rejects(self.rejects, contacts, findings.make)
             tell(f"{count(written, 'row')} that cannot be called: {self.rejects}")
-        lines = campaigns.forecast(preview, findings, options, campaigns.now())
+        lines = campaigns.forecast(preview, findings, options, time.time())
         if self.dry_run:
             text = "\n".join([f"Dry run: {lines[0]}.", *lines[1:], "No calls placed."])
             show(self.settings, preview, text)
             return ExitCode.OK
-        if not preview.to_call and not self.resume and not campaigns.is_address(journal):
+        if not preview.to_call and not self.resume and not is_address(journal):
             for line in lines:
                 tell(line)
             tell("No calls placed, and no journal made: no contact is left to call.")
@@ -325,7 +327,7 @@ class _DialRun:
             journal = journal or str(stem.with_suffix(".sqlite"))
         if journal is None:
             raise click.UsageError("--resume needs FILE or --journal.")
-        if not campaigns.is_address(journal):
+        if not is_address(journal):
             _check_place(journal)
         campaigns.check_output(self.report, "--report", force=self.force)
         campaigns.check_output(self.rejects, "--rejects", force=self.force)
@@ -336,7 +338,7 @@ class _DialRun:
 
         :raises ConfigurationError: there is a journal and it is not to be resumed, or it is missing.
         """
-        if not campaigns.is_address(journal) and Path(journal).exists() and not self.resume and not self.dry_run:
+        if not is_address(journal) and Path(journal).exists() and not self.resume and not self.dry_run:
             raise ConfigurationError(
                 f"the journal {journal} exists already; --resume continues it, and no number is dialled twice"
             )
@@ -407,7 +409,7 @@ class _DialRun:
         return _confirm_start(
             lines,
             lambda: with_client(self.settings, estimate),
-            campaigns.outside_hours(findings, options, campaigns.now()),
+            campaigns.outside_hours(findings, options, time.time()),
             self.settings,
             yes=self.yes,
         )

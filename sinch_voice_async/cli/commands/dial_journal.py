@@ -25,6 +25,7 @@ from sinch_voice_async.cli.settings import (
 )
 from sinch_voice_async.dialer import Campaign, Outcome
 from sinch_voice_async.dialer.contacts import read_number
+from sinch_voice_async.dialer.sql import is_address
 
 __all__ = [
     "COMMANDS",
@@ -41,7 +42,7 @@ POSITIVE: Final = click.FloatRange(0, min_open=True)
 
 def checked_journal(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     """Refuse what is no path of a file, and a password among the arguments: every user of the machine may read it."""
-    is_file = value is not None and not (value.strip() and campaigns.is_address(value))
+    is_file = value is not None and not (value.strip() and is_address(value))
     if is_file and (problem := path_problem(str(value))):
         raise click.BadParameter(problem, context, parameter)
     is_argument = context.get_parameter_source(str(parameter.name)) is click.core.ParameterSource.COMMANDLINE
