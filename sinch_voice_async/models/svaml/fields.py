@@ -82,8 +82,6 @@ def without_separators(number: str | None) -> str | None:
 
 def caller_without_separators(number: str | None) -> str | None:
     """Return the number shown to a callee as it is dialled; a name, and what is read from a document, as it is."""
-    if number == "" and _measuring.get():
-        raise InvalidRequestError("cli must not be empty; leave it out for the default of the platform", field="cli")
     return read_caller(number) if isinstance(number, str) and _measuring.get() else number
 
 
