@@ -23,6 +23,7 @@ import pytest
 from sinch_voice_async import ConfigurationError, Credentials, RetryPolicy, VoiceClient
 from sinch_voice_async._transport.proxies import Proxies, Proxy
 from sinch_voice_async.dialer import Campaign, SqliteJournal, kept
+from sinch_voice_async.sandbox import Sandbox
 from sinch_voice_async.streams import StreamApp
 from sinch_voice_async.webhooks import WebhookApp
 
@@ -156,7 +157,7 @@ BAD_URLS = [
     f"ftp://me:{PASSWORD}@h",
     f"http://me:{PASSWORD}@h:p",
 ]
-BAD_SECRETS = [f"{SECRET} ", f"{SECRET}=", f"{SECRET}\ud800", SECRET.encode(), [SECRET]]
+BAD_SECRETS: list[Any] = [f"{SECRET} ", f"{SECRET}=", f"{SECRET}\ud800", SECRET.encode(), [SECRET]]
 BAD_JOURNALS = [
     f"mysql://me:{PASSWORD}@h/d",
     f"postgresql+driver:me:{PASSWORD}",
@@ -211,6 +212,35 @@ def test_a_database_out_of_reach_shows_no_password(backend: str) -> None:
         with pytest.raises(Exception, match=r"127\.0\.0\.1/d") as caught:
             anyio.run(ask, backend=backend)
         assert collected(caught.value) == []
+
+
+REFUSED_OPTIONS: list[dict[str, Any]] = [
+    {"speed": -1},
+    {"history": -1},
+    {"callback_url": "ftp://h"},
+    {"max_text_length": 0},
+    {"state": "missing/state"},
+]
+
+
+def test_a_sandbox_that_is_refused_shows_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its secret may be the one of a real application; neither the secret nor an option that is wrong shows it."""
+    monkeypatch.chdir(tmp_path)
+    for options in REFUSED_OPTIONS:
+        with pytest.raises((ValueError, OSError)) as caught:
+            Sandbox(KEY, SECRET, **options)
+        assert collected(caught.value) == [], options
+    for secret in BAD_SECRETS:
+        with pytest.raises(ValueError, match="application_secret") as caught:
+            Sandbox(KEY, secret)
+        assert collected(caught.value) == [], secret
+
+
+def test_a_sandbox_knows_its_secret() -> None:
+    """What is hidden in an error is a text as any other where it is needed."""
+    with Sandbox(KEY, SECRET).serve() as sandbox:
+        assert type(sandbox.client_options()["application_secret"]) is str
+        assert sandbox.client_options()["application_secret"] == SECRET
 
 
 def test_objects_show_no_secret() -> None:

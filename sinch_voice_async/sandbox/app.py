@@ -135,6 +135,7 @@ class Sandbox:
         streams: StreamRules | None = None,
         allow_hosts: Iterable[str] = (),
     ) -> None:
+        application_secret = bounds.hidden(application_secret)
         _check_application(application_key, application_secret, callback_url)
         _check_limits(max_text_length, max_page_size, history, calls_per_second, callback_timeout)
         hosts = _check_parts(person, streams, state, allow_hosts, show_caller=show_caller)
@@ -143,13 +144,8 @@ class Sandbox:
         self.clock: Clock = Clock(speed)
         # The file is opened last: an argument that is out of bounds must not leave one open.
         self._state = None if state is None else StateStore(state)
-        key, secret = self._state.application if self._state else (None, None)
-        self.account: Account = Account(
-            application_key=application_key or key or str(uuid.uuid4()),
-            application_secret=application_secret or secret or _made_up_secret(),
-            max_text_length=max_text_length,
-            callback_urls=CallbackUrls(callback_url),
-        )
+        self.account: Account = _account_of(application_key, application_secret, self._state)
+        self.account.max_text_length, self.account.callback_urls = max_text_length, CallbackUrls(callback_url)
         self.people: People = People(person or Person())
         self.recordings: Recordings = Recordings(self.clock, max_page_size=max_page_size)
         self.exchange: Exchange = Exchange(
@@ -167,8 +163,9 @@ class Sandbox:
         self.calls: Calls = self.exchange.calls
         self._endpoints: list[Endpoint] = self._routes(show_caller=show_caller)
         platform = _build_app(self._endpoints, account=self.account, clock=self.clock, faults=self.faults)
-        generated = None if application_secret else self.account.application_secret
-        control = ControlOptions(generated, hosts, callback_timeout)
+        control = ControlOptions(
+            None if application_secret else self.account.application_secret, hosts, callback_timeout
+        )
         self.app: ASGIApp = with_control(platform, self, control)
         """The sandbox as an ASGI application, for ``httpx.ASGITransport`` on asyncio and trio."""
         if self._state is not None:
@@ -186,6 +183,8 @@ class Sandbox:
         ]
 
     def __repr__(self) -> str:
+        if not hasattr(self, "calls"):  # a tracker of errors asks when an argument of the constructor is refused
+            return "<Sandbox>"
         return f"<Sandbox {self.url} key={self.account.application_key[:8]}... calls={len(self.calls)}>"
 
     @property
@@ -312,6 +311,13 @@ class _Serving(Serving[Sandbox]):
         if was_served:
             self.served.recordings.base_url = OWN_URL
             self.served.close()
+
+
+def _account_of(key: str | None, secret: str | None, state: StateStore | None) -> Account:
+    """Return the application: the one that is given, else that of the state, else a new one."""
+    kept_key, kept_secret = state.application if state else (None, None)
+    found = secret or bounds.hidden(kept_secret) or _made_up_secret()
+    return Account(key or kept_key or str(uuid.uuid4()), str(found))
 
 
 def _check_application(key: str | None, secret: str | None, callback_url: str) -> None:

@@ -4,7 +4,6 @@ A value out of bounds is refused when an object is made or an attribute is set, 
 argument. ``True`` and ``False`` are not numbers. NaN and infinity are not numbers of seconds.
 """
 
-import base64
 import binascii
 import os
 import re
@@ -120,10 +119,25 @@ def choice(name: str, value: object, allowed: Collection[Choice]) -> Choice:
     raise ValueError(f"{name} must be one of {', '.join(allowed)}")
 
 
+class _Hidden(str):
+    """A text whose ``repr`` shows nothing of it: trackers of errors take the ``repr`` of each local variable."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<hidden>"
+
+
+def hidden(value: object) -> str | None:
+    """Return a secret as a text that no traceback shows; a value of another type as a text that is not base64."""
+    return None if value is None else _Hidden(value if isinstance(value, str) else "?")
+
+
 def secret(name: str, value: object) -> str:
     """Return an application secret, which is base64."""
     try:
-        base64.b64decode(text(name, value), validate=True)
+        # The module base64 keeps the secret as bytes in its frames.
+        binascii.a2b_base64(text(name, value), strict_mode=True)
     except (ValueError, binascii.Error):
         raise ValueError(f"{name} is not base64") from None
     return text(name, value)
