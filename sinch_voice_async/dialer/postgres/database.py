@@ -140,6 +140,8 @@ class Address:
     @classmethod
     def of(cls, written: str) -> "Address | None":
         """Return the address that was written, None if it is not one of PostgreSQL."""
+        if not written.strip():
+            return None  # libpq would take the database of the user's name; it is rather a variable that is not set
         try:
             words = driver().conninfo.conninfo_to_dict(_DRIVER.sub("postgresql://", written.strip()))
         except (driver().ProgrammingError, UnicodeEncodeError):

@@ -265,7 +265,7 @@ async def test_a_journal_of_another_version(postgres: Postgres, campaign: str) -
         pass
     with psycopg.connect(url) as connection:
         connection.execute("UPDATE sinch_voice_dialer.version SET version = 7")
-    with pytest.raises(JournalError, match="it is of version 7, and this program reads 3"):
+    with pytest.raises(JournalError, match="it is of version 7, and this program reads 4"):
         await PostgresJournal(url).open(campaign)
 
 

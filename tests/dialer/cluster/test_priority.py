@@ -217,9 +217,9 @@ def test_a_value_of_json(tmp_path: Path, value: str, wanted: int | None) -> None
 def test_a_column_that_is_not_there(tmp_path: Path) -> None:
     """Is named before any row is read, with the column that was probably meant."""
     path = tmp_path / "c.csv"
-    path.write_text("number,priority\n")
-    with pytest.raises(ConfigurationError, match=r"no column 'priorty'.*pass priority='priority'"):
-        read_contacts(path, priority="priorty")
+    path.write_text("number,priorities\n")
+    with pytest.raises(ConfigurationError, match=r"no column 'priority'.*pass priority='priorities'"):
+        read_contacts(path, priority="priority")
 
 
 @pytest.mark.parametrize("priority", [-1, 101, True, 1.0, "1", None, float("nan")])
