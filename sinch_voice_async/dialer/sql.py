@@ -97,7 +97,9 @@ _OTHER_SCHEME: Final = re.compile(
 _OTHER_WORD: Final = re.compile(
     r"(?:server|data ?source|initial catalog|database|username|user id|uid|pg[a-z]+)\s*=", re.IGNORECASE
 )
-_PASSWORD: Final = re.compile(r"(?:password|passwd|passphrase|pwd)\s*[=:]|(?:^|/)[^/\\\s@]+:[^/\\\s@]*@", re.IGNORECASE)
+_PASSWORD: Final = re.compile(
+    r"(?:password|passwd|passphrase|pwd)\s*[=:]|(?:^|/)[^/\\\s@:]*:[^/\\\s@]*@", re.IGNORECASE
+)
 
 
 class Row(Protocol):

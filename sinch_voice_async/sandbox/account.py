@@ -40,6 +40,8 @@ class Account:
     other_applications: set[str] = field(default_factory=set)
     """Keys of the customer's other applications, to which numbers may be assigned."""
     callback_urls: CallbackUrls = field(default_factory=CallbackUrls)
+    has_made_up_secret: bool = False
+    """Whether the sandbox made the secret up, and so may tell it."""
 
     def owns(self, application_key: str) -> bool:
         """Return whether the customer has an application with this key."""

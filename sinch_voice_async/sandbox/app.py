@@ -163,9 +163,7 @@ class Sandbox:
         self.calls: Calls = self.exchange.calls
         self._endpoints: list[Endpoint] = self._routes(show_caller=show_caller)
         platform = _build_app(self._endpoints, account=self.account, clock=self.clock, faults=self.faults)
-        control = ControlOptions(
-            None if application_secret else self.account.application_secret, hosts, callback_timeout
-        )
+        control = ControlOptions(hosts, callback_timeout)
         self.app: ASGIApp = with_control(platform, self, control)
         """The sandbox as an ASGI application, for ``httpx.ASGITransport`` on asyncio and trio."""
         if self._state is not None:
@@ -315,9 +313,11 @@ class _Serving(Serving[Sandbox]):
 
 def _account_of(key: str | None, secret: str | None, state: StateStore | None) -> Account:
     """Return the application: the one that is given, else that of the state, else a new one."""
-    kept_key, kept_secret = state.application if state else (None, None)
-    found = secret or bounds.hidden(kept_secret) or _made_up_secret()
-    return Account(key or kept_key or str(uuid.uuid4()), str(found))
+    kept = state.application if state else None
+    if kept is None:
+        kept = Account(str(uuid.uuid4()), _made_up_secret(), has_made_up_secret=True)
+    is_made_up = kept.has_made_up_secret and not secret
+    return Account(key or kept.application_key, str(secret or kept.application_secret), has_made_up_secret=is_made_up)
 
 
 def _check_application(key: str | None, secret: str | None, callback_url: str) -> None:

@@ -24,7 +24,7 @@ from sinch_voice_async.sandbox.exchange.store import CallStore
 
 __all__ = ["StateStore"]
 
-ACCOUNT = ("application_key", "application_secret", "max_text_length", "out_of_credit")
+ACCOUNT = ("application_key", "application_secret", "has_made_up_secret", "max_text_length", "out_of_credit")
 CALLOUTS = "/calling/v1/callouts"
 COLLECTIONS = ("forbidden", "other_applications")
 
@@ -106,21 +106,38 @@ class StateStore:
 
     def __init__(self, path: str | Path) -> None:
         self.store: CallStore = CallStore(path)
+        self._path = path
         self._saved: dict[str, object] = {}
 
     @property
-    def application(self) -> tuple[str | None, str | None]:
-        """The key and secret that were used before."""
-        account = self.store.settings.get("account", {})
-        return account.get("application_key"), account.get("application_secret")
+    def application(self) -> Account | None:
+        """The application that was used before: its key and secret."""
+        kept = self.store.settings.get("account")
+        if not isinstance(kept, dict):
+            return None
+        key, secret = kept.get("application_key"), kept.get("application_secret")
+        made_up = kept.get("has_made_up_secret", False)
+        return Account(key, secret, has_made_up_secret=made_up) if key and secret else None
 
     def restore(self, kept: Kept) -> None:
-        """Give a new sandbox everything that was kept, and keep it from now on."""
-        if self.store.settings:
-            _restore(kept, self.store.settings)
-            _resume(kept, self.store.settings["progress"])
+        """Give a new sandbox everything that was kept, and keep it from now on.
+
+        :raises ValueError: the settings that were kept are damaged.
+        """
+        if self.store.settings and not self._is_restored(kept):
+            self.store.close()
+            raise ValueError(f"{self._path}: the settings that it keeps are damaged; remove it, or name another file")
         self.store.restore(kept.calls, kept.recordings, kept.clock)
         self.save(kept)
+
+    def _is_restored(self, kept: Kept) -> bool:
+        # Said with a bool: the frames of the error that was caught have the secret.
+        try:
+            _restore(kept, self.store.settings)
+            _resume(kept, self.store.settings["progress"])
+        except (AttributeError, LookupError, TypeError, ValueError):
+            return False
+        return True
 
     def save(self, kept: Kept) -> None:
         """Write the settings, calls and recordings that changed."""

@@ -180,7 +180,7 @@ def test_law_of_reaches(first: int, pages: int, fewer: int, steps: int) -> None:
 def test_what_cannot_be_read_is_no_record(tmp_path: Path) -> None:
     """A record that was torn, an index that is being changed, and a row that was moved are no information."""
     connection = sqlite3.connect(tmp_path / "x", isolation_level=None)
-    connection.execute("CREATE TABLE contact (state TEXT)")
+    connection.execute("CREATE TABLE contact (state TEXT, priority INTEGER)")
     journal_file._add_later(connection)
     index = tmp_path / "index"
     head = bytes(16) + (7).to_bytes(4, "little") + bytes(12) + b"saltsalt" + bytes(8)

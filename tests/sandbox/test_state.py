@@ -5,12 +5,14 @@ import os
 import sqlite3
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from sinch_voice_async.sandbox import Person, Sandbox
@@ -281,6 +283,33 @@ def test_a_damaged_database(file: Path, start: Callable[..., Any]) -> None:
     file.write_bytes(raw)
     with pytest.raises(ValueError, match="is a damaged database"):
         Sandbox(state=file)
+
+
+@pytest.mark.parametrize("name", ["account", "numbers", "people", "progress"])
+@pytest.mark.parametrize("value", ["null", "[1]", '"x"', "7"])
+def test_damaged_settings(file: Path, start: Callable[..., Any], name: str, value: str) -> None:
+    """One sentence, without the secret in the variables of any frame."""
+    with start(application_key="key", application_secret="Q0FOQVJZ") as before:
+        before.people.default = Person(answers_after=4.0)
+    with closing(sqlite3.connect(file, isolation_level=None)) as database:
+        database.execute("UPDATE kept SET value = ? WHERE kind = 'setting' AND name = ?", (value, name))
+    with pytest.raises(ValueError, match=r"state.sqlite: the settings that it keeps are damaged; remove it") as caught:
+        Sandbox(state=file)
+    shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True).format()
+    assert "Q0FOQVJZ" not in "".join(line for line in shown if "test_damaged_settings" not in line)
+
+
+@pytest.mark.parametrize("given", [None, "Q0FOQVJZ"])
+async def test_a_secret_that_was_given_is_never_told(start: Callable[..., Any], given: str | None) -> None:
+    """Nor after a restart that finds it in the file; one that the sandbox made up is told as before."""
+    with start(application_secret=given) as before:
+        made_up = before.account.application_secret
+    for _ in range(2):
+        with start() as after:
+            transport = httpx.ASGITransport(after.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+                told = (await http.get("/_sandbox/api/account/credentials")).json()
+        assert told["applicationSecret"] == (made_up if given is None else None)
 
 
 def test_two_sandboxes_do_not_share(file: Path, start: Callable[..., Any]) -> None:

@@ -135,11 +135,10 @@ class Controlled(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ControlOptions:
-    """What the control API is told. ``secret`` is the application's if the sandbox generated it, ``allow_hosts`` are
-    names by which other machines reach the sandbox, ``callback_timeout`` is in seconds.
+    """What the control API is told. ``allow_hosts`` are names by which other machines reach the sandbox,
+    ``callback_timeout`` is in seconds.
     """
 
-    secret: str | None = None
     allow_hosts: tuple[str, ...] = ()
     callback_timeout: float = 5.0
 
@@ -176,7 +175,7 @@ def _controls(sandbox: Controlled, platform: ASGIApp, options: ControlOptions) -
         *PopulationControls(people).controls(),
         *ClockControls(sandbox.clock).controls(),
         *FaultControls(sandbox.faults).controls(),
-        *AccountControls(account, options.secret, lambda: sandbox.url).controls(),
+        *AccountControls(account, lambda: sandbox.url).controls(),
         *RecordingControls(sandbox.recordings).controls(),
     ]
     state.endpoints = controls
