@@ -10,6 +10,7 @@ import threading
 import webbrowser
 from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
+from itertools import repeat
 from pathlib import Path
 from typing import NoReturn
 
@@ -50,9 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _say(_greeting(sandbox, options.state))
             if options.open:
                 webbrowser.open(f"{sandbox.url}/_sandbox/")
-            # A wait without end would not notice Ctrl-C on Windows.
-            while not stop.wait(0.1):
-                pass
+            any(map(stop.wait, repeat(0.1)))  # one wait without end would not notice Ctrl-C on Windows
     except (OSError, ValueError) as error:
         problem = (isinstance(error, OSError) and error.strerror) or error
         # An error of a socket has no file name.

@@ -305,6 +305,10 @@ class TestResume:
         (("--encoding", "klingon"), "--encoding must be a text encoding"),
         (("--delimiter", "::"), "--delimiter must be one character"),
         (("--report", "nowhere/r.csv"), "--report nowhere/r.csv: there is no such folder"),
+        (
+            ("--journal", "service=calls", "--report", "nowhere/r.csv"),
+            "--report nowhere/r.csv: there is no such folder",
+        ),
         (("--rejects", "."), "'--rejects': . is a folder"),
         (("--dry-run", "--report", "r.csv"), "use --rejects"),
         (("--max-call-duration", "0"), "--max-call-duration"),

@@ -1,5 +1,6 @@
 """The pace: smooth, slower after a 429, and back."""
 
+import asyncio
 import math
 from itertools import pairwise
 
@@ -137,6 +138,28 @@ async def test_a_lock_goes_to_the_least_rank() -> None:
     async with lock.hold(0):
         order.clear()
     assert order == []
+
+
+def test_a_lock_that_comes_with_a_cancellation() -> None:
+    """asyncio's own cancellation may come at the moment in which the lock is handed over: it goes to the next."""
+
+    async def work() -> None:
+        lock, order = RankedLock(), list[str]()
+
+        async def take(name: str, rank: int) -> None:
+            async with lock.hold(rank):
+                order.append(name)
+
+        async with lock.hold(0):
+            tasks = [asyncio.create_task(take(name, rank)) for rank, name in enumerate(("gone", "next"), 1)]
+            await asyncio.sleep(0)
+        tasks[0].cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await tasks[0]
+        await tasks[1]
+        assert order == ["next"]
+
+    asyncio.run(work())
 
 
 def test_a_pacer_begins_at_its_rate() -> None:
