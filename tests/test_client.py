@@ -103,6 +103,7 @@ def test_the_environment_names_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"base_url": "https://a.example:port"}, "SINCH_VOICE_BASE_URL"),
         ({"base_url": "https://user:canary@a.example"}, "SINCH_VOICE_BASE_URL"),
         ({"base_url": "https://a.example?x=1"}, "SINCH_VOICE_BASE_URL"),
+        ({"base_url": "https://a.example/?"}, "SINCH_VOICE_BASE_URL"),
         ({"base_url": "https://a.example#x"}, "SINCH_VOICE_BASE_URL"),
         ({"base_url": "http://a.example"}, "allow_insecure=True"),
         ({"base_url": "http://127.0.0.1.evil.example"}, "allow_insecure=True"),

@@ -76,6 +76,8 @@ class HttpxAdapter:
             else:
                 response = await via.handle_async_request(outgoing)
         except BaseException as error:
+            # A hook may have put another trace in the place of the witness, whose silence says nothing then.
+            witness.traces = witness.traces and outgoing.extensions.get("trace") is witness
             mark(error, request_sent=witness.may_have_sent(error), status=answered_status(error))
             raise
         return _HttpxStream(response)
@@ -142,13 +144,24 @@ class _Witness:
 
 def _is_traced(via: "httpx.AsyncBaseTransport | httpx.AsyncClient", request: httpx.Request) -> bool:
     """Return whether what sends a request is known to report every request that it writes to the trace."""
-    if not all(_is_original(*place) for place in _PLACES):
+    if not all(_is_original(*place) for place in (*_PLACES, *_ON_THE_WAY)):
         return False
     if type(via) is httpx.AsyncClient:
+        if not _is_untouched(via):
+            return False
         via = via._transport_for_url(request.url)  # noqa: SLF001  # it is there, as was just seen
     if isinstance(via, ConnectionPool):
         return _keeps_the_method(via)
-    return type(via) is httpx.AsyncHTTPTransport and not network_is_mocked()
+    if type(via) is not httpx.AsyncHTTPTransport or network_is_mocked() or not _is_untouched(via):
+        return False
+    pool = via._pool  # noqa: SLF001  # what stands there decides whether anything is traced
+    return type(pool).__module__.partition(".")[0] == "httpcore" and _is_untouched(pool)
+
+
+def _is_untouched(sender: object) -> bool:
+    """Return whether no method of an object was replaced on the object itself."""
+    own = vars(sender).keys()
+    return all(own.isdisjoint(vars(cls)) for cls in type(sender).__mro__)
 
 
 class _HttpxStream:
@@ -239,6 +252,10 @@ _PLACES: Final = (
     (httpx.AsyncHTTPTransport, "handle_async_request", "httpx._transports.default"),
     (httpx.AsyncClient, "_send_single_request", "httpx._client"),
     (httpx.AsyncClient, "_transport_for_url", "httpx._client"),
+)
+# Who replaces these wants to see or to repeat requests, and may send one without its trace.
+_ON_THE_WAY: Final = tuple(
+    (httpx.AsyncClient, name, "httpx._client") for name in ("send", "_send_handling_auth", "_send_handling_redirects")
 )
 _MOCKS: Final = frozenset({"respx", "pytest_httpx", "vcr", "unittest.mock"})
 

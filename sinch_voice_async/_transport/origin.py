@@ -118,7 +118,7 @@ class BaseUrl:
             raise ConfigurationError(f"{name} is not a URL")
         if parsed.scheme not in ("https", "http") or not is_host(host) or not is_port(parsed.port):
             raise ConfigurationError(f"{name} must begin with https:// and name a valid host and port")
-        if parsed.userinfo or parsed.query or parsed.fragment:
+        if parsed.userinfo or b"?" in parsed.raw_path or parsed.fragment:
             raise ConfigurationError(f"{name} must not carry a user, a query or a fragment")
         if parsed.scheme == "http" and not (allow_insecure or is_loopback(host)):
             raise ConfigurationError(
@@ -146,7 +146,7 @@ def trusted(url: str, field: str, own: Sequence[BaseUrl]) -> tuple[BaseUrl, str]
     parsed, host = _parsed(url)
     if parsed is None or parsed.scheme not in ("https", "http") or not is_host(host):
         raise InvalidRequestError(f"{field} is not a URL", field=field)
-    if parsed.userinfo or parsed.query or parsed.fragment:
+    if parsed.userinfo or b"?" in parsed.raw_path or parsed.fragment:
         raise InvalidRequestError(f"{field} must not carry a user, a query or a fragment", field=field)
     origin = Origin.of(parsed)
     for base in own:

@@ -235,6 +235,6 @@ class _Exemption:
 def _split_port(text: str) -> tuple[str, int | None]:
     """Split ``host:port``; the colons of a bare IPv6 address are its own."""
     host, colon, port = text.rpartition(":")
-    if colon and port.isdigit() and (":" not in host or host.endswith("]")):
+    if colon and re.fullmatch("[0-9]{1,5}", port) and (":" not in host or host.endswith("]")):
         return host, int(port)
     return text, None

@@ -149,7 +149,7 @@ def clock_offset(headers: Mapping[str, str], sent: float, received: float, curre
     """
     try:
         date = parsedate_to_datetime(headers.get("date", ""))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if date.year not in _CREDIBLE_YEARS:
         return None

@@ -45,6 +45,7 @@ def test_a_date_without_a_zone_is_utc() -> None:
         b"Fri, 31 Dec 9999 23:59:59 GMT",
         b"Mon, 01 Jan 0001 00:00:00 GMT",
         b"Thu, 01 Jan 1970 00:00:00 GMT",
+        b"Mon, 99999999999999999999 Jan 2026 00:00:00 GMT",
     ],
 )
 def test_a_date_that_nobody_can_mean_corrects_nothing(date: bytes) -> None:

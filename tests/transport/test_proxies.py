@@ -97,6 +97,8 @@ def origin(url: str) -> Origin:
         ("[2001:db8::1]:8443", "https://[2001:db8::1]", False),
         ("bücher.example", "https://bücher.example", True),
         ("\u2603..", "https://a.example", False),
+        ("a.example:\u00b2", "https://a.example", False),
+        ("a.example:" + "4" * 5_000, "https://a.example", False),
     ],
 )
 def test_no_proxy(exempt: str, url: str, direct: bool) -> None:
