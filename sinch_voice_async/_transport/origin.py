@@ -94,7 +94,7 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         # "127.1" and "0x7f000001" are addresses for a resolver as well.
         return ipaddress.IPv4Address(socket.inet_aton(host)) if host[:1].isdigit() else None
-    except OSError:
+    except (OSError, ValueError):  # a ValueError for NUL and for digits that are not ASCII
         return None
 
 

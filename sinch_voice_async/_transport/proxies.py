@@ -53,9 +53,12 @@ class Proxy:
     def parse(cls, url: "str | httpx.URL | httpx.Proxy", *, name: str = "proxy") -> Self:
         """Read the URL of a proxy; without a scheme it is an http proxy.
 
-        :raises ConfigurationError: when it is not such a URL, or a SOCKS proxy and the package for it is missing; the
-            message begins with ``name`` and never shows the URL, which may hold a password.
+        :raises ConfigurationError: when it is not such a URL, has headers or a TLS context of its own, or is a SOCKS
+            proxy and the package for it is missing; the message begins with ``name`` and never shows the URL, which may
+            hold a password.
         """
+        if isinstance(url, httpx.Proxy) and (url.headers or url.ssl_context is not None):
+            raise ConfigurationError(f"{name}: httpx.Proxy with headers or ssl_context is not supported; pass its URL")
         url = hidden_url(url) or ""
         rule = f"{name} must be a URL such as http://proxy.example:3128"
         if (parsed := _parsed(url)) is None:

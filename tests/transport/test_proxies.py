@@ -15,7 +15,7 @@ import anyio
 import httpx
 import pytest
 import trustme
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.pretty import pretty_repr
 
@@ -133,6 +133,8 @@ def test_other_machines_are_not_this_one(host: str) -> None:
 
 
 @given(st.text(max_size=20) | st.sampled_from(["999.1.1.1", "1.2.3", "0x", "[::1", "::1%", "1:2:3"]))
+@example("0\x00")
+@example("\u00b2")
 def test_any_text_as_a_host(text: str) -> None:
     """Every text is a host or none, this machine or none, and no question raises."""
     assert is_host(text) in (True, False)
@@ -614,3 +616,16 @@ async def test_a_proxy_error_carries_its_evidence(client_tls: ssl.SSLContext) ->
             with pytest.raises(httpx.ProxyError) as caught:
                 await pool.handle_async_request(httpx.Request("GET", "https://a.example"))
     assert request_sent(caught.value) is False
+
+
+@pytest.mark.parametrize("own", ["headers", "ssl_context"])
+def test_what_a_proxy_has_beside_its_url_is_refused(own: str) -> None:
+    """It was ignored without a word: the proxy then answers 407, or is not trusted."""
+    proxy = (
+        httpx.Proxy("http://proxy.example:3128", headers={"X-Tenant": "can@ary"})
+        if own == "headers"
+        else httpx.Proxy("https://proxy.example:3128", ssl_context=ssl.create_default_context())
+    )
+    with pytest.raises(ConfigurationError, match=r"proxy: httpx\.Proxy with headers or ssl_context") as caught:
+        VoiceClient("key", "c2VjcmV0", proxy=proxy)
+    assert "can@ary" not in str(caught.value)
