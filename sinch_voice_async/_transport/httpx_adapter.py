@@ -154,8 +154,9 @@ def _is_traced(via: "httpx.AsyncBaseTransport | httpx.AsyncClient", request: htt
         return _keeps_the_method(via)
     if type(via) is not httpx.AsyncHTTPTransport or network_is_mocked() or not _is_untouched(via):
         return False
-    pool = via._pool  # noqa: SLF001  # what stands there decides whether anything is traced
-    return type(pool).__module__.partition(".")[0] == "httpcore" and _is_untouched(pool)
+    pool: Any = via._pool  # noqa: SLF001  # what stands there decides whether anything is traced
+    is_own = type(pool).__module__.partition(".")[0] == "httpcore" and _is_untouched(pool)
+    return is_own and _module(type(pool).handle_async_request) == "httpcore._async.connection_pool"
 
 
 def _is_untouched(sender: object) -> bool:

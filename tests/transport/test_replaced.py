@@ -107,6 +107,23 @@ WAYS: dict[str, Callable[[], dict[str, Any]]] = {
 }
 
 
+async def test_a_method_of_every_pool_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a library that repeats requests does: it leads to the original, and so is no mock."""
+    original = httpcore.AsyncConnectionPool.handle_async_request
+
+    async def handle(pool: httpcore.AsyncConnectionPool, request: httpcore.Request) -> httpcore.Response:
+        request.extensions = {"timeout": {}}
+        return await original(pool, request)
+
+    with FaultServer(*[say(b"", then="close")] * 3) as server, monkeypatch.context() as patch:
+        patch.setattr(httpcore.AsyncConnectionPool, "handle_async_request", handle)
+        options: dict[str, Any] = {"base_url": server.url, "retry": RetryPolicy(base_delay=0)}
+        async with VoiceClient("key", "c2VjcmV0", transport=httpx.AsyncHTTPTransport(), **options) as voice:
+            with pytest.raises(SinchVoiceError) as caught:
+                await voice.callouts.tts("+46700000001", "Hi")
+    assert (caught.value.outcome, server.executed) == ("unknown", 1)
+
+
 @pytest.mark.parametrize("way", WAYS)
 async def test_silence_proves_nothing_if_the_witness_is_gone(way: str) -> None:
     """The server reads the callout and hangs up: unknown, once."""
